@@ -1,0 +1,42 @@
+#!/usr/bin/env node
+/**
+ * Starts the command line: `dist/cli/main.js` in the published package, `src/cli/main.ts` in a clone. Plain JavaScript that old
+ * versions of Node parse, because it is what refuses them, before anything native is loaded.
+ * The started module exports `main(argumentList: string[]): Promise<number>`, which resolves with the exit code.
+ */
+import { existsSync } from 'node:fs';
+
+const source = new URL('../src/cli/main.ts', import.meta.url);
+const built = new URL('../dist/cli/main.js', import.meta.url);
+const bootstrap = new URL('../scripts/private-node.js', import.meta.url);
+const argumentList = process.argv.slice(2);
+const [major, minor] = process.versions.node.split('.').map(Number);
+
+if (existsSync(source) && existsSync(bootstrap)) {
+  await startInClone();
+} else if (major > 22 || (major === 22 && minor >= 18)) {
+  await start(built);
+} else {
+  process.stderr.write(
+    `E_NODE_TOO_OLD: This is Node.js ${process.versions.node}, and millrace needs 22.18 or newer. Install a newer Node.js, for instance with the package manager of your system, and repeat the command.\n`,
+  );
+  process.exitCode = 1;
+}
+
+async function startInClone() {
+  const { BootstrapError, endLike, findNode, runChild, sayOnStderr } = await import(bootstrap.href);
+  try {
+    const node = findNode();
+    if (node === process.execPath) await start(source);
+    else endLike(await runChild(node, [process.argv[1], ...argumentList]));
+  } catch (error) {
+    if (!(error instanceof BootstrapError)) throw error;
+    sayOnStderr(error.message);
+    process.exitCode = 1;
+  }
+}
+
+async function start(entry) {
+  const { main } = await import(entry.href);
+  process.exitCode = await main(argumentList);
+}
