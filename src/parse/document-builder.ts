@@ -1,0 +1,67 @@
+import type { ParsedBlock } from '../spec/parser.ts';
+import { canonicalText } from './canonical-text.ts';
+
+export interface DocumentBuilder {
+  /**
+   * Appends a block. Its text is made canonical and trimmed at the end and of leading empty lines; a blank block is left out.
+   * `close` puts it on the next line instead of after an empty line: items of one list.
+   */
+  add(kind: ParsedBlock['kind'], text: string, options?: { readonly level?: number; readonly close?: boolean }): void;
+  /** A table: one line a row, cells joined by " | ". `headerRows` rows at its start are the header. */
+  addTable(rows: readonly (readonly string[])[], headerRows: number): void;
+  /** Text and blocks so far. */
+  build(): { readonly text: string; readonly blocks: ParsedBlock[] };
+}
+
+export function createDocumentBuilder(): DocumentBuilder {
+  const parts: string[] = [];
+  const blocks: ParsedBlock[] = [];
+  let length = 0;
+
+  /** Appends canonical, trimmed, not empty text; returns where it starts. */
+  function append(text: string, separator: string): number {
+    if (length > 0) {
+      parts.push(separator);
+      length += separator.length;
+    }
+    const start = length;
+    parts.push(text);
+    length += text.length;
+    return start;
+  }
+
+  return {
+    add(kind, text, options = {}) {
+      const canonical = canonicalText(text)
+        .replace(/^(?:[^\S\n]*\n)+/, '')
+        .trimEnd();
+      if (canonical === '') return;
+      const start = append(canonical, options.close === true ? '\n' : '\n\n');
+      blocks.push({ kind, start, end: length, ...(options.level === undefined ? {} : { level: options.level }) });
+    },
+    addTable(rows, headerRows) {
+      const lines = rows.map(tableLine);
+      const header = lines
+        .slice(0, headerRows)
+        .filter((line) => line !== '')
+        .join('\n');
+      const body = lines
+        .slice(headerRows)
+        .filter((line) => line !== '')
+        .join('\n');
+      const text = header === '' || body === '' ? header + body : `${header}\n${body}`;
+      if (text === '') return;
+      const start = append(text, '\n\n');
+      blocks.push({ kind: 'table', start, end: length, ...(header === '' ? {} : { header: { start, end: start + header.length } }) });
+    },
+    build() {
+      return { text: parts.join(''), blocks };
+    },
+  };
+}
+
+function tableLine(cells: readonly string[]): string {
+  const texts = cells.map((cell) => canonicalText(cell).replace(/\s+/g, ' ').trim());
+  if (texts.every((text) => text === '')) return '';
+  return texts.join(' | ').trim();
+}

@@ -1,0 +1,104 @@
+import { Readability } from '@mozilla/readability';
+import { parseHTML } from 'linkedom';
+import { type DefaultTreeAdapterTypes, parse, parseFragment } from 'parse5';
+import type { FormatParser, ParsedBlock } from '../spec/parser.ts';
+import { canonicalText } from './canonical-text.ts';
+import { decodeText } from './decode-text.ts';
+import { createDocumentBuilder } from './document-builder.ts';
+import { addHtmlBlocks, attribute, elements } from './html-blocks.ts';
+
+/** Main text is taken where it keeps at least this share of all text; below it, the page is no article. */
+const minMainShare = 0.4;
+
+/** Readability scores every element several times; a page with more is read whole. */
+const maxElementsForMainText = 50_000;
+
+/** The main text where the page is an article, else all its text. */
+export const parseHtml: FormatParser['parse'] = (bytes, { encoding = 'utf-8' }) => {
+  const source = decodeText(bytes, encoding);
+  const document = parse(source);
+  const whole = blocksOf(document);
+  const main = mainText(source, document);
+  const keepsEnough =
+    main !== undefined && main.text.length >= minMainShare * whole.text.length && tables(main.blocks) >= tables(whole.blocks);
+  const { text, blocks } = keepsEnough ? main : whole;
+  return Promise.resolve({ text, pages: [{ number: 1, start: 0, end: text.length }], blocks, ...metadata(document), warnings: [] });
+};
+
+/** The library's types name the browser's document; linkedom's is near enough to it. */
+type ReadabilityDocument = ConstructorParameters<typeof Readability>[0];
+
+interface Content {
+  readonly text: string;
+  readonly blocks: ParsedBlock[];
+}
+
+function tables(blocks: readonly ParsedBlock[]): number {
+  return blocks.filter((block) => block.kind === 'table').length;
+}
+
+function blocksOf(root: DefaultTreeAdapterTypes.ParentNode): Content {
+  const builder = createDocumentBuilder();
+  addHtmlBlocks(builder, root);
+  return builder.build();
+}
+
+/** What readability takes for the article, or `undefined` where it finds none or fails on the page. */
+function mainText(source: string, document: DefaultTreeAdapterTypes.Document): Content | undefined {
+  let count = 0;
+  for (const _ of elements(document)) {
+    count += 1;
+    if (count > maxElementsForMainText) return undefined;
+  }
+  let article: ReturnType<Readability<string>['parse']>;
+  try {
+    article = new Readability(parseHTML(source).document as unknown as ReadabilityDocument).parse();
+  } catch {
+    // It throws on pages without a body and on some malformed ones; all text is the documented answer to that.
+    return undefined;
+  }
+  if (typeof article?.content !== 'string') return undefined;
+  const builder = createDocumentBuilder();
+  const fragment = parseFragment(article.content);
+  const hasTitle = [...elements(fragment)].some((element) => element.tagName === 'h1');
+  if (!hasTitle && article.title) builder.add('heading', article.title, { level: 1 });
+  addHtmlBlocks(builder, fragment);
+  return builder.build();
+}
+
+function metadata(document: DefaultTreeAdapterTypes.Document): {
+  title?: string;
+  author?: string;
+  language?: string;
+  createdAt?: number;
+  modifiedAt?: number;
+} {
+  const result: { title?: string; author?: string; language?: string; createdAt?: number; modifiedAt?: number } = {};
+  for (const element of elements(document)) {
+    if (element.tagName === 'html') {
+      const language = attribute(element, 'lang') ?? attribute(element, 'xml:lang');
+      if (language !== undefined && /^[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*$/.test(language)) result.language = language;
+    }
+    if (element.tagName === 'title' && result.title === undefined) {
+      const title = element.childNodes
+        .map((node) => ('value' in node ? node.value : ''))
+        .join('')
+        .replace(/\s+/g, ' ')
+        .trim();
+      if (title !== '') result.title = canonicalText(title);
+    }
+    if (element.tagName === 'meta') readMeta(element, result);
+    if (element.tagName === 'body') break;
+  }
+  return result;
+}
+
+function readMeta(element: DefaultTreeAdapterTypes.Element, result: { author?: string; createdAt?: number; modifiedAt?: number }): void {
+  const key = (attribute(element, 'name') ?? attribute(element, 'property'))?.toLowerCase();
+  const content = attribute(element, 'content')?.trim();
+  if (key === undefined || content === undefined || content === '') return;
+  const time = Date.parse(content);
+  if (key === 'author') result.author = canonicalText(content);
+  if (key === 'article:published_time' && Number.isFinite(time)) result.createdAt = time;
+  if (key === 'article:modified_time' && Number.isFinite(time)) result.modifiedAt = time;
+}

@@ -1,0 +1,42 @@
+import { MillraceError, toMillraceError } from '../errors.ts';
+import type { FormatParser, ParsedDocument, ParseRequest } from '../spec/parser.ts';
+import { isBlank } from './canonical-text.ts';
+import { detectType } from './detect-type.ts';
+
+/** Names for people, where a media type says little. */
+const typeNames: Readonly<Record<string, string>> = {
+  'application/rtf': 'an RTF document',
+  'application/postscript': 'a PostScript document',
+  'application/zip': 'a ZIP archive',
+  'application/x-cfb': 'an old Office document',
+  'application/vnd.openxmlformats-officedocument.wordprocessingml.document': 'a Word document',
+  'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet': 'an Excel workbook',
+  'application/vnd.openxmlformats-officedocument.presentationml.presentation': 'a PowerPoint presentation',
+  'application/x-elf': 'a program',
+  'application/x-msdownload': 'a program',
+  'image/png': 'a PNG image',
+  'image/jpeg': 'a JPEG image',
+};
+
+/**
+ * Reads one file in this process: the child's work. Errors as `DocumentParser.parse`, except those about the process.
+ */
+export async function parseDocument(request: ParseRequest, parsers: readonly FormatParser[]): Promise<ParsedDocument> {
+  const { bytes, name } = request;
+  const type = await detectType(bytes, request);
+  const parser = parsers.find((candidate) => candidate.contentTypes.includes(type.contentType));
+  if (parser === undefined) {
+    const known = typeNames[type.contentType];
+    const looks = known === undefined ? type.contentType : `${known} (${type.contentType})`;
+    throw new MillraceError('E_DOCUMENT_UNSUPPORTED', `${name} looks like ${looks}, which millrace cannot read.`, {
+      details: { contentType: type.contentType },
+    });
+  }
+  try {
+    const content = await parser.parse(bytes, { name, ...(type.encoding === undefined ? {} : { encoding: type.encoding }) });
+    if (isBlank(content.text)) throw new MillraceError('E_DOCUMENT_EMPTY', `${name} holds no text.`);
+    return { contentType: type.contentType, parser: parser.name, parserVersion: parser.version, ...content };
+  } catch (error) {
+    throw toMillraceError(error, 'E_DOCUMENT_DAMAGED', `${name} cannot be read as ${type.contentType}`);
+  }
+}

@@ -1,0 +1,90 @@
+import { z } from 'zod';
+
+/**
+ * Canonical text: well-formed UTF-16, U+0000 → U+FFFD, CRLF and CR → LF, NFC, soft hyphens and zero-width characters removed,
+ * ligatures as letters. Made once by the parser; nothing changes it afterwards. Every offset everywhere is a UTF-16 code-unit
+ * range [start, end) in it, never inside a surrogate pair.
+ */
+
+/** One page, in reading order. Formats without pages have one page without a label. Pages do not overlap and are in order. */
+export const parsedPage = z.object({
+  /** 1, 2, … */
+  number: z.number().int().positive(),
+  /** As printed ("iv", "12"), where the format says. */
+  label: z.string().optional(),
+  start: z.number().int().nonnegative(),
+  end: z.number().int().nonnegative(),
+  /** Size in points, for formats with a fixed layout. */
+  width: z.number().optional(),
+  height: z.number().optional(),
+  /**
+   * One box per word, for PDF: six numbers each: start, end (UTF-16, document offsets), left, top, right, bottom in 1/4096 of the
+   * page width and height from the top left corner. Length is a multiple of 6.
+   */
+  boxes: z.instanceof(Uint32Array).optional(),
+});
+export type ParsedPage = z.infer<typeof parsedPage>;
+
+/** A block of the text, in order, not overlapping; text between blocks is white space. */
+export const parsedBlock = z.object({
+  kind: z.enum(['heading', 'paragraph', 'list-item', 'table', 'code', 'quote']),
+  start: z.number().int().nonnegative(),
+  end: z.number().int().nonnegative(),
+  /** 1–6, only with `heading`. */
+  level: z.number().int().min(1).max(6).optional(),
+  /** Only with `table`: the range of its header row, repeated at prompt time when a chunk starts inside the table. */
+  header: z.object({ start: z.number().int().nonnegative(), end: z.number().int().nonnegative() }).optional(),
+});
+export type ParsedBlock = z.infer<typeof parsedBlock>;
+
+export const parsedDocument = z.object({
+  /** Media type by content, for example "application/pdf". */
+  contentType: z.string(),
+  parser: z.string(),
+  parserVersion: z.number().int().positive(),
+  text: z.string(),
+  pages: z.array(parsedPage).min(1),
+  blocks: z.array(parsedBlock),
+  title: z.string().optional(),
+  author: z.string().optional(),
+  /** BCP 47, where the format says. */
+  language: z.string().optional(),
+  /** Integer ms UTC, where the format says. */
+  createdAt: z.number().optional(),
+  modifiedAt: z.number().optional(),
+  /** Sentences for the user about what could not be read, for example "2 of 14 pages have no text layer." */
+  warnings: z.array(z.string()),
+});
+export type ParsedDocument = z.infer<typeof parsedDocument>;
+
+export interface ParseRequest {
+  /** The whole file. The child gets bytes, never a path. */
+  readonly bytes: Uint8Array;
+  /** For messages and as a hint where content alone does not decide (".md"); never opened. */
+  readonly name: string;
+  /** Given by the program; overrides the hint, not the content of binary formats. */
+  readonly contentType?: string;
+}
+
+/** Bytes in, `ParsedDocument` out, in an isolated child; cancelled or past its deadline the child is killed. */
+export interface DocumentParser {
+  /** Hash of everything that changes the outcome besides the bytes: parser versions and options. */
+  readonly optionsHash: string;
+  /**
+   * Errors: `E_DOCUMENT_EMPTY`, `E_DOCUMENT_UNSUPPORTED`, `E_DOCUMENT_ENCRYPTED`, `E_DOCUMENT_DAMAGED`, `E_SOURCE_TOO_LARGE`;
+   * `E_PARSE_CRASHED` when the child died or ran past its limits (retryable by the scheduler, once).
+   */
+  parse(request: ParseRequest, signal: AbortSignal): Promise<ParsedDocument>;
+  /** Children that may work at the same time. */
+  readonly concurrency: number;
+  close(): Promise<void>;
+}
+
+/** One format. A parser is one file with one of these and one line in the registry. */
+export interface FormatParser {
+  readonly name: string;
+  readonly version: number;
+  readonly contentTypes: readonly string[];
+  /** `encoding`: of text formats, as detected. */
+  parse(bytes: Uint8Array, context: { readonly name: string; readonly encoding?: string }): Promise<Omit<ParsedDocument, 'parser' | 'parserVersion' | 'contentType'>>;
+}
