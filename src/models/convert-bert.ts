@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { open, readFile, type FileHandle } from 'node:fs/promises';
+import { readFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { MillraceError } from '../errors.ts';
 import { halfFromSingle, q8FromSingle } from '../formats/gguf/encode-weights.ts';
 import { f16Type, f32Type, q8Type } from '../formats/gguf/weight-layout.ts';
 import { planGguf, type GgufTensorPlan, type GgufValue } from '../formats/gguf/write-header.ts';
+import { withFile } from './with-file.ts';
 import { readSafetensorsHeader, type SafeTensor } from './safetensors.ts';
 
 export type BertWeightType = 'F32' | 'F16' | 'Q8_0';
@@ -60,36 +61,35 @@ const tokenizerSchema = z.object({ model: z.object({ type: z.literal('WordPiece'
 export async function convertBert(options: ConvertBertOptions): Promise<{ bytes: number; sha256: string }> {
   const config = await readJson(join(options.folder, 'config.json'), configSchema);
   const vocabulary = await readVocabulary(options.folder, config.vocab_size);
-  await using weights = await open(join(options.folder, 'model.safetensors'), 'r');
-  const size = (await weights.stat()).size;
-  const tensors = await readSafetensorsHeader(size, (offset, length) => readExactly(weights, offset, length)).catch((cause: unknown) => {
-    throw invalid(options.folder, cause instanceof Error ? cause.message : String(cause), cause);
+  return withFile(join(options.folder, 'model.safetensors'), 'r', async (weights) => {
+    const { size } = await weights.stat();
+    const tensors = await readSafetensorsHeader(size, (offset, length) => readExactly(weights, offset, length)).catch((cause: unknown) => {
+      throw invalid(options.folder, cause instanceof Error ? cause.message : String(cause), cause);
+    });
+    const planned = planTensors(config, tensors, options);
+    const plan = planGguf(
+      describeBert(config, vocabulary, options),
+      planned.map(({ target }) => target),
+    );
+    return withFile(options.outputPath, 'w', async (output) => {
+      const hash = createHash('sha256');
+      const write = async (bytes: Uint8Array): Promise<void> => {
+        options.signal?.throwIfAborted();
+        hash.update(bytes);
+        await output.writeFile(bytes);
+      };
+      await write(plan.header);
+      for (const [index, { source, target }] of planned.entries()) {
+        for (let offset = source.start; offset < source.end; offset += sliceBytes) {
+          const slice = await readExactly(weights, offset, Math.min(sliceBytes, source.end - offset));
+          await write(encode(slice, target.typeId));
+        }
+        await write(new Uint8Array(plan.tensors[index]?.paddingBytes ?? 0));
+      }
+      await output.sync();
+      return { bytes: plan.totalBytes, sha256: hash.digest('hex') };
+    });
   });
-  const planned = planTensors(config, tensors, options);
-  if (options.weightType === 'Q8_0' && (config.hidden_size % 32 !== 0 || config.intermediate_size % 32 !== 0)) {
-    throw invalid(options.folder, 'its rows are not whole blocks of 32 weights, which Q8_0 needs');
-  }
-  const plan = planGguf(
-    describeBert(config, vocabulary, options),
-    planned.map(({ target }) => target),
-  );
-  await using output = await open(options.outputPath, 'w');
-  const hash = createHash('sha256');
-  const write = async (bytes: Uint8Array): Promise<void> => {
-    options.signal?.throwIfAborted();
-    hash.update(bytes);
-    await output.writeFile(bytes);
-  };
-  await write(plan.header);
-  for (const [index, { source, target }] of planned.entries()) {
-    for (let offset = source.start; offset < source.end; offset += sliceBytes) {
-      const slice = await readExactly(weights, offset, Math.min(sliceBytes, source.end - offset));
-      await write(encode(slice, target.typeId));
-    }
-    await write(new Uint8Array(plan.tensors[index]?.paddingBytes ?? 0));
-  }
-  await output.sync();
-  return { bytes: plan.totalBytes, sha256: hash.digest('hex') };
 }
 
 function encode(slice: Uint8Array, typeId: number): Uint8Array {
@@ -103,6 +103,9 @@ function planTensors(
   options: ConvertBertOptions,
 ): { source: SafeTensor; target: GgufTensorPlan }[] {
   const matrix = weightTypeIds[options.weightType];
+  if (options.weightType === 'Q8_0' && (config.hidden_size % 32 !== 0 || config.intermediate_size % 32 !== 0)) {
+    throw invalid(options.folder, 'its rows are not whole blocks of 32 weights, which Q8_0 needs');
+  }
   const names: [string, string, number, readonly number[]][] = [];
   const { hidden_size: hidden, intermediate_size: inner } = config;
   names.push(['embeddings.word_embeddings.weight', 'token_embd.weight', matrix, [config.vocab_size, hidden]]);
