@@ -1,0 +1,87 @@
+import { MillraceError } from '../../../errors.ts';
+import type { EngineReply, EngineRequest, GenerateResult } from '../protocol.ts';
+import type { GenerateCommand, WorkerEvent } from './messages.ts';
+import { createTextStream } from './text-stream.ts';
+import type { Vocabulary } from './vocabulary.ts';
+
+/** The text side of one running request: tokens of the compute thread in, replies out. */
+export interface Generation {
+  /** `stop`: a stop string is complete, the compute thread should end the sequence. `ended`: the last reply was pushed. */
+  digest(event: WorkerEvent, replies: EngineReply[]): { readonly stop: boolean; readonly ended: boolean };
+  /** The caller gave up; the request ends with `E_CANCELLED` when its sequence has ended. */
+  cancel(): void;
+}
+
+/**
+ * @throws MillraceError E_CONTEXT_EXCEEDED, E_INPUT_INVALID, E_TEMPLATE_INVALID
+ */
+export function createGeneration(options: {
+  readonly message: Extract<EngineRequest, { type: 'generate' }>;
+  readonly vocabulary: Vocabulary;
+  readonly maxSequenceTokens: number;
+}): { generation: Generation; work: GenerateCommand } {
+  const { id, handle, request } = options.message;
+  const { vocabulary } = options;
+  const prompt = vocabulary.promptTokens(request.prompt);
+  const promptTokens = prompt.tokens.length;
+  if (promptTokens === 0) throw new MillraceError('E_INPUT_INVALID', 'The prompt holds no token.');
+  if (promptTokens + request.maxTokens > options.maxSequenceTokens) {
+    throw new MillraceError(
+      'E_CONTEXT_EXCEEDED',
+      `The prompt has ${promptTokens} tokens and the answer may have ${request.maxTokens}; together they may be ${options.maxSequenceTokens}.`,
+      { details: { promptTokens, maxTokens: request.maxTokens, maxSequenceTokens: options.maxSequenceTokens } },
+    );
+  }
+  const text = createTextStream(request.stop);
+  const tokens: number[] = [];
+  let whole = '';
+  let stopped = false;
+  let cancelled = false;
+
+  function deliver(added: string, replies: EngineReply[]): void {
+    if (added === '') return;
+    whole += added;
+    if (request.deliver === 'stream' && !cancelled) replies.push({ type: 'text', id, text: added });
+  }
+
+  const generation: Generation = {
+    digest(event, replies) {
+      if (event.type === 'prefix-ready') {
+        replies.push({ type: 'prefix-ready', id, tokens: event.tokens });
+      } else if (event.type === 'token' && !stopped) {
+        tokens.push(event.token);
+        const advance = text.push(vocabulary.piece(event.token));
+        deliver(advance.text, replies);
+        stopped = advance.stopped;
+        return { stop: stopped, ended: false };
+      } else if (event.type === 'ended') {
+        if (cancelled) {
+          replies.push({ type: 'error', id, error: new MillraceError('E_CANCELLED', 'The work was cancelled.').toJSON() });
+          return { stop: false, ended: true };
+        }
+        if (!stopped) deliver(text.end(), replies);
+        const stopReason = stopped ? 'stop-string' : event.reason === 'length' ? 'length' : 'end';
+        const value: GenerateResult = { text: whole, stopReason, tokens, promptTokens, ...event.usage };
+        replies.push({ type: 'result', id, value });
+        return { stop: false, ended: true };
+      }
+      return { stop: false, ended: false };
+    },
+    cancel() {
+      cancelled = true;
+    },
+  };
+  const prefixTokens = request.prefixKey === undefined ? 0 : (prompt.partEnds[(request.prefixParts ?? 0) - 1] ?? 0);
+  const work: GenerateCommand = {
+    type: 'generate',
+    id,
+    handle,
+    tokens: prompt.tokens,
+    maxTokens: request.maxTokens,
+    sampling: request.sampling,
+    grammar: request.grammar,
+    prefixTokens,
+    class: options.message.class,
+  };
+  return { generation, work };
+}

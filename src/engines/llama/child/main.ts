@@ -1,0 +1,20 @@
+import { systemClock } from '../../../util/clock.ts';
+import type { EngineCommand, EngineMessage } from '../protocol.ts';
+import { createEngineServer } from './server.ts';
+
+/** Entry of an engine child. It lives as long as its parent: it ends on `shutdown` and when the channel closes. */
+
+process.on('SIGINT', () => {});
+process.on('SIGTERM', () => {});
+process.on('disconnect', () => process.exit(0));
+
+/** Resolves when the message was written, so that no more than one waits in this process. */
+function send(message: EngineMessage): Promise<void> {
+  return new Promise((resolve) => {
+    if (!process.connected) resolve();
+    else process.send!(message, undefined, undefined, () => resolve());
+  });
+}
+
+const server = createEngineServer({ send, clock: systemClock, exit: (code) => process.exit(code) });
+process.on('message', (command: EngineCommand) => server.receive(command));

@@ -1,0 +1,111 @@
+import type { ErrorData } from '../../../errors.ts';
+import type { Sampling, WorkClass } from '../../../spec/engine.ts';
+
+/** Between the two threads of an engine child. Tokens only: text is the main thread's matter. */
+
+export interface GeneratorSettings {
+  readonly path: string;
+  readonly threads: number;
+  readonly sequences: number;
+  /** Cells of the KV cache; a multiple of 256. */
+  readonly kvTokens: number;
+  readonly kvType: 'f16' | 'q8_0';
+}
+
+export interface EncoderSettings {
+  readonly path: string;
+  readonly threads: number;
+  readonly pooling: 'mean' | 'cls' | 'last' | 'rank';
+  /** Tokens and texts of one native call. */
+  readonly batchTokens: number;
+  readonly batchItems: number;
+}
+
+export interface GenerateCommand {
+  readonly type: 'generate';
+  readonly id: number;
+  readonly handle: number;
+  readonly tokens: Int32Array;
+  readonly maxTokens: number;
+  readonly sampling: Sampling;
+  readonly grammar: string | undefined;
+  /** Leading tokens to keep for others; 0 when no prefix was named. */
+  readonly prefixTokens: number;
+  readonly class: WorkClass;
+}
+
+export interface EncodeCommand {
+  readonly type: 'encode';
+  readonly id: number;
+  readonly handle: number;
+  /** Tokens of all texts, one after the other, and how many belong to each. */
+  readonly tokens: Int32Array;
+  readonly lengths: Int32Array;
+  readonly class: WorkClass;
+}
+
+export type WorkerCommand =
+  | { readonly type: 'load-generator'; readonly id: number; readonly handle: number; readonly settings: GeneratorSettings }
+  | { readonly type: 'load-encoder'; readonly id: number; readonly handle: number; readonly settings: EncoderSettings }
+  | GenerateCommand
+  | EncodeCommand
+  | { readonly type: 'cancel'; readonly id: number }
+  | {
+      readonly type: 'quantise';
+      readonly id: number;
+      readonly inputPath: string;
+      readonly outputPath: string;
+      readonly fileType: number;
+      readonly threads: number;
+    };
+
+export interface SequenceUsage {
+  readonly cachedTokens: number;
+  readonly prefillMs: number;
+  readonly decodeMs: number;
+}
+
+export type WorkerEvent =
+  | { readonly type: 'done'; readonly id: number; readonly value?: LoadedContext }
+  | { readonly type: 'failed'; readonly id: number; readonly error: ErrorData }
+  | { readonly type: 'prefix-ready'; readonly id: number; readonly tokens: number }
+  | { readonly type: 'token'; readonly id: number; readonly token: number }
+  /** The sequence and its cells are free. `cancelled` when it ended by command. */
+  | { readonly type: 'ended'; readonly id: number; readonly reason: 'end' | 'length' | 'cancelled'; readonly usage: SequenceUsage }
+  | { readonly type: 'encoded'; readonly id: number; readonly values: Float32Array };
+
+export interface LoadedContext {
+  readonly sequences: number;
+  readonly kvTokens: number;
+  readonly trainingContextTokens: number;
+  /** Values of one vector. */
+  readonly width: number;
+}
+
+/** Fields of the shared figures, in this order; the worker writes, the main thread reads. */
+export const figureNames = [
+  'steps',
+  'prefillTokens',
+  'decodeTokens',
+  'reusedTokens',
+  'encodedTokens',
+  'nativeMs',
+  'busyMs',
+  'sequenceSteps',
+  'activeSequences',
+  'usedKvTokens',
+] as const;
+export type FigureName = (typeof figureNames)[number];
+
+export interface WorkerData {
+  readonly libraryDirectory: string;
+  /** Float64 per figure. */
+  readonly figures: SharedArrayBuffer;
+  /** Int32: number of step messages that the main thread has passed on. */
+  readonly acknowledged: SharedArrayBuffer;
+}
+
+export interface StepMessage {
+  readonly type: 'step';
+  readonly events: readonly WorkerEvent[];
+}

@@ -1,0 +1,99 @@
+import type { WorkClass } from '../../../spec/engine.ts';
+
+/** A running generation as the planner sees it. */
+export interface ActiveSequence {
+  readonly sequence: number;
+  readonly class: WorkClass;
+  /** Order of arrival; smaller is older. */
+  readonly arrival: number;
+  /** Tokens in the KV cache. */
+  readonly computed: number;
+  /** Tokens known so far: the prompt, then the prompt and what was generated. Always > `computed`. */
+  readonly wanted: number;
+  /** True once its prompt was computed: it needs one token a step. */
+  readonly decoding: boolean;
+}
+
+export interface StepLimits {
+  /** Tokens of one native call. */
+  readonly batchTokens: number;
+  /** Prompt tokens that fit the time of this step. */
+  readonly promptTokens: number;
+}
+
+/** Tokens [start, start + count) of a sequence; `output` when the last of them is the last known one, so that a token is sampled. */
+export interface Chunk {
+  readonly sequence: number;
+  readonly start: number;
+  readonly count: number;
+  readonly output: boolean;
+}
+
+/** A prompt advances by at least this many tokens in each step, however slow the machine. */
+export const minimumPromptTokens = 8;
+
+const classOrder: Record<WorkClass, number> = { interactive: 0, batch: 1, background: 2 };
+
+/** By class, then age. */
+export function byClaim(a: { class: WorkClass; arrival: number }, b: { class: WorkClass; arrival: number }): number {
+  return classOrder[a.class] - classOrder[b.class] || a.arrival - b.arrival;
+}
+
+/**
+ * What the next decode computes. There are no prefill and decode phases: each sequence has computed and wanted tokens, and a step
+ * lets them catch up. Decodes come first, one token each, in ascending sequence id; what is left of the budget goes to prompts by
+ * class and age, while several wait at most half of it to the first, and what nobody took to the first again.
+ */
+export function plan(active: readonly ActiveSequence[], limits: StepLimits): Chunk[] {
+  const decodes = active.filter((item) => item.decoding).sort((a, b) => a.sequence - b.sequence);
+  const chunks = decodes.slice(0, limits.batchTokens).map((item) => chunkOf(item, 1));
+  const prompts = active.filter((item) => !item.decoding).sort(byClaim);
+  const room = limits.batchTokens - chunks.length;
+  let budget = Math.min(room, Math.max(minimumPromptTokens, limits.promptTokens));
+  const granted = new Map<ActiveSequence, number>();
+  const share = prompts.length > 1 ? Math.max(minimumPromptTokens, Math.ceil(budget / 2)) : budget;
+  for (const cap of [share, Infinity]) {
+    for (const item of prompts) {
+      const sofar = granted.get(item) ?? 0;
+      const grant = Math.min(budget, item.wanted - item.computed - sofar, cap);
+      if (grant <= 0) continue;
+      granted.set(item, sofar + grant);
+      budget -= grant;
+    }
+  }
+  for (const item of prompts) {
+    const count = granted.get(item);
+    if (count !== undefined) chunks.push(chunkOf(item, count));
+  }
+  return chunks;
+}
+
+function chunkOf(item: ActiveSequence, count: number): Chunk {
+  return { sequence: item.sequence, start: item.computed, count, output: item.computed + count === item.wanted };
+}
+
+/** The waiting work of one kind (decode steps or encode batches), as `chooseKind` sees it. */
+export interface KindLoad {
+  /** The strongest class that waits; undefined when nothing does. */
+  readonly class: WorkClass | undefined;
+  /** Native time this kind got lately, in ms. */
+  readonly recentMs: number;
+}
+
+/** Each kind that has work gets at least this share of the recent native time, whatever the classes. */
+export const kindFloor = 0.1;
+
+/**
+ * Whether the next step of the device is a decode or an encode batch: the kind below its floor, else the one with the stronger
+ * class, else the one that got less time lately.
+ */
+export function chooseKind(decode: KindLoad, encode: KindLoad): 'decode' | 'encode' | undefined {
+  if (decode.class === undefined) return encode.class === undefined ? undefined : 'encode';
+  if (encode.class === undefined) return 'decode';
+  const total = decode.recentMs + encode.recentMs;
+  if (decode.recentMs < kindFloor * total) return 'decode';
+  if (encode.recentMs < kindFloor * total) return 'encode';
+  const order = classOrder[decode.class] - classOrder[encode.class];
+  if (order !== 0) return order < 0 ? 'decode' : 'encode';
+  return decode.recentMs < encode.recentMs ? 'decode' : 'encode';
+}

@@ -1,0 +1,277 @@
+import { open } from 'node:fs/promises';
+import { Worker } from 'node:worker_threads';
+import { MillraceError, toMillraceError } from '../../../errors.ts';
+import type { Clock } from '../../../util/clock.ts';
+import type { EngineCommand, EngineMessage, EngineReply, EngineRequest, LoadedModel, LoadRequest } from '../protocol.ts';
+import { findLibraryDirectory, loadBackends, openLibrary } from './library.ts';
+import { figureNames, type LoadedContext, type StepMessage, type WorkerCommand, type WorkerData, type WorkerEvent } from './messages.ts';
+import { createGeneration, type Generation } from './generation.ts';
+import { openVocabulary, type Vocabulary } from './vocabulary.ts';
+
+export interface EngineServer {
+  receive(command: EngineCommand): void;
+}
+
+interface Model {
+  readonly vocabulary: Vocabulary;
+  readonly loaded: LoadedModel;
+}
+
+/** A request that the compute thread works on: what to make of its events. */
+type Pending =
+  | { readonly type: 'generate'; readonly generation: Generation }
+  | { readonly type: 'encode' }
+  | { readonly type: 'call'; readonly settle: (value: LoadedContext | undefined) => void; readonly reject: (error: MillraceError) => void };
+
+/** Tokenising stops for other messages after this long. */
+const turnMs = 20;
+const readBytes = 8 * 1024 * 1024;
+const progressMs = 100;
+/** Texts of one native encode call. */
+const batchItems = 64;
+/** Share of the free memory that a KV cache of default size may take. */
+const kvMemoryShare = 0.5;
+
+/**
+ * The child's main thread: texts to tokens and back, requests to the compute thread and its events out. It never computes.
+ *
+ * @param options.send passes a message to the parent, resolves when it is written
+ */
+export function createEngineServer(options: {
+  readonly send: (message: EngineMessage) => Promise<void>;
+  readonly clock: Clock;
+  readonly exit: (code: number) => void;
+}): EngineServer {
+  const { clock, send } = options;
+  const directory = findLibraryDirectory();
+  loadBackends(directory);
+  const library = openLibrary(directory);
+  library.backendInit();
+  const shared: WorkerData = {
+    libraryDirectory: directory,
+    figures: new SharedArrayBuffer(8 * figureNames.length),
+    acknowledged: new SharedArrayBuffer(4),
+  };
+  const figures = new Float64Array(shared.figures);
+  const acknowledged = new Int32Array(shared.acknowledged);
+  const worker = new Worker(new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url), {
+    workerData: shared,
+  });
+  const models = new Map<number, Model>();
+  const pending = new Map<number, Pending>();
+  /** Requests that are being tokenised; true once cancelled. */
+  const preparing = new Map<number, boolean>();
+  const command = (message: WorkerCommand): void => worker.postMessage(message);
+
+  worker.on('error', (error) => {
+    process.stderr.write(`The compute thread failed: ${error.stack ?? error.message}\n`);
+    options.exit(70);
+  });
+  worker.on('message', (message: StepMessage) => {
+    const replies: EngineReply[] = [];
+    for (const event of message.events) digest(event, replies);
+    const done = (): void => void Atomics.add(acknowledged, 0, 1);
+    if (replies.length === 0) done();
+    else void send(replies).then(done);
+  });
+
+  function digest(event: WorkerEvent, replies: EngineReply[]): void {
+    const waiter = pending.get(event.id);
+    if (waiter === undefined) return;
+    if (event.type === 'failed') {
+      pending.delete(event.id);
+      if (waiter.type === 'call') waiter.reject(MillraceError.fromJSON(event.error));
+      else replies.push({ type: 'error', id: event.id, error: event.error });
+    } else if (event.type === 'done') {
+      pending.delete(event.id);
+      if (waiter.type === 'call') waiter.settle(event.value);
+    } else if (event.type === 'encoded') {
+      pending.delete(event.id);
+      replies.push({ type: 'result', id: event.id, value: event.values });
+    } else if (waiter.type === 'generate') {
+      const { stop, ended } = waiter.generation.digest(event, replies);
+      if (ended) pending.delete(event.id);
+      else if (stop) command({ type: 'cancel', id: event.id });
+    } else if (event.type === 'ended') {
+      pending.delete(event.id);
+      replies.push({ type: 'error', id: event.id, error: new MillraceError('E_CANCELLED', 'The work was cancelled.').toJSON() });
+    }
+  }
+
+  function call(id: number, message: WorkerCommand): Promise<LoadedContext | undefined> {
+    return new Promise((settle, reject) => {
+      pending.set(id, { type: 'call', settle, reject });
+      command(message);
+    });
+  }
+
+  function modelOf(handle: number): Model {
+    const model = models.get(handle);
+    if (model === undefined) throw new MillraceError('E_INTERNAL', 'The model of a request is not loaded in the engine.');
+    return model;
+  }
+
+  /** Reads the file once from end to end: the bytes are in the page cache when the library maps them, and progress can be told. */
+  async function readThrough(request: LoadRequest): Promise<void> {
+    const file = await open(request.path, 'r');
+    try {
+      const totalBytes = (await file.stat()).size;
+      const buffer = new Uint8Array(readBytes);
+      let reportedAt = -Infinity;
+      for (let doneBytes = 0; ;) {
+        const { bytesRead } = await file.read(buffer, 0, buffer.length, doneBytes);
+        doneBytes += bytesRead;
+        if (bytesRead === 0 || clock.monotonic() - reportedAt > progressMs) {
+          reportedAt = clock.monotonic();
+          await send([{ type: 'progress', id: request.id, doneBytes, totalBytes }]);
+        }
+        if (bytesRead === 0) return;
+      }
+    } finally {
+      await file.close();
+    }
+  }
+
+  async function load(request: LoadRequest): Promise<LoadedModel> {
+    await readThrough(request);
+    const vocabulary = openVocabulary(library, request.path);
+    try {
+      const loaded = await loadContext(request, vocabulary);
+      models.set(request.handle, { vocabulary, loaded });
+      return loaded;
+    } catch (error) {
+      vocabulary.close();
+      throw error;
+    }
+  }
+
+  async function loadContext(request: LoadRequest, vocabulary: Vocabulary): Promise<LoadedModel> {
+    if (request.settings.task === 'reranker' && !vocabulary.ranks) {
+      throw new MillraceError('E_MODEL_UNSUITABLE', `${request.path} was not made to score passages.`);
+    }
+    const context = await call(request.id, loadCommand(request, vocabulary));
+    if (context === undefined) throw new MillraceError('E_INTERNAL', 'Loading a model returned no context.');
+    const { settings } = request;
+    const limit =
+      settings.task === 'generator' ? Math.min(settings.maxSequenceTokens ?? Infinity, context.kvTokens) : settings.maxInputTokens;
+    return {
+      sequences: context.sequences,
+      kvTokens: context.kvTokens,
+      maxSequenceTokens: Math.min(limit, context.trainingContextTokens),
+      dimensions: context.width,
+    };
+  }
+
+  /** Calls `each` for every text and lets other messages through now and then. */
+  async function inTurns(texts: readonly string[], each: (text: string, index: number) => void): Promise<void> {
+    let startedAt = clock.monotonic();
+    for (const [index, text] of texts.entries()) {
+      each(text, index);
+      if (clock.monotonic() - startedAt < turnMs) continue;
+      await new Promise((resume) => setImmediate(resume));
+      startedAt = clock.monotonic();
+    }
+  }
+
+  async function encode(request: Extract<EngineRequest, { type: 'embed' | 'score' }>): Promise<void> {
+    const { vocabulary, loaded } = modelOf(request.handle);
+    const inputs: Int32Array[] = [];
+    await inTurns(request.type === 'embed' ? request.texts : request.passages, (text, index) => {
+      const tokens = request.type === 'embed' ? vocabulary.inputTokens(request.prefix + text) : vocabulary.pairTokens(request.query, text);
+      if (tokens.length === 0) throw new MillraceError('E_INPUT_INVALID', `Text ${index} of the call holds no token.`);
+      if (tokens.length > loaded.maxSequenceTokens) {
+        throw new MillraceError(
+          'E_CONTEXT_EXCEEDED',
+          `Text ${index} of the call has ${tokens.length} tokens; the model reads ${loaded.maxSequenceTokens}.`,
+        );
+      }
+      inputs.push(tokens);
+    });
+    const lengths = Int32Array.from(inputs, (tokens) => tokens.length);
+    const tokens = new Int32Array(lengths.reduce((sum, length) => sum + length, 0));
+    let at = 0;
+    for (const input of inputs) {
+      tokens.set(input, at);
+      at += input.length;
+    }
+    if (preparing.get(request.id) === true) throw new MillraceError('E_CANCELLED', 'The work was cancelled.');
+    pending.set(request.id, { type: 'encode' });
+    command({ type: 'encode', id: request.id, handle: request.handle, tokens, lengths, class: request.class });
+  }
+
+  function generate(message: Extract<EngineRequest, { type: 'generate' }>): void {
+    const { vocabulary, loaded } = modelOf(message.handle);
+    const { generation, work } = createGeneration({ message, vocabulary, maxSequenceTokens: loaded.maxSequenceTokens });
+    pending.set(message.id, { type: 'generate', generation });
+    command(work);
+  }
+
+  /** The result to send, or undefined when the compute thread's events will settle the request. */
+  async function execute(request: EngineRequest): Promise<{ value: unknown } | undefined> {
+    switch (request.type) {
+      case 'load':
+        return { value: await load(request) };
+      case 'count-tokens': {
+        const counts = new Uint32Array(request.texts.length);
+        const { vocabulary } = modelOf(request.handle);
+        await inTurns(request.texts, (text, index) => (counts[index] = vocabulary.tokens(text).length));
+        return { value: counts };
+      }
+      case 'tokenize-prompt':
+        return { value: modelOf(request.handle).vocabulary.promptTokens(request.prompt) };
+      case 'generate':
+        return void generate(request);
+      case 'embed':
+      case 'score':
+        return void (await encode(request));
+      case 'quantise':
+        await call(request.id, request);
+        return { value: undefined };
+      case 'statistics':
+        return { value: Object.fromEntries(figureNames.map((name, index) => [name, figures[index]!])) };
+    }
+  }
+
+  async function answer(request: EngineRequest): Promise<void> {
+    preparing.set(request.id, false);
+    try {
+      const result = await execute(request);
+      if (result !== undefined) await send([{ type: 'result', id: request.id, value: result.value }]);
+    } catch (error) {
+      await send([{ type: 'error', id: request.id, error: toMillraceError(error, 'E_ENGINE_FAILED').toJSON() }]);
+    } finally {
+      preparing.delete(request.id);
+    }
+  }
+
+  void send([{ type: 'ready' }]);
+  return {
+    receive(message) {
+      if (message.type === 'shutdown') options.exit(0);
+      else if (message.type === 'cancel') {
+        const waiter = pending.get(message.id);
+        if (waiter?.type === 'generate') waiter.generation.cancel();
+        if (waiter !== undefined) command({ type: 'cancel', id: message.id });
+        else if (preparing.has(message.id)) preparing.set(message.id, true);
+      } else void answer(message);
+    },
+  };
+}
+
+/** 2,048 cells a sequence, less when that would take more than half of the free memory. */
+function defaultKvTokens(vocabulary: Vocabulary, sequences: number, kvType: 'f16' | 'q8_0'): number {
+  const bytesPerToken = vocabulary.kvBytesPerToken * (kvType === 'q8_0' ? 0.53 : 1);
+  const affordable = Math.floor((process.availableMemory() * kvMemoryShare) / Math.max(1, bytesPerToken));
+  return Math.max(512, Math.min(sequences * 2048, affordable));
+}
+
+function loadCommand({ id, handle, settings, threads, path }: LoadRequest, vocabulary: Vocabulary): WorkerCommand {
+  if (settings.task === 'generator') {
+    const { sequences, kvType } = settings;
+    const kvTokens = 256 * Math.ceil((settings.kvTokens ?? defaultKvTokens(vocabulary, sequences, kvType)) / 256);
+    return { type: 'load-generator', id, handle, settings: { path, threads, sequences, kvTokens, kvType } };
+  }
+  const pooling = settings.task === 'reranker' ? 'rank' : settings.pooling;
+  const batchTokens = Math.max(settings.batchTokens, settings.maxInputTokens);
+  return { type: 'load-encoder', id, handle, settings: { path, threads, pooling, batchTokens, batchItems } };
+}
