@@ -213,7 +213,7 @@ export const errorCatalogue = {
   E_PARSE_CRASHED: entry(
     1,
     422,
-    false,
+    true,
     'The parser process ended, ran out of memory or ran past its deadline on this file, twice.',
     'Report the file; the others are not affected.',
   ),

@@ -13,9 +13,6 @@ export interface Clock {
   sleep(delayMs: number, signal?: AbortSignal): Promise<void>;
 }
 
-/** A point on the monotonic clock, in ms. `timeoutMs` becomes one at the edge and stays absolute from there on. */
-export type Deadline = number;
-
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),

@@ -1,0 +1,214 @@
+import { z } from 'zod';
+import type { WeightOperations } from './model.ts';
+
+/**
+ * Engines compute; they hold no policy and no queue. What they are given was admitted by the scheduler, so they start it at once;
+ * they never retry, and they report `retryable` and `delivered` in the error they throw.
+ */
+
+/** The class of work, in falling order of claim on the machine. */
+export const workClass = z.enum(['interactive', 'batch', 'background']);
+export type WorkClass = z.infer<typeof workClass>;
+
+/**
+ * A chat prompt whose contents are lists of parts. It is rendered through the model's chat template and tokenised part by part:
+ * tokens never merge across a boundary, so a prefix that ends at one has the same tokens in every prompt. Part texts are data:
+ * they are tokenised without special tokens and can never become a control token.
+ */
+export const promptMessage = z.object({
+  role: z.enum(['system', 'user', 'assistant']),
+  parts: z.array(z.string()).min(1),
+});
+export type PromptMessage = z.infer<typeof promptMessage>;
+export const prompt = z.object({ messages: z.array(promptMessage).min(1) });
+export type Prompt = z.infer<typeof prompt>;
+
+/** Values as in llama.cpp's samplers. `temperature: 0` is greedy and ignores the rest. */
+export const sampling = z.object({
+  temperature: z.number().min(0).max(5).default(0),
+  topK: z.number().int().min(0).default(40),
+  topP: z.number().min(0).max(1).default(0.95),
+  minP: z.number().min(0).max(1).default(0.05),
+  repeatPenalty: z.number().min(0.5).max(2).default(1),
+  /** Same seed, same prompt, alone on the device: same tokens. */
+  seed: z.number().int().min(0).max(0xffff_fffe).default(0),
+});
+export type Sampling = z.infer<typeof sampling>;
+
+/** What one call may cost and until when it may run. */
+export interface CallOptions {
+  readonly class: WorkClass;
+  readonly signal: AbortSignal;
+}
+
+export interface GenerateRequest {
+  readonly prompt: Prompt;
+  /** Most tokens to generate, ≥ 1. Prompt and answer together must fit the sequence (`E_CONTEXT_EXCEEDED`). */
+  readonly maxTokens: number;
+  readonly sampling: Sampling;
+  /** Generation ends before the first of these strings; the string itself is not delivered. */
+  readonly stop: readonly string[];
+  /** GBNF grammar with the root rule `root`. */
+  readonly grammar?: string;
+  /** Names the shared beginning of the prompt: its first `prefixParts` parts and the template text before and between them. */
+  readonly prefixKey?: string;
+  readonly prefixParts?: number;
+  readonly deliver: 'stream' | 'final';
+}
+
+export type StopReason = 'end' | 'length' | 'stop-string';
+
+export interface GenerateUsage {
+  /** All tokens of the prompt, computed or not. */
+  readonly promptTokens: number;
+  /** Those of `promptTokens` that were already in the KV cache. */
+  readonly cachedTokens: number;
+  readonly outputTokens: number;
+  /** From the first step that computed a prompt token of this request to its first output token. */
+  readonly prefillMs: number;
+  /** From the first output token to the last. */
+  readonly decodeMs: number;
+}
+
+export type GeneratePart =
+  /** The tokens of `prefixKey` are in the KV cache; twins may start. Comes at most once, before any text. */
+  | { readonly type: 'prefix-ready'; readonly prefixKey: string; readonly tokens: number }
+  /** Whole UTF-8 only; never a part of a stop string. Only with `deliver: 'stream'`. */
+  | { readonly type: 'text'; readonly text: string }
+  /** Always last. `text` is the whole output. */
+  | { readonly type: 'final'; readonly text: string; readonly stopReason: StopReason; readonly usage: GenerateUsage; readonly tokens: readonly number[] };
+
+export interface Generator {
+  readonly model: GeneratorDescription;
+  readonly tokenizer: Tokenizer;
+  /** Leaving the iteration, or aborting the signal, ends the sequence within one step; the iteration ends when it has really ended. */
+  generate(request: GenerateRequest, options: CallOptions): AsyncIterable<GeneratePart>;
+  capacity(): GeneratorCapacity;
+}
+
+export interface GeneratorDescription {
+  readonly id: string;
+  /** sha256 over weights sha256, context settings and KV type: equal hash, equal behaviour. */
+  readonly hash: string;
+  readonly title: string;
+  /** Longest prompt plus answer of one sequence, in tokens. */
+  readonly maxSequenceTokens: number;
+}
+
+/** What a native context can hold. Constant after loading. */
+export interface GeneratorCapacity {
+  readonly sequences: number;
+  readonly kvTokens: number;
+  readonly maxSequenceTokens: number;
+}
+
+/** A passage is what is stored, a query is what is asked; many embedders want different prefixes for the two. */
+export type EmbedKind = 'query' | 'passage';
+
+export interface EmbedderDescription {
+  readonly id: string;
+  /** sha256 over weights, pooling, prefixes, vector type and backend: vectors of equal hash may be compared. */
+  readonly hash: string;
+  readonly title: string;
+  readonly dimensions: number;
+  /** Longest input in tokens, prefix and special tokens included. */
+  readonly maxInputTokens: number;
+  readonly languages: readonly string[];
+}
+
+export interface Embedder {
+  readonly model: EmbedderDescription;
+  readonly tokenizer: Tokenizer;
+  /** Most tokens (special tokens included) and texts of one call; the scheduler forms batches inside them. */
+  readonly limits: { readonly batchTokens: number; readonly batchItems: number };
+  /**
+   * Texts → unit vectors of `model.dimensions` floats, in the order of `texts`. A text longer than `maxInputTokens` is
+   * `E_CONTEXT_EXCEEDED`; the vector of a text does not depend on its batch mates beyond rounding (cosine ≥ 0.9999).
+   */
+  embed(texts: readonly string[], kind: EmbedKind, options: CallOptions): Promise<Float32Array[]>;
+}
+
+export interface Reranker {
+  readonly model: { readonly id: string; readonly hash: string; readonly title: string; readonly maxInputTokens: number };
+  /** Higher is more relevant; comparable within one call only. In the order of `passages`. */
+  score(query: string, passages: readonly string[], options: CallOptions): Promise<Float32Array>;
+}
+
+export interface TokenizedPrompt {
+  readonly tokens: Int32Array;
+  /** Number of tokens up to the end of each part, parts of all messages in order (template text before a part included). */
+  readonly partEnds: readonly number[];
+}
+
+export interface Tokenizer {
+  /** Tokens of each text alone, special tokens of the model not included. */
+  countTokens(texts: readonly string[], signal?: AbortSignal): Promise<Uint32Array>;
+  /** The prompt as the generator will see it. */
+  tokenizePrompt(prompt: Prompt, signal?: AbortSignal): Promise<TokenizedPrompt>;
+}
+
+/** Loading is an event stream, so that a surface can show it. */
+export type LoadEvent =
+  | { readonly type: 'model-loading'; readonly model: string; readonly doneBytes: number; readonly totalBytes: number }
+  | { readonly type: 'model-loaded'; readonly model: string; readonly elapsedMs: number };
+
+/** Live figures of a device, for metrics and benchmarks. Counters only grow. */
+export interface EngineStatistics {
+  readonly steps: number;
+  readonly prefillTokens: number;
+  readonly decodeTokens: number;
+  readonly reusedTokens: number;
+  readonly encodedTokens: number;
+  /** Time inside native compute calls, and whole time of the loop while it had work, in ms. */
+  readonly nativeMs: number;
+  readonly busyMs: number;
+  /** Sum over steps of active sequences: divide by `steps` for mean occupancy. */
+  readonly sequenceSteps: number;
+  readonly activeSequences: number;
+  readonly usedKvTokens: number;
+  readonly restarts: number;
+}
+
+/** A local device: one supervised child process with the native library, and the models loaded into it. */
+export interface LocalDevice extends WeightOperations {
+  loadGenerator(options: LoadGeneratorOptions): Promise<Generator>;
+  loadEmbedder(options: LoadEmbedderOptions): Promise<Embedder>;
+  loadReranker(options: LoadRerankerOptions): Promise<Reranker>;
+  statistics(): Promise<EngineStatistics>;
+  /** Frees models and ends the child: message, 2 s, kill. */
+  close(): Promise<void>;
+}
+
+export interface LoadOptions {
+  readonly id: string;
+  readonly title: string;
+  readonly path: string;
+  /** Of the file, known from installation. Part of the description's hash. */
+  readonly sha256: string;
+  readonly signal?: AbortSignal;
+  readonly onEvent?: (event: LoadEvent) => void;
+}
+
+export interface LoadGeneratorOptions extends LoadOptions {
+  /** Parallel sequences. Default 8. */
+  readonly sequences?: number;
+  /** KV cells shared by all sequences, in tokens. Default: min(sequences × 2,048, what memory allows). */
+  readonly kvTokens?: number;
+  /** Longest single sequence. Default: the model's training context, at most `kvTokens`. */
+  readonly maxSequenceTokens?: number;
+  readonly kvType?: 'f16' | 'q8_0';
+}
+
+export interface LoadEmbedderOptions extends LoadOptions {
+  readonly pooling: 'mean' | 'cls' | 'last';
+  readonly queryPrefix: string;
+  readonly passagePrefix: string;
+  readonly maxInputTokens: number;
+  readonly languages: readonly string[];
+  /** Tokens of one native call. Default 512 on a CPU (dense attention over the batch makes larger ones slower). */
+  readonly batchTokens?: number;
+}
+
+export interface LoadRerankerOptions extends LoadOptions {
+  readonly maxInputTokens: number;
+}

@@ -1,0 +1,125 @@
+import type { Deadline } from './time.ts';
+import type { EmbedKind, GeneratePart, GenerateRequest, WorkClass } from './engine.ts';
+import type { ParseRequest, ParsedDocument } from './parser.ts';
+
+/**
+ * The lanes, with what goes in, what streams out and what comes back. A lane is one engine capability on one device. `part` is
+ * `never` where a lane does not stream.
+ */
+export interface LaneTypes {
+  generate: { input: GenerateRequest; part: GeneratePart; result: Extract<GeneratePart, { type: 'final' }> };
+  embed: { input: { readonly texts: readonly string[]; readonly kind: EmbedKind }; part: never; result: Float32Array[] };
+  rerank: { input: { readonly query: string; readonly passages: readonly string[] }; part: never; result: Float32Array };
+  parse: { input: ParseRequest; part: never; result: ParsedDocument };
+}
+export type LaneName = keyof LaneTypes;
+
+/** What a piece of work takes from the budgets of its lane while it runs. All default to 0, `items` to 1. */
+export interface WorkCost {
+  /** Tokens to compute: for `embed` those of all texts, special tokens included. Counts against `batchTokens`. */
+  readonly tokens?: number;
+  /** Texts, passages or files. Counts against `batchItems`. */
+  readonly items?: number;
+  /** KV cells of its own: prompt − shared prefix + answer. Counts against `kvTokens` from admission until the engine has really ended. */
+  readonly kvTokens?: number;
+  /** KV cells of the prefix named by `prefixKey`; charged once while anyone holds it. */
+  readonly prefixTokens?: number;
+  /** Bytes held in memory while it waits and runs. Counts against `queuedBytes`. */
+  readonly bytes?: number;
+}
+
+export interface Work<L extends LaneName> {
+  readonly lane: L;
+  readonly class: WorkClass;
+  readonly input: LaneTypes[L]['input'];
+  readonly cost: WorkCost;
+  /** Twins (same key) wait until the first of them has computed the prefix, then run next to each other. */
+  readonly prefixKey?: string;
+  /** Monotonic ms. Past it the work is dropped at the pop, or cancelled in flight: `E_DEADLINE_EXCEEDED`. */
+  readonly deadline?: Deadline;
+  readonly signal?: AbortSignal;
+  /** Whose share of the machine this is; used for fairness between tenants. */
+  readonly tenant?: string;
+  /** `final` work delivers nothing before its end, so a crash of the engine may be retried once. */
+  readonly deliver?: 'stream' | 'final';
+}
+
+/** Times of one piece of work, in ms. */
+export interface WorkTimings {
+  readonly queuedMs: number;
+  readonly runMs: number;
+  readonly attempts: number;
+}
+
+/** A running or waiting piece of work: iterate its parts, await its result, or both. Leaving the loop cancels the work. */
+export interface WorkHandle<Part, Result> extends AsyncIterable<Part> {
+  /** Settles exactly once, with the result or a `MillraceError`; the same promise at every call. Never an unhandled rejection. */
+  result(): Promise<Result>;
+  /** Known once `result()` has settled. */
+  timings(): WorkTimings;
+}
+
+/** One admitted piece of work, as a lane's executor sees it. */
+export interface AdmittedWork<L extends LaneName> {
+  readonly input: LaneTypes[L]['input'];
+  readonly class: WorkClass;
+  /** Aborted on cancellation and at the deadline, with a `MillraceError` as reason. */
+  readonly signal: AbortSignal;
+  readonly attempt: number;
+  /** Hands a part to the caller. Ignored after the work was settled. */
+  emit(part: LaneTypes[L]['part']): void;
+  /** Tells that the tokens of `prefixKey` are computed: twins may start. */
+  prefixReady(): void;
+}
+
+/**
+ * Runs one batch (one item for lanes whose `batchItems` is 1). Resolves with one outcome for each item, in order, when the engine has
+ * really ended with all of them; until then their slots and budgets stay taken. A rejection fails every item of the batch.
+ */
+export type LaneExecutor<L extends LaneName> = (
+  batch: readonly AdmittedWork<L>[],
+) => Promise<readonly PromiseSettledResult<LaneTypes[L]['result']>[]>;
+
+export interface LaneLimits {
+  /** Executor calls at the same time (for `generate`: sequences). */
+  readonly concurrency: number;
+  /** Items and tokens of one executor call. */
+  readonly batchItems: number;
+  readonly batchTokens: number;
+  /** Sum of admitted `kvTokens` and distinct held prefixes. */
+  readonly kvTokens: number;
+  /** Most work that may wait, in pieces and bytes; beyond it `submit` refuses with `E_OVERLOADED`. */
+  readonly queuedItems: number;
+  readonly queuedBytes: number;
+  /** Held back for class `interactive`: slots of `concurrency` and cells of `kvTokens`. */
+  readonly interactiveReserve?: { readonly concurrency: number; readonly kvTokens: number };
+}
+
+export interface LaneDefinition<L extends LaneName = LaneName> {
+  readonly name: L;
+  readonly limits: LaneLimits;
+  readonly execute: LaneExecutor<L>;
+}
+
+/** What waits and runs in one lane, now. */
+export interface LaneSnapshot {
+  readonly lane: LaneName;
+  readonly waiting: Readonly<Record<WorkClass, number>>;
+  readonly running: number;
+  readonly queuedBytes: number;
+  readonly usedKvTokens: number;
+}
+
+/** One per process that computes. The only place where work waits, is reordered, refused, expired or retried. */
+export interface Scheduler {
+  /** Adds a lane; a lane is added when its engine is loaded and cannot be changed afterwards. */
+  addLane<L extends LaneName>(definition: LaneDefinition<L>): void;
+  hasLane(lane: LaneName): boolean;
+  /** Never throws: refusals (`E_OVERLOADED`, `E_WORK_TOO_LARGE`, `E_SHUTTING_DOWN`) come through the handle. */
+  submit<L extends LaneName>(work: Work<L>): WorkHandle<LaneTypes[L]['part'], LaneTypes[L]['result']>;
+  /** Resolves when the lane can take more waiting work of this cost; a feeder awaits it before `submit` instead of being refused. */
+  ready(lane: LaneName, cost: WorkCost, signal: AbortSignal): Promise<void>;
+  snapshot(): readonly LaneSnapshot[];
+  /** Refuses new work, cancels what waits and runs, resolves when every executor call has ended. */
+  close(): Promise<void>;
+}
