@@ -1,0 +1,73 @@
+import { createBoundedQueue } from './bounded-queue.ts';
+import { createDeferred } from './deferred.ts';
+
+/** A stream of events with one result. Iterate it, await `result()`, or both; leaving the loop cancels the producer. */
+export interface EventStream<Event, Result> extends AsyncIterable<Event> {
+  /** Settles exactly once. Works without iterating: events are then dropped. */
+  result(): Promise<Result>;
+}
+
+export interface EventProducer<Event> {
+  /** Hands an event over; waits while the consumer is slow. */
+  emit(event: Event): Promise<void>;
+  /** Aborted when the consumer left the loop or the caller's signal was aborted. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Runs `produce` at once. Up to 256 events wait for a consumer; then `emit` waits, unless nobody iterates, in which case the
+ * oldest events are not kept at all once `result()` was asked for.
+ */
+export function createEventStream<Event, Result>(
+  produce: (producer: EventProducer<Event>) => Promise<Result>,
+  options: { readonly signal?: AbortSignal; readonly maxEvents?: number } = {},
+): EventStream<Event, Result> {
+  const queue = createBoundedQueue<Event>({ maxItems: options.maxEvents ?? 256, maxBytes: Number.POSITIVE_INFINITY });
+  const outcome = createDeferred<Result>();
+  const controller = new AbortController();
+  const onAbort = (): void => controller.abort(options.signal?.reason);
+  if (options.signal?.aborted) onAbort();
+  options.signal?.addEventListener('abort', onAbort, { once: true });
+  let iterating = false;
+  let draining = false;
+
+  async function drain(): Promise<void> {
+    if (iterating || draining) return;
+    draining = true;
+    for await (const _event of queue);
+  }
+
+  async function run(): Promise<void> {
+    try {
+      const emit = async (event: Event): Promise<void> => {
+        controller.signal.throwIfAborted();
+        if (!draining) await queue.push(event, { signal: controller.signal });
+      };
+      outcome.resolve(await produce({ emit, signal: controller.signal }));
+      queue.end();
+    } catch (error) {
+      outcome.reject(error);
+      queue.end(error);
+    } finally {
+      options.signal?.removeEventListener('abort', onAbort);
+    }
+  }
+  const running = run();
+
+  return {
+    result() {
+      // The failure reaches the caller through `outcome`; the drained copy of it is the same one.
+      drain().catch(() => undefined);
+      return outcome.promise;
+    },
+    async *[Symbol.asyncIterator]() {
+      iterating = true;
+      try {
+        yield* queue;
+      } finally {
+        controller.abort(new DOMException('The consumer left the stream.', 'AbortError'));
+        await running;
+      }
+    },
+  };
+}

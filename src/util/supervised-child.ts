@@ -1,0 +1,84 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import type { Clock } from './clock.ts';
+import { createDeferred } from './deferred.ts';
+import { entryPath, type EntryName } from './entry.ts';
+
+export interface ChildExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** The last 64 KB of its standard error. */
+  readonly log: string;
+}
+
+export interface SupervisedChildOptions {
+  readonly entry: EntryName;
+  readonly clock: Clock;
+  readonly args?: readonly string[];
+  /** The whole environment of the child. Default: empty. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly execArgv?: readonly string[];
+  readonly onMessage: (message: unknown) => void;
+  /** Called once, after the last message. */
+  readonly onExit: (exit: ChildExit) => void;
+}
+
+/**
+ * A child process with one owner: messages both ways (structured clone), its standard error kept, ended by message, then by force.
+ * Children ignore SIGINT and SIGTERM themselves and exit when the channel closes, so none outlives its parent.
+ */
+export interface SupervisedChild {
+  readonly pid: number;
+  /** Resolves when the message was handed to the channel; false when the child is gone. */
+  send(message: unknown): Promise<boolean>;
+  /** `{type: 'shutdown'}`, then after `graceMs` (default 2,000) SIGKILL. Resolves at its end. */
+  stop(graceMs?: number): Promise<ChildExit>;
+  kill(): void;
+  readonly exited: Promise<ChildExit>;
+}
+
+const keptLogBytes = 64 * 1024;
+
+export function startSupervisedChild(options: SupervisedChildOptions): SupervisedChild {
+  const child: ChildProcess = fork(entryPath(options.entry), options.args ?? [], {
+    env: { ...options.env },
+    execArgv: ['--disable-warning=ExperimentalWarning', ...(options.execArgv ?? [])],
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    windowsHide: true,
+  });
+  const exited = createDeferred<ChildExit>();
+  let log = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    log = (log + text).slice(-keptLogBytes);
+  });
+  child.on('message', options.onMessage);
+  child.once('error', (error) => {
+    log = `${log}${error.message}\n`;
+    if (child.pid === undefined) settle(null, null);
+  });
+  child.once('close', settle);
+
+  function settle(code: number | null, signal: NodeJS.Signals | null): void {
+    const exit = { code, signal, log };
+    exited.resolve(exit);
+    options.onExit(exit);
+  }
+
+  const send = (message: unknown): Promise<boolean> =>
+    new Promise((resolve) => {
+      if (!child.connected) resolve(false);
+      else child.send(message as object, (error) => resolve(error === null));
+    });
+
+  return {
+    pid: child.pid ?? -1,
+    exited: exited.promise,
+    send,
+    kill: () => void child.kill('SIGKILL'),
+    async stop(graceMs = 2_000) {
+      await send({ type: 'shutdown' });
+      const cancelTimer = options.clock.after(graceMs, () => child.kill('SIGKILL'));
+      return exited.promise.finally(cancelTimer);
+    },
+  };
+}
