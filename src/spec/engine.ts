@@ -76,7 +76,13 @@ export type GeneratePart =
   /** Whole UTF-8 only; never a part of a stop string. Only with `deliver: 'stream'`. */
   | { readonly type: 'text'; readonly text: string }
   /** Always last. `text` is the whole output. */
-  | { readonly type: 'final'; readonly text: string; readonly stopReason: StopReason; readonly usage: GenerateUsage; readonly tokens: readonly number[] };
+  | {
+      readonly type: 'final';
+      readonly text: string;
+      readonly stopReason: StopReason;
+      readonly usage: GenerateUsage;
+      readonly tokens: readonly number[];
+    };
 
 export interface Generator {
   readonly model: GeneratorDescription;

@@ -86,5 +86,8 @@ export interface FormatParser {
   readonly version: number;
   readonly contentTypes: readonly string[];
   /** `encoding`: of text formats, as detected. */
-  parse(bytes: Uint8Array, context: { readonly name: string; readonly encoding?: string }): Promise<Omit<ParsedDocument, 'parser' | 'parserVersion' | 'contentType'>>;
+  parse(
+    bytes: Uint8Array,
+    context: { readonly name: string; readonly encoding?: string },
+  ): Promise<Omit<ParsedDocument, 'parser' | 'parserVersion' | 'contentType'>>;
 }

@@ -1,0 +1,292 @@
+import type { ErrorData } from './failure.ts';
+import type { ChunkId, DocumentId, Metadata, MetadataFilter, RunId, SourceId } from './identifiers.ts';
+import type { ParsedBlock, ParsedPage } from './parser.ts';
+
+/** One source as it is now, or as it was last seen. */
+export interface SourceRecord {
+  readonly id: SourceId;
+  readonly collection: string;
+  /** Stable: absolute path, URL, or the caller's own id. Unique in its collection. */
+  readonly key: string;
+  readonly uri: string;
+  readonly title: string | null;
+  /** Integer ms UTC and bytes, of files. */
+  readonly mtime: number | null;
+  readonly size: number | null;
+  readonly metadata: Metadata;
+  readonly document: DocumentId | null;
+  /** Set when the last attempt failed; `document` then still points to the last good version, if there was one. */
+  readonly error: ErrorData | null;
+  readonly updatedAt: number;
+}
+
+/** What identifies the parsed content of one version of a source; equal values share one document. */
+export interface DocumentKey {
+  readonly bytesSha256: string;
+  readonly parser: string;
+  readonly parserVersion: number;
+  readonly parseOptionsHash: string;
+}
+
+export interface DocumentRecord extends DocumentKey {
+  readonly id: DocumentId;
+  readonly collection: string;
+  readonly contentType: string;
+  readonly textSha256: string;
+  /** UTF-16 code units. */
+  readonly textLength: number;
+  readonly title: string | null;
+  readonly author: string | null;
+  readonly language: string | null;
+  readonly createdAt: number | null;
+  readonly modifiedAt: number | null;
+  readonly pages: number;
+  readonly chunks: number;
+  readonly chunkerHash: string;
+  readonly warnings: readonly string[];
+  readonly committedAt: number;
+}
+
+export interface StoredPage {
+  readonly number: number;
+  readonly label: string | null;
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface NewChunk {
+  /** 0, 1, … inside its document. */
+  readonly number: number;
+  readonly start: number;
+  readonly end: number;
+  readonly headingPath: readonly string[];
+  /** Tokens of the embedder. */
+  readonly tokens: number;
+  /** sha256 of the chunk's text. */
+  readonly sha256: string;
+}
+
+export interface NewSource {
+  readonly key: string;
+  readonly uri: string;
+  readonly title?: string;
+  readonly mtime?: number;
+  readonly size?: number;
+  readonly metadata: Metadata;
+}
+
+export interface NewDocument extends DocumentKey {
+  readonly contentType: string;
+  readonly text: string;
+  readonly textSha256: string;
+  readonly pages: readonly ParsedPage[];
+  readonly blocks: readonly ParsedBlock[];
+  readonly title?: string;
+  readonly author?: string;
+  readonly language?: string;
+  readonly createdAt?: number;
+  readonly modifiedAt?: number;
+  readonly warnings: readonly string[];
+  readonly chunkerHash: string;
+  readonly chunks: readonly NewChunk[];
+}
+
+/**
+ * Write operations: plain data, each one transaction named after what it makes true. `commit` makes several true together. Repeating
+ * any of them is harmless.
+ */
+export type StoreOperation =
+  | {
+      readonly type: 'commitDocument';
+      readonly collection: string;
+      readonly source: NewSource;
+      readonly document: NewDocument;
+      readonly at: number;
+    }
+  /** A source whose bytes are already a document of the collection: points it there. */
+  | {
+      readonly type: 'commitSource';
+      readonly collection: string;
+      readonly source: NewSource;
+      readonly document: DocumentId;
+      readonly at: number;
+    }
+  | {
+      readonly type: 'commitFailure';
+      readonly collection: string;
+      readonly source: NewSource;
+      readonly error: ErrorData;
+      readonly at: number;
+    }
+  | {
+      readonly type: 'commitVectors';
+      readonly embedderHash: string;
+      readonly dimensions: number;
+      readonly vectors: readonly { readonly chunk: ChunkId; readonly vector: Float32Array }[];
+    }
+  | { readonly type: 'removeSource'; readonly collection: string; readonly key: string; readonly at: number }
+  | {
+      readonly type: 'createRun';
+      readonly run: RunId;
+      readonly kind: 'ask-many' | 'table' | 'parallel-run' | 'ingest';
+      readonly definition: unknown;
+      readonly items: readonly { readonly number: number; readonly key: string; readonly input: unknown }[];
+      readonly at: number;
+    }
+  | {
+      readonly type: 'appendRunItems';
+      readonly run: RunId;
+      readonly items: readonly { readonly number: number; readonly key: string; readonly input: unknown }[];
+    }
+  | { readonly type: 'setRunState'; readonly run: RunId; readonly state: RunState; readonly progress?: unknown; readonly at: number }
+  | {
+      readonly type: 'settleItem';
+      readonly run: RunId;
+      readonly number: number;
+      /** Refused (`false` in the outcome) when a newer claim holds the item. */
+      readonly fence: number;
+      readonly status: ItemStatus;
+      readonly result?: unknown;
+      readonly error?: ErrorData;
+      readonly at: number;
+    };
+
+export type RunState = 'running' | 'interrupted' | 'done' | 'cancelled';
+export type ItemState = 'pending' | 'claimed' | 'settled';
+export type ItemStatus = 'done' | 'failed' | 'cancelled' | 'expired';
+
+export interface RunItem {
+  readonly run: RunId;
+  readonly number: number;
+  readonly key: string;
+  readonly input: unknown;
+  readonly state: ItemState;
+  readonly status: ItemStatus | null;
+  readonly attempt: number;
+  readonly fence: number;
+  readonly result: unknown;
+  readonly error: ErrorData | null;
+  readonly startedAt: number | null;
+  readonly endedAt: number | null;
+}
+
+export interface RunRecord {
+  readonly id: RunId;
+  readonly kind: string;
+  readonly state: RunState;
+  readonly definition: unknown;
+  readonly progress: unknown;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  readonly items: Readonly<Record<ItemState, number>>;
+}
+
+/** What one operation did: `document` and its new chunks for `commitDocument`, `done: false` where it was refused or changed nothing. */
+export interface OperationOutcome {
+  readonly done: boolean;
+  readonly document?: DocumentId;
+  readonly chunks?: readonly ChunkId[];
+}
+
+/** A chunk read from the record, its hash checked. */
+export interface StoredChunk {
+  readonly id: ChunkId;
+  readonly document: DocumentId;
+  readonly number: number;
+  readonly start: number;
+  readonly end: number;
+  readonly headingPath: readonly string[];
+  readonly tokens: number;
+  readonly text: string;
+  /** Page of `start`. */
+  readonly page: StoredPage;
+  readonly title: string | null;
+  /** The first source of the document, by key. */
+  readonly source: { readonly key: string; readonly uri: string; readonly title: string | null; readonly metadata: Metadata };
+}
+
+/** Higher is better. For text `-bm25`, for vectors the cosine. */
+export interface ScoredChunk {
+  readonly chunk: ChunkId;
+  readonly score: number;
+}
+
+export interface SearchScope {
+  readonly collection: string;
+  readonly filter?: MetadataFilter;
+  readonly documents?: readonly DocumentId[];
+}
+
+export interface CollectionStatus {
+  readonly collection: string;
+  readonly sources: number;
+  readonly failedSources: number;
+  readonly documents: number;
+  readonly chunks: number;
+  /** Chunks that have a vector of this embedder. */
+  readonly embedded: Readonly<Record<string, number>>;
+  readonly textLength: number;
+  /** Grows with every committed change of the collection. */
+  readonly revision: number;
+}
+
+export interface VerifyReport {
+  readonly ok: boolean;
+  /** One sentence for each difference found, at most 1,000. */
+  readonly problems: readonly string[];
+  readonly checked: { readonly documents: number; readonly chunks: number; readonly vectors: number };
+}
+
+/** Reading needs no lock and works beside any writer. Every method reads one consistent state of the record. */
+export interface StoreReader {
+  readSource(collection: string, key: string): Promise<SourceRecord | undefined>;
+  /** In order of key, after `afterKey`, at most `limit` (default 1,000). */
+  listSources(collection: string, options?: { readonly afterKey?: string; readonly limit?: number }): Promise<readonly SourceRecord[]>;
+  readDocument(id: DocumentId): Promise<DocumentRecord | undefined>;
+  /** The document of a collection that these bytes and parser versions already made, if any. */
+  findDocument(collection: string, key: DocumentKey, chunkerHash: string): Promise<DocumentId | undefined>;
+  readPages(
+    id: DocumentId,
+  ): Promise<
+    readonly (StoredPage & { readonly boxes: Uint32Array | null; readonly width: number | null; readonly height: number | null })[]
+  >;
+  /** Text of a range of the canonical text, its document's hash checked. */
+  readSpan(id: DocumentId, start: number, end: number): Promise<string>;
+  /** In the order of `ids`; ids that are gone are left out. */
+  readChunks(ids: readonly ChunkId[]): Promise<readonly StoredChunk[]>;
+  /** Chunks of the collection without a vector of this embedder, in order of id after `after`. */
+  listUnembedded(
+    collection: string,
+    embedderHash: string,
+    options: { readonly after: ChunkId | 0; readonly limit: number },
+  ): Promise<readonly { readonly id: ChunkId; readonly text: string; readonly headingPath: readonly string[]; readonly tokens: number }[]>;
+  /** BM25 over chunk texts, titles and headings. `query` is any text; it is tokenised and quoted here. */
+  searchText(query: string, scope: SearchScope, limit: number): Promise<readonly ScoredChunk[]>;
+  searchVectors(vector: Float32Array, embedderHash: string, scope: SearchScope, limit: number): Promise<readonly ScoredChunk[]>;
+  collections(): Promise<readonly CollectionStatus[]>;
+  /** Settings of a collection and of the directory, JSON values under string keys. */
+  readSetting(key: string): Promise<unknown>;
+  listRuns(): Promise<readonly RunRecord[]>;
+  readRun(id: RunId): Promise<RunRecord | undefined>;
+  listRunItems(
+    id: RunId,
+    options: { readonly after: number; readonly limit: number; readonly state?: ItemState },
+  ): Promise<readonly RunItem[]>;
+  verify(options?: { readonly signal?: AbortSignal }): Promise<VerifyReport>;
+}
+
+export interface Store extends StoreReader {
+  /** False when opened for reading only; every write then fails with `E_LOCKED` or `E_STORE_FAILED`. */
+  readonly writable: boolean;
+  /** Acknowledged (resolved) after the fsync. Operations of one call are one transaction: all or none. */
+  commit(operations: readonly StoreOperation[]): Promise<readonly OperationOutcome[]>;
+  /** Takes up to `limit` pending items, lowest number first, with a lease until `leaseUntil` (ms UTC); expired leases count as pending. */
+  claimItems(
+    run: RunId,
+    options: { readonly limit: number; readonly leaseUntil: number; readonly at: number },
+  ): Promise<readonly RunItem[]>;
+  writeSetting(key: string, value: unknown): Promise<void>;
+  /** Builds text and vector index again from the record. */
+  rebuild(options?: { readonly signal?: AbortSignal }): Promise<void>;
+  close(): Promise<void>;
+}
