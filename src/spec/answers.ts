@@ -1,0 +1,140 @@
+import { z } from 'zod';
+import { errorData } from './failure.ts';
+import { metadata, metadataFilter } from './identifiers.ts';
+
+/** A chunk with scores for a query. */
+export const hit = z.object({
+  /** 1, 2, … */
+  rank: z.number().int().positive(),
+  /** Fused score; comparable within one result only. */
+  score: z.number(),
+  document: z.string(),
+  /** Where the bytes came from: path, URL or the caller's own id. */
+  source: z.string(),
+  title: z.string().nullable(),
+  metadata,
+  /** Page of `start`: number and, where the document has one, its printed label. */
+  page: z.number().int().positive(),
+  pageLabel: z.string().nullable(),
+  /** UTF-16 range in the document's canonical text. */
+  start: z.number().int().nonnegative(),
+  end: z.number().int().nonnegative(),
+  headingPath: z.array(z.string()),
+  text: z.string(),
+  chunk: z.number().int().positive(),
+  /** Rank in each retrieval that found it. */
+  ranks: z.object({ text: z.number().int().optional(), vector: z.number().int().optional() }),
+});
+export type Hit = z.infer<typeof hit>;
+
+/** A claim's pointer to a span, checked against the record. */
+export const citation = z.object({
+  /** The n of [n] in the answer. */
+  number: z.number().int().positive(),
+  document: z.string(),
+  source: z.string(),
+  title: z.string().nullable(),
+  page: z.number().int().positive(),
+  pageLabel: z.string().nullable(),
+  start: z.number().int().nonnegative(),
+  end: z.number().int().nonnegative(),
+  /** The cited span, verbatim from the record. */
+  quote: z.string(),
+});
+export type Citation = z.infer<typeof citation>;
+
+export const usage = z.object({
+  promptTokens: z.number().int().nonnegative(),
+  cachedTokens: z.number().int().nonnegative(),
+  outputTokens: z.number().int().nonnegative(),
+});
+export type Usage = z.infer<typeof usage>;
+
+/** Elapsed ms of each stage; a stage that did not run is absent. */
+export const stageTimings = z.object({
+  embedMs: z.number().optional(),
+  searchTextMs: z.number().optional(),
+  searchVectorsMs: z.number().optional(),
+  readMs: z.number().optional(),
+  sourcesMs: z.number().optional(),
+  modelMs: z.number().optional(),
+  queuedMs: z.number().optional(),
+  firstTokenMs: z.number().optional(),
+  prefillMs: z.number().optional(),
+  decodeMs: z.number().optional(),
+  citeMs: z.number().optional(),
+  totalMs: z.number(),
+});
+export type StageTimings = z.infer<typeof stageTimings>;
+
+export const searchResult = z.object({
+  query: z.string(),
+  collection: z.string(),
+  hits: z.array(hit),
+  /** Sentences the user should see: "12 of 40 documents are not embedded yet." */
+  notices: z.array(z.string()),
+  timings: stageTimings,
+});
+export type SearchResult = z.infer<typeof searchResult>;
+
+export const answer = z.object({
+  question: z.string(),
+  collection: z.string(),
+  answer: z.string(),
+  /** True when the documents do not hold the answer. */
+  abstained: z.boolean(),
+  citations: z.array(citation),
+  /** Sentences of the answer that no given passage supports. */
+  unsupported: z.array(z.string()),
+  hits: z.array(hit),
+  /** Id of the generator; `quotes` when no generator was used. */
+  model: z.string(),
+  usage,
+  notices: z.array(z.string()),
+  timings: stageTimings,
+  /** ISO 8601 with ms. */
+  startedAt: z.string(),
+  endedAt: z.string(),
+});
+export type Answer = z.infer<typeof answer>;
+
+export const searchOptions = z.object({
+  collection: z.string().optional(),
+  /** Most hits. Default 10. */
+  limit: z.number().int().min(1).max(1_000).optional(),
+  filter: metadataFilter.optional(),
+  /** `hybrid` (default), or one part alone. */
+  mode: z.enum(['hybrid', 'text', 'vector']).optional(),
+  timeoutMs: z.number().positive().optional(),
+});
+export type SearchOptions = z.infer<typeof searchOptions> & { readonly signal?: AbortSignal };
+
+export const askOptions = searchOptions.extend({
+  /** Most tokens of the answer. Default 200. */
+  maxTokens: z.number().int().min(1).max(8_192).optional(),
+  /** Most tokens of all passages in the prompt. Default: what the machine prefills in about 8 s, at most 2,000. */
+  contextTokens: z.number().int().min(64).max(131_072).optional(),
+  /** Answer with verbatim quotes and no generator. */
+  quotesOnly: z.boolean().optional(),
+  temperature: z.number().min(0).max(2).optional(),
+  seed: z.number().int().nonnegative().optional(),
+  class: z.enum(['interactive', 'batch', 'background']).optional(),
+});
+export type AskOptions = z.infer<typeof askOptions> & { readonly signal?: AbortSignal };
+
+/** What `ask` streams, in order: `sources`, then model loading where it is needed, text, and exactly one end. */
+export const answerEvent = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('sources'), sequence: z.number(), at: z.string(), hits: z.array(hit), timings: stageTimings }),
+  z.object({
+    type: z.literal('model-loading'),
+    sequence: z.number(),
+    at: z.string(),
+    model: z.string(),
+    doneBytes: z.number(),
+    totalBytes: z.number(),
+  }),
+  z.object({ type: z.literal('answer-delta'), sequence: z.number(), at: z.string(), text: z.string() }),
+  z.object({ type: z.literal('answer-end'), sequence: z.number(), at: z.string(), answer }),
+  z.object({ type: z.literal('answer-failed'), sequence: z.number(), at: z.string(), error: errorData }),
+]);
+export type AnswerEvent = z.infer<typeof answerEvent>;

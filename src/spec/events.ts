@@ -1,0 +1,50 @@
+import { z } from 'zod';
+import { errorData } from './failure.ts';
+import { answerEvent } from './answers.ts';
+
+const head = { sequence: z.number().int(), at: z.string(), runId: z.string().optional() };
+
+/** What `ingest` streams; ends with exactly one `ingest-end` or `ingest-failed`. */
+export const ingestEvent = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('ingest-start'), ...head, collection: z.string(), embedder: z.string().nullable() }),
+  z.object({ type: z.literal('document-found'), ...head, source: z.string(), bytes: z.number() }),
+  z.object({ type: z.literal('document-skipped'), ...head, source: z.string(), reason: z.enum(['unchanged', 'same-content']) }),
+  /** The acknowledgement: the document is in the record, through any crash, and found by text search. */
+  z.object({
+    type: z.literal('document-committed'),
+    ...head,
+    source: z.string(),
+    document: z.string(),
+    chunks: z.number(),
+    pages: z.number(),
+    warnings: z.array(z.string()),
+  }),
+  z.object({ type: z.literal('document-failed'), ...head, source: z.string(), error: errorData }),
+  z.object({
+    type: z.literal('vectors-committed'),
+    ...head,
+    chunks: z.number(),
+    tokens: z.number(),
+    embeddedChunks: z.number(),
+    remainingChunks: z.number(),
+  }),
+  z.object({
+    type: z.literal('ingest-end'),
+    ...head,
+    found: z.number(),
+    indexed: z.number(),
+    skipped: z.number(),
+    failed: z.number(),
+    quarantined: z.number(),
+    chunks: z.number(),
+    bytes: z.number(),
+    elapsedMs: z.number(),
+  }),
+  z.object({ type: z.literal('ingest-failed'), ...head, error: errorData, elapsedMs: z.number() }),
+]);
+export type IngestEvent = z.infer<typeof ingestEvent>;
+export type IngestSummary = Extract<IngestEvent, { type: 'ingest-end' }>;
+
+/** Every event of every stream. */
+export const event = z.union([ingestEvent, answerEvent]);
+export type Event = z.infer<typeof event>;
