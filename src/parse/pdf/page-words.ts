@@ -21,7 +21,7 @@ export const wordFlags = { hyphenated: 1, bold: 2, rotated: 4 } as const;
 const boldWeight = 600;
 
 /** Many fonts state no weight but carry it in their name, TeX's bold fonts as "BX". */
-const boldName = /bold|black|heavy|demi|medi\b|CM(?:BX|SSBX)/i;
+const boldName = /bold|black|heavy|demi|medi\b|BX\d/i;
 
 const fontNameBytes = 64;
 const scratchBytes = 32 + fontNameBytes;

@@ -1,0 +1,4 @@
+import { createFormatParsers } from '../formats.ts';
+import { serveParsers } from './serve.ts';
+
+await serveParsers(createFormatParsers());

@@ -1,0 +1,135 @@
+import { spawn } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import type { Duplex } from 'node:stream';
+import { createFrameReader, type Frame } from './wire.ts';
+
+export interface ParserChildOptions {
+  /** The child's module, a path. */
+  readonly entry: string;
+  /** V8's limit for the child's old generation. */
+  readonly heapBytes: number;
+  /** Puts a sandbox in front of the command, for example bubblewrap. The command's first element is the program. */
+  readonly sandbox?: (command: readonly string[]) => readonly string[];
+}
+
+export interface ChildEnd {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** The last lines that the child wrote to standard error. */
+  readonly errorOutput: string;
+}
+
+/** One child process with its pipes. It is killed, never asked to stop. */
+export interface ParserChild {
+  readonly pid: number | undefined;
+  readonly heapBytes: number;
+  /** Settles once, when the process is gone and its pipes are closed, or when it could not be started. Never rejects. */
+  readonly ended: Promise<ChildEnd>;
+  /** Writes a request; its answer, or `undefined` when the process ended or wrote something else. One at a time. */
+  exchange(pieces: readonly Uint8Array[], maxAnswerBytes: number): Promise<Frame | undefined>;
+  /** Memory in physical pages, in bytes, or `undefined` where the system does not tell. */
+  residentBytes(): Promise<number | undefined>;
+  kill(): void;
+  /** Whether the process keeps the program alive. */
+  setBusy(busy: boolean): void;
+}
+
+/** Seconds of CPU time that a child may use in its whole life, behind the deadline of each document. */
+const cpuSeconds = 7200;
+const maxErrorOutput = 4096;
+const maxHeaderBytes = 256 * 1024 * 1024;
+
+/**
+ * No environment, no working directory of ours, no file to write, no core dump. `ulimit` needs a POSIX shell; an address-space
+ * limit is left out because V8 and WebAssembly reserve far more than they use.
+ */
+function command(options: ParserChildOptions): readonly string[] {
+  const node = [
+    process.execPath,
+    `--max-old-space-size=${Math.ceil(options.heapBytes / (1024 * 1024))}`,
+    '--disable-warning=ExperimentalWarning',
+    '--permission',
+    '--allow-fs-read=*',
+    options.entry,
+  ];
+  const sandboxed = options.sandbox?.(node) ?? node;
+  if (process.platform === 'win32') return sandboxed;
+  return ['/bin/sh', '-c', `ulimit -c 0; ulimit -f 0; ulimit -n 256; ulimit -t ${cpuSeconds}; exec "$0" "$@"`, ...sandboxed];
+}
+
+export function startParserChild(options: ParserChildOptions): ParserChild {
+  const [program = '', ...args] = command(options);
+  const child = spawn(program, args, {
+    cwd: process.platform === 'win32' ? undefined : '/',
+    env: process.platform === 'win32' ? { SystemRoot: process.env['SystemRoot'] } : {},
+    stdio: ['pipe', 'ignore', 'pipe', 'pipe'],
+    windowsHide: true,
+  });
+  const { stdin, stderr } = child;
+  const answers = child.stdio[3] as Duplex;
+  if (stdin === null || stderr === null) throw new Error('A child with pipes has no pipes.');
+  let errorOutput = '';
+  let waiting: { readonly reader: ReturnType<typeof createFrameReader>; readonly resolve: (frame: Frame | undefined) => void } | undefined;
+
+  function settle(frame: Frame | undefined): void {
+    waiting?.resolve(frame);
+    waiting = undefined;
+  }
+
+  stderr.on('data', (chunk: Buffer) => {
+    errorOutput = (errorOutput + chunk.toString('utf8')).slice(-maxErrorOutput);
+  });
+  answers.on('data', (chunk: Buffer) => {
+    if (waiting === undefined) return;
+    try {
+      const [frame] = waiting.reader.push(chunk);
+      if (frame !== undefined) settle(frame);
+    } catch (error) {
+      errorOutput += `\n${String(error)}`;
+      settle(undefined);
+    }
+  });
+  // A write to a child that just died fails; its end is reported by `ended`.
+  stdin.on('error', () => undefined);
+  answers.on('error', () => undefined);
+
+  const ended = new Promise<ChildEnd>((resolve) => {
+    child.once('error', (error) => {
+      if (child.pid === undefined) resolve({ code: null, signal: null, errorOutput: error.message });
+    });
+    child.once('close', (code, signal) => resolve({ code, signal, errorOutput: errorOutput.trim() }));
+  });
+  void ended.then(() => settle(undefined));
+
+  return {
+    pid: child.pid,
+    heapBytes: options.heapBytes,
+    ended,
+    exchange(pieces, maxAnswerBytes) {
+      return new Promise((resolve) => {
+        waiting = { reader: createFrameReader({ headerBytes: maxHeaderBytes, payloadBytes: maxAnswerBytes }), resolve };
+        for (const piece of pieces) stdin.write(piece);
+      });
+    },
+    async residentBytes() {
+      if (process.platform !== 'linux' || child.pid === undefined) return undefined;
+      try {
+        const status = await readFile(`/proc/${child.pid}/status`, 'latin1');
+        const kilobytes = /^VmRSS:\s+(\d+) kB/m.exec(status)?.[1];
+        return kilobytes === undefined ? undefined : Number(kilobytes) * 1024;
+      } catch {
+        // The process ended in between.
+        return undefined;
+      }
+    },
+    kill() {
+      child.kill('SIGKILL');
+    },
+    setBusy(busy) {
+      for (const handle of [child, stdin, stderr, answers] as unknown as { ref(): void; unref(): void }[]) {
+        if (busy) handle.ref();
+        else handle.unref();
+      }
+    },
+  };
+}

@@ -1,0 +1,156 @@
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, it } from 'vitest';
+import { MillraceError } from '../errors.ts';
+import type { DocumentParser, ParseRequest } from '../spec/parser.ts';
+import { createManualClock } from '../testing/manual-clock.ts';
+import { systemClock } from '../util/clock.ts';
+import { createDocumentParser, type DocumentParserOptions } from './pool.ts';
+
+const faultyChild = fileURLToPath(new URL('./fixtures/faulty-child.ts', import.meta.url));
+const megabyte = 1024 * 1024;
+const open: DocumentParser[] = [];
+const never = new AbortController().signal;
+
+function createParser(options: Partial<DocumentParserOptions> = {}): DocumentParser {
+  const parser = createDocumentParser({ clock: systemClock, concurrency: 1, childEntry: faultyChild, ...options });
+  open.push(parser);
+  return parser;
+}
+
+function text(content: string, name = 'note.txt'): ParseRequest {
+  return { bytes: Buffer.from(content), name };
+}
+
+/** What the faulty child tells about itself. */
+async function child(parser: DocumentParser): Promise<{ pid: number; environment: string[]; directory: string }> {
+  const document = await parser.parse(text('fine'), never);
+  return JSON.parse(document.text) as { pid: number; environment: string[]; directory: string };
+}
+
+async function failure(promise: Promise<unknown>): Promise<MillraceError> {
+  const error: unknown = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (error instanceof MillraceError) return error;
+  throw new Error(`Expected a MillraceError, got ${String(error)}`);
+}
+
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((parser) => parser.close()));
+});
+
+describe('createDocumentParser', () => {
+  it('parses in a child with an empty environment and keeps it for the next document', async () => {
+    const parser = createParser();
+    const first = await child(parser);
+    expect(first.pid).not.toBe(process.pid);
+    expect(first.environment.filter((name) => !['PWD', 'SHLVL', '_', 'OLDPWD'].includes(name))).toEqual([]);
+    expect(first.directory).toBe('/');
+    expect((await child(parser)).pid).toBe(first.pid);
+  });
+
+  it('reads real formats with the default child', async () => {
+    const parser = createDocumentParser({ clock: systemClock, concurrency: 1 });
+    open.push(parser);
+    const document = await parser.parse(text('# Héading \u{1F600}\n\n| a | b |\n|---|---|\n| 1 | 2 |\n', 'x.md'), never);
+    expect(document).toMatchObject({ contentType: 'text/markdown', parser: 'markdown', title: 'Héading \u{1F600}' });
+    expect(document.text).toBe('Héading \u{1F600}\n\na | b\n1 | 2');
+    expect(document.blocks.map(({ kind }) => kind)).toEqual(['heading', 'table']);
+    expect(document.blocks[1]?.header).toEqual({ start: 12, end: 17 });
+    expect((await failure(parser.parse(text('', 'empty.txt'), never))).code).toBe('E_DOCUMENT_EMPTY');
+  });
+
+  it.each([
+    ['crash', /signal SIGSEGV while it read note\.txt/],
+    ['exit', /exit code 7 .* a native library gave up/],
+  ])('reports a child that ends by itself (%s) and serves the next document with another', async (how, message) => {
+    const parser = createParser();
+    const first = await child(parser);
+    const error = await failure(parser.parse(text(how), never));
+    expect(error.code).toBe('E_PARSE_CRASHED');
+    expect(error.retryable).toBe(true);
+    expect(error.message).toMatch(message);
+    expect((await child(parser)).pid).not.toBe(first.pid);
+  });
+
+  it('kills a child that hangs at the deadline of its document', async () => {
+    const clock = createManualClock();
+    const parser = createParser({ clock, limits: { sampleMs: 1_000_000 } });
+    const hanging = failure(parser.parse(text('hang'), never));
+    await clock.advance(11_999);
+    expect(await Promise.race([hanging, Promise.resolve('still hanging')])).toBe('still hanging');
+    await clock.advance(1);
+    const error = await hanging;
+    expect(error).toMatchObject({ code: 'E_PARSE_CRASHED', details: { limit: 'deadline', deadlineMs: 12_000 } });
+    expect(error.message).toContain('within 12 s');
+    await expect(child(parser)).resolves.toBeDefined();
+  });
+
+  it('ends a child whose heap is full', async () => {
+    const parser = createParser({ limits: { heap: { baseBytes: 64 * megabyte, perByte: 0, maxBytes: 64 * megabyte } } });
+    const error = await failure(parser.parse(text('heap'), never));
+    expect(error).toMatchObject({ code: 'E_PARSE_CRASHED', details: { limit: 'memory' } });
+  });
+
+  it.runIf(process.platform === 'linux')('ends a child that holds more memory than the limit outside its heap', async () => {
+    const heap = { baseBytes: 64 * megabyte, perByte: 0, maxBytes: 64 * megabyte };
+    const parser = createParser({ limits: { heap, residentExtraBytes: 128 * megabyte, sampleMs: 10 } });
+    const error = await failure(parser.parse(text('buffers'), never));
+    expect(error).toMatchObject({ code: 'E_PARSE_CRASHED', details: { limit: 'memory' } });
+    expect(error.message).toContain('192 MB');
+  });
+
+  it('replaces a child after a damaged document, after its share of documents, and when it holds too much', async () => {
+    const damaged = createParser();
+    const before = await child(damaged);
+    expect((await failure(damaged.parse(text('damaged'), never))).code).toBe('E_DOCUMENT_DAMAGED');
+    expect((await child(damaged)).pid).not.toBe(before.pid);
+
+    const few = createParser({ limits: { documentsPerChild: 2 } });
+    const pids = [await child(few), await child(few), await child(few)].map(({ pid }) => pid);
+    expect(pids[1]).toBe(pids[0]);
+    expect(pids[2]).not.toBe(pids[0]);
+
+    const full = createParser({ limits: { retainedBytes: megabyte } });
+    expect((await child(full)).pid).not.toBe((await child(full)).pid);
+  });
+
+  it('refuses an answer whose ranges leave the text', async () => {
+    const error = await failure(createParser().parse(text('garbage'), never));
+    expect(error.code).toBe('E_PARSE_CRASHED');
+    expect(error.message).toContain('no valid answer');
+  });
+
+  it('kills the child when the call is cancelled, and frees its place', async () => {
+    const parser = createParser();
+    const controller = new AbortController();
+    const hanging = failure(parser.parse(text('hang'), controller.signal));
+    controller.abort();
+    expect((await hanging).code).toBe('E_CANCELLED');
+    await expect(child(parser)).resolves.toBeDefined();
+    expect((await failure(parser.parse(text('fine'), controller.signal))).code).toBe('E_CANCELLED');
+  });
+
+  it('holds no queue: a call beyond the concurrency is refused', async () => {
+    const parser = createParser();
+    const first = parser.parse(text('fine'), never);
+    expect((await failure(parser.parse(text('fine'), never))).code).toBe('E_OVERLOADED');
+    await expect(first).resolves.toBeDefined();
+  });
+
+  it('refuses a file beyond the limit without reading it, and everything once it is closed', async () => {
+    const parser = createParser({ limits: { maxDocumentBytes: 10 } });
+    expect((await failure(parser.parse(text('more than ten'), never))).message).toContain('13 bytes');
+    await parser.close();
+    expect((await failure(parser.parse(text('x'), never))).code).toBe('E_SHUTTING_DOWN');
+  });
+
+  it('ends an idle child after a while', async () => {
+    const clock = createManualClock();
+    const parser = createParser({ clock, limits: { idleMs: 5_000 } });
+    const first = await child(parser);
+    await clock.advance(5_000);
+    expect((await child(parser)).pid).not.toBe(first.pid);
+  });
+});

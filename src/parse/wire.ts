@@ -1,0 +1,185 @@
+import { z } from 'zod';
+import { errorCatalogue, type ErrorCode } from '../errors.ts';
+import { type ParsedBlock, type ParsedDocument, parsedBlock, parsedDocument, parsedPage } from '../spec/parser.ts';
+
+/**
+ * The messages between pool and child. A frame is two 32-bit little-endian lengths, that many bytes of JSON, that many raw bytes.
+ * Large things travel raw, so that neither side spends time on them: the file; the text as UTF-16, blocks and boxes as numbers.
+ * What comes from a child is checked like any input: it has read hostile files.
+ */
+
+export const requestHeader = z.object({ name: z.string(), contentType: z.string().optional() });
+export type RequestHeader = z.infer<typeof requestHeader>;
+
+const documentHeader = parsedDocument.omit({ text: true, blocks: true, pages: true }).extend({
+  textUnits: z.number().int().nonnegative(),
+  /** One byte a unit where all are below 256, else two. */
+  unitBytes: z.union([z.literal(1), z.literal(2)]),
+  blockCount: z.number().int().nonnegative(),
+  /** `boxes`: how many numbers, `undefined` where the page has none. */
+  pages: z.array(parsedPage.omit({ boxes: true }).extend({ boxes: z.number().int().nonnegative().optional() })).min(1),
+});
+
+const errorData = z.object({
+  code: z.custom<ErrorCode>((code) => typeof code === 'string' && Object.hasOwn(errorCatalogue, code)),
+  message: z.string(),
+  remedy: z.string(),
+  retryable: z.boolean(),
+  details: z.record(z.string(), z.unknown()).optional(),
+});
+
+export const responseHeader = z.discriminatedUnion('outcome', [
+  z.object({ outcome: z.literal('parsed'), residentBytes: z.number(), document: documentHeader }),
+  z.object({ outcome: z.literal('failed'), residentBytes: z.number(), error: errorData }),
+]);
+export type ResponseHeader = z.infer<typeof responseHeader>;
+export type DocumentHeader = z.infer<typeof documentHeader>;
+
+const kinds = parsedBlock.shape.kind.options;
+/** Numbers a block: kind, level or 0, start, end, start and end of the header row or 0. */
+const blockNumbers = 6;
+
+/** One frame, in pieces that are written one after another. */
+export function encodeFrame(header: RequestHeader | ResponseHeader, payload: readonly Uint8Array[]): Uint8Array[] {
+  const json = Buffer.from(JSON.stringify(header), 'utf8');
+  const lengths = Buffer.alloc(8);
+  lengths.writeUInt32LE(json.length, 0);
+  lengths.writeUInt32LE(
+    payload.reduce((sum, part) => sum + part.length, 0),
+    4,
+  );
+  return [lengths, json, ...payload];
+}
+
+export function encodeDocument(document: ParsedDocument): { readonly header: DocumentHeader; readonly payload: Uint8Array[] } {
+  const { text, blocks, pages, ...rest } = document;
+  // eslint-disable-next-line no-control-regex -- every code unit that one byte can hold
+  const unitBytes = /^[\0-\u00FF]*$/.test(text) ? 1 : 2;
+  const numbers = new Uint32Array(blocks.length * blockNumbers);
+  for (const [index, block] of blocks.entries()) {
+    const values = [kinds.indexOf(block.kind), block.level ?? 0, block.start, block.end, block.header?.start ?? 0, block.header?.end ?? 0];
+    numbers.set(values, index * blockNumbers);
+  }
+  return {
+    header: {
+      ...rest,
+      textUnits: text.length,
+      unitBytes,
+      blockCount: blocks.length,
+      pages: pages.map(({ boxes, ...page }) => ({ ...page, ...(boxes === undefined ? {} : { boxes: boxes.length }) })),
+    },
+    payload: [
+      Buffer.from(text, unitBytes === 1 ? 'latin1' : 'utf16le'),
+      ...[numbers, ...pages.flatMap((page) => page.boxes ?? [])].map(bytesOf),
+    ],
+  };
+}
+
+function bytesOf(numbers: Uint32Array): Uint8Array {
+  return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
+}
+
+/** The inverse of `encodeDocument`. Throws `RangeError` where lengths or ranges do not fit together. */
+export function decodeDocument(header: DocumentHeader, payload: Buffer): ParsedDocument {
+  const { textUnits, unitBytes, blockCount, pages, ...rest } = header;
+  let position = 0;
+  function take(length: number): Buffer {
+    if (position + length > payload.length) throw new RangeError('The message of the parser process is too short.');
+    position += length;
+    return payload.subarray(position - length, position);
+  }
+  function takeNumbers(count: number): Uint32Array<ArrayBuffer> {
+    const bytes = take(count * 4);
+    const numbers = new Uint32Array(count);
+    new Uint8Array(numbers.buffer).set(bytes);
+    return numbers;
+  }
+  const text = take(textUnits * unitBytes).toString(unitBytes === 1 ? 'latin1' : 'utf16le');
+  const blocks = decodeBlocks(takeNumbers(blockCount * blockNumbers), textUnits);
+  let end = 0;
+  const decodedPages = pages.map(({ boxes, ...page }) => {
+    if (page.start < end || page.end < page.start || page.end > textUnits) throw new RangeError('Pages overlap or leave the text.');
+    end = page.end;
+    return { ...page, ...(boxes === undefined ? {} : { boxes: takeNumbers(boxes) }) };
+  });
+  return { ...rest, text, blocks, pages: decodedPages };
+}
+
+function decodeBlocks(numbers: Uint32Array, textUnits: number): ParsedBlock[] {
+  const blocks: ParsedBlock[] = [];
+  let previousEnd = 0;
+  for (let at = 0; at < numbers.length; at += blockNumbers) {
+    const [kindIndex = 0, level = 0, start = 0, end = 0, headerStart = 0, headerEnd = 0] = numbers.subarray(at, at + blockNumbers);
+    const kind = kinds[kindIndex];
+    const headerFits = headerEnd === 0 || (headerStart >= start && headerEnd >= headerStart && headerEnd <= end);
+    if (kind === undefined || start < previousEnd || end < start || end > textUnits || level > 6 || !headerFits) {
+      throw new RangeError('Blocks overlap or leave the text.');
+    }
+    previousEnd = end;
+    blocks.push({
+      kind,
+      start,
+      end,
+      ...(level === 0 ? {} : { level }),
+      ...(headerEnd === 0 ? {} : { header: { start: headerStart, end: headerEnd } }),
+    });
+  }
+  return blocks;
+}
+
+export interface Frame {
+  readonly header: unknown;
+  readonly payload: Buffer;
+}
+
+export interface FrameReader {
+  /** Takes what arrived; returns the frames it completed. Throws `RangeError` for a frame beyond the limits. */
+  push(chunk: Buffer): Frame[];
+}
+
+/** Assembles frames; holds one, whose buffer is made at once in its final size. */
+export function createFrameReader(limits: { readonly headerBytes: number; readonly payloadBytes: number }): FrameReader {
+  const lengths = Buffer.alloc(8);
+  let target = lengths;
+  let filled = 0;
+  let stage: 'lengths' | 'header' | 'payload' = 'lengths';
+  let header = '';
+
+  function advance(): Frame | undefined {
+    filled = 0;
+    if (stage === 'lengths') {
+      if (lengths.readUInt32LE(0) > limits.headerBytes || lengths.readUInt32LE(4) > limits.payloadBytes) {
+        throw new RangeError(`A message of ${lengths.readUInt32LE(0)} + ${lengths.readUInt32LE(4)} bytes is larger than the limit.`);
+      }
+      stage = 'header';
+      target = Buffer.alloc(lengths.readUInt32LE(0));
+      return undefined;
+    }
+    if (stage === 'header') {
+      header = target.toString('utf8');
+      stage = 'payload';
+      target = Buffer.alloc(lengths.readUInt32LE(4));
+      return undefined;
+    }
+    const frame = { header: JSON.parse(header) as unknown, payload: target };
+    stage = 'lengths';
+    target = lengths;
+    return frame;
+  }
+
+  return {
+    push(chunk) {
+      const frames: Frame[] = [];
+      let position = 0;
+      while (position < chunk.length || (filled === target.length && stage !== 'lengths')) {
+        const copied = chunk.copy(target, filled, position);
+        filled += copied;
+        position += copied;
+        if (filled < target.length) break;
+        const frame = advance();
+        if (frame !== undefined) frames.push(frame);
+      }
+      return frames;
+    },
+  };
+}
