@@ -20,6 +20,9 @@ const retryPauseMs = 1_000;
 const hubState = z.object({ address: z.string(), version: z.string().optional(), sha256: z.string().optional() });
 type HubState = z.infer<typeof hubState>;
 
+/** What was kept is of no use and was thrown away; the file is fetched from its beginning. */
+class StaleError extends Error {}
+
 /**
  * Fetches the files of a hub repository into `context.folder`. An unfinished file goes on by a range request if the hub still
  * has the same version of it; a broken connection is resumed. Each file is checked against the catalogue's sha256, or else
@@ -54,6 +57,7 @@ async function* fetchFile(file: HubFile, address: URL, before: number, totalByte
   if (complete > 0) await rm(path);
   const report = createByteReports(context.model);
   let idle = 0;
+  let restarted = false;
   for (let attempt = 1; ; attempt += 1) {
     const start = await partialBytes(path);
     try {
@@ -62,6 +66,10 @@ async function* fetchFile(file: HubFile, address: URL, before: number, totalByte
       );
     } catch (error) {
       if (isMillraceError(error) || error instanceof SourceError || context.signal?.aborted) throw error;
+      if (error instanceof StaleError && !restarted) {
+        restarted = true;
+        continue;
+      }
       idle = (await partialBytes(path)) > start ? 0 : idle + 1;
       const reachable = (await partialBytes(path)) > 0;
       if (!reachable || idle >= maxIdleAttempts || attempt >= maxAttempts)
@@ -92,7 +100,7 @@ async function* fetchOnce(
     const keepBytes = acceptAnswer(response, kept, state, version, address);
     if (keepBytes === undefined) {
       await rm(`${path}.partial`, { force: true });
-      throw new Error('The unfinished download does not fit what the server has now.');
+      throw new StaleError('The unfinished download does not fit what the server has now.');
     }
     await writeState(path, { address: address.href, version } satisfies HubState);
     const expectedBytes = statedBytes(response, keepBytes) ?? file.bytes;
@@ -118,7 +126,7 @@ async function* fetchOnce(
       if (expected !== undefined && sha256 !== expected) {
         open = false;
         await partial.discard();
-        if (keepBytes > 0) throw new Error('The resumed file has a wrong sha256; it is fetched again from the beginning.');
+        if (keepBytes > 0) throw new StaleError('The resumed file has a wrong sha256.');
         throw new SourceError(`${file.path} from ${address.host} has the sha256 ${sha256} instead of ${expected}.`);
       }
       await writeState(path, { address: address.href, version, sha256 } satisfies HubState);

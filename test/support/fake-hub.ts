@@ -81,6 +81,6 @@ function respond(request: IncomingMessage, response: ServerResponse, answer: Fak
     return;
   }
   response.write(body.subarray(0, answer.sendBytes ?? 0), () => {
-    if (answer.then === 'break') response.destroy();
+    if (answer.then === 'break') response.socket?.destroySoon();
   });
 }

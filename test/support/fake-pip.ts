@@ -56,7 +56,7 @@ if (!existsSync(source)) {
 copyFileSync(source, join(target, name + '-py3-none-any.whl'));
 `;
 
-/** A program that answers \`pip download\` from a folder. */
+/** A program that answers `pip download` from a folder. */
 export async function createFakePip(folder: string): Promise<FakePip> {
   const index = join(folder, 'index');
   await mkdir(index, { recursive: true });
