@@ -1,9 +1,9 @@
-import { hash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { MillraceError, toMillraceError } from '../errors.ts';
 import type { DocumentParser, ParsedDocument, ParseRequest } from '../spec/parser.ts';
 import type { Clock } from '../util/clock.ts';
+import { entryPath } from '../util/entry.ts';
+import { sha256 } from '../util/hash.ts';
 import { createFormatParsers, parsersIdentity } from './formats.ts';
 import { childHeapBytes, childResidentBytes, defaultParseLimits, documentDeadlineMs, type ParseLimits } from './limits.ts';
 import { type ChildEnd, type ParserChild, startParserChild } from './parser-child.ts';
@@ -35,8 +35,7 @@ export function createDocumentParser(options: DocumentParserOptions): DocumentPa
   const { clock } = options;
   const limits: ParseLimits = { ...defaultParseLimits, ...options.limits };
   const concurrency = options.concurrency ?? Math.min(Math.max(availableParallelism() - 1, 1), 4);
-  const entry =
-    options.childEntry ?? fileURLToPath(new URL(`./child/main.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url));
+  const entry = options.childEntry ?? entryPath('parse-child');
   const idle: Slot[] = [];
   const living = new Set<ParserChild>();
   let busy = 0;
@@ -159,7 +158,7 @@ export function createDocumentParser(options: DocumentParserOptions): DocumentPa
   }
 
   return {
-    optionsHash: hash('sha256', parsersIdentity(createFormatParsers()), 'hex'),
+    optionsHash: sha256(parsersIdentity(createFormatParsers())),
     concurrency,
     async parse(request, signal) {
       if (closed) throw new MillraceError('E_SHUTTING_DOWN', `${request.name} was not parsed: the parser is closed.`);

@@ -1,0 +1,143 @@
+import type { TextSpan } from '../spec/chunk.ts';
+import type { ParsedBlock } from '../spec/parser.ts';
+import { splitSpan } from './split-span.ts';
+
+/** A longer span is cut, so that chunks can be filled evenly; about 120 tokens of English. UTF-8 bytes. */
+const maxSpanBytes = 480;
+
+/** Lines of code are joined up to this length. UTF-16 units. */
+const codeSpanLength = 240;
+
+/** Longest text that is segmented at once; `segmentSlices` gives its caller a turn after one or two. UTF-16 units. */
+const sliceLength = 64 * 1024;
+
+type Block = Pick<ParsedBlock, 'kind' | 'start' | 'end'>;
+
+/** All spans of a text, in order. For long texts `segmentSlices` does the same in steps. */
+export function segment(text: string, blocks: readonly Block[]): TextSpan[] {
+  return [...segmentSlices(text, blocks)].flat();
+}
+
+/**
+ * The spans of a text in slices of some hundred, each a few milliseconds of work: sentences of prose, rows of tables, lines of
+ * code. Every character that is not white space is in exactly one span.
+ */
+export function* segmentSlices(text: string, blocks: readonly Block[]): Generator<TextSpan[]> {
+  const sentences = new Intl.Segmenter('en', { granularity: 'sentence' });
+  let spans: TextSpan[] = [];
+  let sliceStart = 0;
+  for (const { kind, start, end, block } of pieces(text, blocks)) {
+    for (const range of ranges(text, kind, start, end, sentences)) {
+      for (const { start: from, end: to } of splitSpan(text, range.start, range.end, maxSpanBytes))
+        spans.push({ start: from, end: to, block });
+    }
+    if (end - sliceStart < sliceLength) continue;
+    yield spans;
+    spans = [];
+    sliceStart = end;
+  }
+  yield spans;
+}
+
+interface Piece extends Block {
+  readonly block: number;
+}
+
+/** The blocks, the text between them, and long blocks in parts that end at a line end where there is one. */
+function* pieces(text: string, blocks: readonly Block[]): Generator<Piece> {
+  let position = 0;
+  for (const [block, { kind, start, end }] of blocks.entries()) {
+    if (start > position) yield* parts(text, { kind: 'paragraph', start: position, end: start, block: -1 });
+    yield* parts(text, { kind, start, end, block });
+    position = end;
+  }
+  if (position < text.length) yield* parts(text, { kind: 'paragraph', start: position, end: text.length, block: -1 });
+}
+
+function* parts(text: string, piece: Piece): Generator<Piece> {
+  let { start } = piece;
+  while (piece.end - start > sliceLength) {
+    const cut = lastCut(
+      text,
+      start,
+      start + sliceLength,
+      piece.kind === 'table' || piece.kind === 'code' ? ['\n', ' '] : ['. ', '\n', ' '],
+    );
+    yield { ...piece, start, end: cut };
+    start = cut;
+  }
+  yield { ...piece, start };
+}
+
+/** The end of the last of the first separator that occurs, else `limit`, never inside a surrogate pair. */
+function lastCut(text: string, start: number, limit: number, separators: readonly string[]): number {
+  for (const separator of separators) {
+    const found = text.lastIndexOf(separator, limit - separator.length);
+    if (found > start) return found + separator.length;
+  }
+  return isLowSurrogateAt(text, limit) ? limit - 1 : limit;
+}
+
+function isLowSurrogateAt(text: string, position: number): boolean {
+  const unit = text.charCodeAt(position);
+  return unit >= 0xdc00 && unit <= 0xdfff;
+}
+
+interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+function ranges(text: string, kind: ParsedBlock['kind'], start: number, end: number, sentences: Intl.Segmenter): Iterable<Range> {
+  if (kind === 'heading') return [{ start, end }];
+  if (kind === 'table') return lines(text, start, end, 0);
+  if (kind === 'code') return lines(text, start, end, codeSpanLength);
+  return sentenceRanges(text, start, end, sentences);
+}
+
+/** Lines, joined while they are together not longer than `joinLength`. */
+function* lines(text: string, start: number, end: number, joinLength: number): Generator<Range> {
+  let from = start;
+  let position = start;
+  while (position < end) {
+    const lineEnd = text.indexOf('\n', position);
+    const next = lineEnd === -1 || lineEnd >= end ? end : lineEnd + 1;
+    if (position > from && next - from > joinLength) {
+      yield { start: from, end: position };
+      from = position;
+    }
+    position = next;
+  }
+  if (from < end) yield { start: from, end };
+}
+
+function* sentenceRanges(text: string, start: number, end: number, sentences: Intl.Segmenter): Generator<Range> {
+  // A line end inside a block is only a wrapped line; the segmenter would end a sentence there.
+  const prose = text.slice(start, end).replaceAll('\n', ' ');
+  let from = 0;
+  let position = 0;
+  for (const { segment: sentence } of sentences.segment(prose)) {
+    position += sentence.length;
+    if (position < prose.length && endsInAbbreviation(sentence)) continue;
+    yield { start: start + from, end: start + position };
+    from = position;
+  }
+  if (from < prose.length) yield { start: start + from, end };
+}
+
+/** Words that end in a full stop in the middle of a sentence, in lower case. */
+const abbreviations = new Set(
+  (
+    'mr mrs ms dr prof st sr jr rev gen col capt lt sgt hon messrs mt ' +
+    'e.g i.e cf vs viz al approx ca no nos fig figs eq eqs sec secs ch chs vol vols pp p ed eds art arts para paras app tab ref refs ' +
+    'inc ltd co corp dept est univ assn bros jan feb mar apr jun jul aug sep sept oct nov dec ' +
+    'z.b bzw usw nr abs bd hrsg vgl d.h u.a s.o m.e ggf evtl ' +
+    'u.s u.k ph.d m.d b.c a.d a.m p.m art.'
+  ).split(' '),
+);
+
+function endsInAbbreviation(sentence: string): boolean {
+  const word = /(?:^|[\s(["'“‘])([\p{L}.]{1,8})\.\s*$/u.exec(sentence.slice(-24))?.[1];
+  if (word === undefined) return false;
+  return abbreviations.has(word.toLowerCase()) || /^\p{Lu}$/u.test(word);
+}
