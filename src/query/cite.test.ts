@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest';
+import type { Hit } from '../spec/answers.ts';
+import { bestSentence, checkAnswer, isRefusal } from './cite.ts';
+import { quoteAnswer } from './quotes.ts';
+
+function hit(text: string, title = 'Handbook'): Hit {
+  return {
+    rank: 1,
+    score: 1,
+    document: 'd',
+    source: '/handbook.md',
+    title,
+    metadata: {},
+    page: 1,
+    pageLabel: null,
+    start: 0,
+    end: text.length,
+    headingPath: [],
+    text,
+    chunk: 1,
+    ranks: {},
+  };
+}
+
+const hits = [hit('The ferry carries 48 passengers. Dogs travel free.'), hit('The workshop opens at 7:30 on weekdays.')];
+
+describe('checkAnswer', () => {
+  it('keeps a marker whose passage supports the sentence', () => {
+    const checked = checkAnswer('The ferry carries 48 passengers [1].', hits);
+    expect(checked).toMatchObject({ text: 'The ferry carries 48 passengers [1].', abstained: false, unsupported: [] });
+    expect(checked.uses.map(({ passage }) => passage)).toEqual([0]);
+  });
+
+  it('moves a wrong marker to the passage that supports the sentence', () => {
+    expect(checkAnswer('The workshop opens at 7:30 on weekdays [1].', hits).text).toBe('The workshop opens at 7:30 on weekdays [2].');
+  });
+
+  it('adds a missing marker and drops one that names no passage', () => {
+    expect(checkAnswer('Dogs travel free [9].', hits).text).toBe('Dogs travel free [1].');
+  });
+
+  it('marks a sentence whose number stands in no passage', () => {
+    const checked = checkAnswer('The ferry carries 60 passengers [1].', hits);
+    expect(checked.unsupported).toEqual(['The ferry carries 60 passengers.']);
+    expect(checked.text).not.toContain('[1]');
+  });
+
+  it('takes a marker after the full stop as part of the sentence', () => {
+    expect(checkAnswer('Dogs travel free. [1]', hits)).toMatchObject({ text: 'Dogs travel free [1].', unsupported: [] });
+  });
+
+  it('recognises refusals and nothing else as such', () => {
+    expect(isRefusal('Not in the documents.')).toBe(true);
+    expect(isRefusal('The passages do not state the price. [2]')).toBe(true);
+    expect(isRefusal('The fare is 4.50. Refunds are not in the documents.')).toBe(false);
+    expect(checkAnswer('Not in the documents', hits)).toMatchObject({ abstained: true, uses: [] });
+  });
+});
+
+describe('bestSentence', () => {
+  it('gives the range of the sentence that holds the claim', () => {
+    const text = 'The ferry carries 48 passengers. Dogs travel free.';
+    const { start, end } = bestSentence(text, 'Dogs are free');
+    expect(text.slice(start, end)).toBe('Dogs travel free.');
+  });
+});
+
+describe('quoteAnswer', () => {
+  it('quotes verbatim and says where', () => {
+    const quoted = quoteAnswer('How many passengers does the ferry carry?', hits);
+    expect(quoted.text).toContain('“The ferry carries 48 passengers.” [1]');
+    expect(quoted.abstained).toBe(false);
+  });
+
+  it('abstains when nothing matches', () => {
+    expect(quoteAnswer('Who painted the ceiling fresco?', hits).abstained).toBe(true);
+  });
+});

@@ -1,0 +1,76 @@
+import { MillraceError } from '../errors.ts';
+import type { GeneratePart, Generator, WorkClass } from '../spec/engine.ts';
+import type { Deadline } from '../spec/time.ts';
+import type { Scheduler, WorkTimings } from '../spec/work.ts';
+import { hashOf } from '../util/hash.ts';
+import type { AnswerPrompt } from './prompt.ts';
+
+export interface GenerateAnswerRequest {
+  readonly prompt: AnswerPrompt;
+  readonly maxTokens: number;
+  readonly temperature: number;
+  readonly seed: number;
+  readonly class: WorkClass;
+  readonly deadline?: Deadline | undefined;
+  readonly signal: AbortSignal;
+  readonly onText: (text: string) => Promise<void>;
+}
+
+export interface GeneratedAnswer {
+  readonly final: Extract<GeneratePart, { type: 'final' }>;
+  readonly timings: WorkTimings;
+  readonly firstTokenMs: number | undefined;
+}
+
+/** Counts the prompt, reserves its cells, generates, and hands text on as it comes. */
+export async function generateAnswer(
+  scheduler: Scheduler,
+  generator: Generator,
+  request: GenerateAnswerRequest,
+  monotonic: () => number,
+): Promise<GeneratedAnswer> {
+  const { prompt, prefixParts } = request.prompt;
+  const { tokens, partEnds } = await generator.tokenizer.tokenizePrompt(prompt, request.signal);
+  const limit = generator.model.maxSequenceTokens;
+  if (tokens.length + request.maxTokens > limit) {
+    throw new MillraceError(
+      'E_CONTEXT_EXCEEDED',
+      `The question with its passages takes ${tokens.length} tokens and the answer up to ${request.maxTokens}, but ${generator.model.title} holds ${limit} at a time.`,
+      { details: { promptTokens: tokens.length, maxTokens: request.maxTokens, limitTokens: limit } },
+    );
+  }
+  const prefixTokens = partEnds[prefixParts - 1] ?? 0;
+  const prefixKey = hashOf({ generator: generator.model.hash, prefix: prompt.messages[0]?.parts.slice(0, prefixParts) });
+  const started = monotonic();
+  const handle = scheduler.submit({
+    lane: 'generate',
+    class: request.class,
+    input: {
+      prompt,
+      maxTokens: request.maxTokens,
+      sampling: { temperature: request.temperature, topK: 40, topP: 0.95, minP: 0.05, repeatPenalty: 1, seed: request.seed },
+      stop: ['\nQuestion:', '\n\n\n'],
+      prefixKey,
+      prefixParts,
+      deliver: 'stream',
+    },
+    cost: {
+      tokens: tokens.length - prefixTokens,
+      items: 1,
+      kvTokens: tokens.length - prefixTokens + request.maxTokens,
+      prefixTokens,
+      bytes: tokens.length * 8,
+    },
+    prefixKey,
+    signal: request.signal,
+    ...(request.deadline === undefined ? {} : { deadline: request.deadline }),
+    deliver: 'stream',
+  });
+  let firstTokenMs: number | undefined;
+  for await (const part of handle) {
+    if (part.type !== 'text') continue;
+    firstTokenMs ??= monotonic() - started;
+    await request.onText(part.text);
+  }
+  return { final: await handle.result(), timings: handle.timings(), firstTokenMs };
+}

@@ -1,0 +1,37 @@
+import type { Hit } from '../spec/answers.ts';
+import { contentWords, coverage, sentencesOf } from './matching.ts';
+import type { Use } from './cite.ts';
+import { refusal } from './prompt.ts';
+
+/** Least share of the question's content words that one quoted sentence and its headings must hold. */
+const quoteThreshold = 0.5;
+
+/**
+ * An answer of verbatim sentences, without a generator: the best-matching sentences of the best hits, in order of their match. Abstains
+ * when no sentence holds at least half of the question's content words.
+ */
+export function quoteAnswer(
+  question: string,
+  hits: readonly Hit[],
+  limit = 2,
+): { readonly text: string; readonly abstained: boolean; readonly uses: readonly Use[] } {
+  const words = contentWords(question);
+  const candidates = hits
+    .slice(0, 5)
+    .flatMap((hit, passage) =>
+      sentencesOf(hit.text).map((sentence) => {
+        const place = contentWords(`${hit.title ?? ''} ${hit.headingPath.join(' ')}`);
+        const share = coverage(words, new Set([...contentWords(sentence.text), ...place]));
+        return { passage, sentence: sentence.text, share, score: share - passage * 0.02 };
+      }),
+    )
+    .filter(({ share, sentence }) => share >= quoteThreshold && contentWords(sentence).size > 2)
+    .sort((a, b) => b.score - a.score)
+    .slice(0, limit);
+  if (candidates.length === 0) return { text: refusal, abstained: true, uses: [] };
+  return {
+    text: candidates.map(({ sentence, passage }) => `“${sentence}” [${passage + 1}]`).join('\n'),
+    abstained: false,
+    uses: candidates.map(({ passage, sentence }) => ({ passage, sentence })),
+  };
+}

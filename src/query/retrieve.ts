@@ -1,0 +1,110 @@
+import type { Hit, StageTimings } from '../spec/answers.ts';
+import type { Embedder, WorkClass } from '../spec/engine.ts';
+import type { ScoredChunk, SearchScope } from '../spec/store.ts';
+import type { Deadline } from '../spec/time.ts';
+import { fuseByReciprocalRank } from './fuse.ts';
+import type { QueryParts } from './parts.ts';
+
+export interface RetrieveRequest {
+  readonly query: string;
+  readonly scope: SearchScope;
+  readonly limit: number;
+  readonly mode: 'hybrid' | 'text' | 'vector';
+  readonly class: WorkClass;
+  readonly deadline?: Deadline | undefined;
+  readonly signal: AbortSignal;
+}
+
+export interface Retrieved {
+  readonly hits: Hit[];
+  readonly notices: string[];
+  readonly timings: Omit<StageTimings, 'totalMs'>;
+}
+
+/** Chunks asked of each ranking: enough that fusion has something to agree on. */
+const depth = 50;
+
+/** Text search and vector search side by side, fused by rank, read from the record. */
+export async function retrieve(parts: QueryParts, request: RetrieveRequest): Promise<Retrieved> {
+  const { store, clock } = parts;
+  const timings: { embedMs?: number; searchTextMs?: number; searchVectorsMs?: number; readMs?: number; sourcesMs?: number } = {};
+  const notices: string[] = [];
+  const started = clock.monotonic();
+  const wanted = Math.max(request.limit, depth);
+
+  const searchText = async (): Promise<readonly ScoredChunk[]> => {
+    if (request.mode === 'vector') return [];
+    const begun = clock.monotonic();
+    const found = await store.searchText(request.query, request.scope, wanted);
+    timings.searchTextMs = clock.monotonic() - begun;
+    return found;
+  };
+  const searchVectors = async (): Promise<readonly ScoredChunk[]> => {
+    if (request.mode === 'text') return [];
+    const embedder = await parts.embedder(request.scope.collection);
+    if (embedder === undefined) {
+      notices.push('No embedder is installed for this collection: only the text index was searched.');
+      return [];
+    }
+    const begun = clock.monotonic();
+    const vector = await embedQuery(parts, embedder, request);
+    timings.embedMs = clock.monotonic() - begun;
+    const found = await store.searchVectors(vector, embedder.model.hash, request.scope, wanted);
+    timings.searchVectorsMs = clock.monotonic() - begun - timings.embedMs;
+    return found;
+  };
+
+  const [text, vector] = await Promise.all([searchText(), searchVectors()]);
+  request.signal.throwIfAborted();
+  const fused = fuseByReciprocalRank({ text, vector }, request.limit);
+  const reading = clock.monotonic();
+  const chunks = await store.readChunks(fused.map(({ chunk }) => chunk));
+  timings.readMs = clock.monotonic() - reading;
+  timings.sourcesMs = clock.monotonic() - started;
+
+  const byId = new Map(fused.map((one) => [one.chunk, one]));
+  const hits = chunks.map((chunk, position): Hit => {
+    const { score, ranks } = byId.get(chunk.id) ?? { score: 0, ranks: {} };
+    return {
+      rank: position + 1,
+      score,
+      document: chunk.document,
+      source: chunk.source.uri,
+      title: chunk.title ?? chunk.source.title,
+      metadata: chunk.source.metadata,
+      page: chunk.page.number,
+      pageLabel: chunk.page.label,
+      start: chunk.start,
+      end: chunk.end,
+      headingPath: [...chunk.headingPath],
+      text: chunk.text,
+      chunk: chunk.id,
+      ranks: { ...ranks },
+    };
+  });
+  return { hits, notices, timings };
+}
+
+/** The query's vector. A query longer than the embedder's input is cut for this purpose only. */
+async function embedQuery(parts: QueryParts, embedder: Embedder, request: RetrieveRequest): Promise<Float32Array> {
+  const reserve = 16;
+  const room = embedder.model.maxInputTokens - reserve;
+  let text = request.query;
+  let [tokens = 0] = await embedder.tokenizer.countTokens([text], request.signal);
+  while (tokens > room) {
+    text = text.slice(0, Math.max(1, Math.floor((text.length * room) / tokens) - 1)).toWellFormed();
+    [tokens = 0] = await embedder.tokenizer.countTokens([text], request.signal);
+  }
+  const work = parts.scheduler.submit({
+    lane: 'embed',
+    class: request.class,
+    input: { texts: [text], kind: 'query' },
+    cost: { tokens: tokens + reserve, items: 1, bytes: text.length * 2 },
+    signal: request.signal,
+    ...(request.deadline === undefined ? {} : { deadline: request.deadline }),
+    deliver: 'final',
+  });
+  const [vector] = await work.result();
+  if (vector === undefined) throw new TypeError('The embedder returned no vector for the query.');
+  return vector;
+}
