@@ -79,9 +79,10 @@ export async function convertBert(options: ConvertBertOptions): Promise<{ bytes:
         await output.writeFile(bytes);
       };
       await write(plan.header);
+      const buffer = Buffer.alloc(sliceBytes);
       for (const [index, { source, target }] of planned.entries()) {
         for (let offset = source.start; offset < source.end; offset += sliceBytes) {
-          const slice = await readExactly(weights, offset, Math.min(sliceBytes, source.end - offset));
+          const slice = await readExactly(weights, offset, Math.min(sliceBytes, source.end - offset), buffer);
           await write(encode(slice, target.typeId));
         }
         await write(new Uint8Array(plan.tensors[index]?.paddingBytes ?? 0));
@@ -230,11 +231,10 @@ async function readText(path: string): Promise<string> {
   return bytes.toString('utf8');
 }
 
-async function readExactly(file: FileHandle, offset: number, length: number): Promise<Uint8Array> {
-  const buffer = Buffer.alloc(length);
+async function readExactly(file: FileHandle, offset: number, length: number, buffer = Buffer.alloc(length)): Promise<Uint8Array> {
   const { bytesRead } = await file.read(buffer, 0, length, offset);
   if (bytesRead !== length) throw new Error('The safetensors file ended early.');
-  return buffer;
+  return buffer.subarray(0, length);
 }
 
 function invalid(path: string, reason: string, cause?: unknown): MillraceError {

@@ -87,34 +87,35 @@ async function* fetchOnce(
   progress: ReturnType<typeof createByteReports>,
 ): FetchSteps<FetchedFile> {
   const state = await readState(path, hubState);
-  const kept = state?.address === address.href ? await partialBytes(path) : 0;
-  const client = await context.http();
-  const token = context.environment['HF_TOKEN'];
-  const response = await client.get(address, {
-    headers: { 'user-agent': 'millrace', ...(kept === 0 ? {} : { range: `bytes=${kept}-` }) },
-    credentials: token === undefined || token === '' ? undefined : { authorization: `Bearer ${token}` },
-    signal: context.signal,
-  });
+  const keepBytes = state?.address === address.href ? await partialBytes(path) : 0;
+  // Opening hashes what is kept, which may take longer than a server waits: the request comes after it.
+  const partial = await PartialFile.open(path, { disk: context.disk, keepBytes, expectedBytes: file.bytes, signal: context.signal });
+  let open = true;
   try {
-    const version = statedVersion(response);
-    const keepBytes = acceptAnswer(response, kept, state, version, address);
-    if (keepBytes === undefined) {
-      await rm(`${path}.partial`, { force: true });
-      throw new StaleError('The unfinished download does not fit what the server has now.');
-    }
-    await writeState(path, { address: address.href, version } satisfies HubState);
-    const expectedBytes = statedBytes(response, keepBytes) ?? file.bytes;
-    if (file.sha256 !== null && expectedBytes !== file.bytes) {
-      throw new SourceError(`${address.host} has another version of ${file.path}: ${expectedBytes} bytes instead of ${file.bytes}.`);
-    }
-    await requireFreeSpace(context.disk, context.folder, expectedBytes - keepBytes, context.model);
-    const partial = await PartialFile.open(path, { disk: context.disk, keepBytes, expectedBytes, signal: context.signal });
-    let open = true;
+    const kept = partial.bytes;
+    const response = await requestRest(address, kept, context);
     try {
+      const version = statedVersion(response);
+      const fits = acceptAnswer(response, kept, state, version, address);
+      if (fits === 'from-start') await partial.restart();
+      if (fits === 'stale') {
+        open = false;
+        await partial.discard();
+        throw new StaleError('The unfinished download does not fit what the server has now.');
+      }
+      if (state?.address !== address.href || state.version !== version) {
+        await writeState(path, { address: address.href, version } satisfies HubState);
+      }
+      const expectedBytes = statedBytes(response, partial.bytes) ?? file.bytes;
+      if (file.sha256 !== null && expectedBytes !== file.bytes) {
+        throw new SourceError(`${address.host} has another version of ${file.path}: ${expectedBytes} bytes instead of ${file.bytes}.`);
+      }
+      await requireFreeSpace(context.disk, context.folder, expectedBytes - partial.bytes, context.model);
       if (response.status !== 416) {
         for await (const part of response.body as AsyncIterable<Uint8Array>) {
-          if (partial.bytes + part.byteLength > expectedBytes)
+          if (partial.bytes + part.byteLength > expectedBytes) {
             throw new SourceError(`${address.host} sent more than the ${expectedBytes} bytes of ${file.path}.`);
+          }
           await partial.append(part);
           const report = progress(partial.bytes, expectedBytes);
           if (report !== undefined) yield report;
@@ -123,42 +124,51 @@ async function* fetchOnce(
       if (partial.bytes !== expectedBytes) throw new Error(`The connection ended after ${partial.bytes} of ${expectedBytes} bytes.`);
       const sha256 = partial.digest();
       const expected = file.sha256 ?? statedHash(response);
+      open = false;
       if (expected !== undefined && sha256 !== expected) {
-        open = false;
         await partial.discard();
-        if (keepBytes > 0) throw new StaleError('The resumed file has a wrong sha256.');
+        if (kept > 0 && fits === 'resume') throw new StaleError('The resumed file has a wrong sha256.');
         throw new SourceError(`${file.path} from ${address.host} has the sha256 ${sha256} instead of ${expected}.`);
       }
       await writeState(path, { address: address.href, version, sha256 } satisfies HubState);
-      open = false;
       await partial.finish();
       return { name: file.name, path, bytes: expectedBytes, sha256 };
     } finally {
-      if (open) await partial.close();
+      response.body.on('error', () => undefined).destroy();
     }
   } finally {
-    response.body.on('error', () => undefined).destroy();
+    if (open) await partial.close();
   }
 }
 
-/** Bytes of the unfinished file that can stay, or undefined when it has to be thrown away first. @throws SourceError */
+async function requestRest(address: URL, kept: number, context: FetchContext): Promise<HttpResponse> {
+  const client = await context.http();
+  const token = context.environment['HF_TOKEN'];
+  return client.get(address, {
+    headers: { 'user-agent': 'millrace', ...(kept === 0 ? {} : { range: `bytes=${kept}-` }) },
+    credentials: token === undefined || token === '' ? undefined : { authorization: `Bearer ${token}` },
+    signal: context.signal,
+  });
+}
+
+/** Whether the answer goes on after the kept bytes, begins anew, or shows that they are of another version. @throws SourceError */
 function acceptAnswer(
   response: HttpResponse,
   kept: number,
   state: HubState | undefined,
   version: string | undefined,
   address: URL,
-): number | undefined {
+): 'resume' | 'from-start' | 'stale' {
   const same = version === undefined || state?.version === undefined || state.version === version;
   switch (response.status) {
     case 200:
-      return 0;
+      return 'from-start';
     case 206: {
       const start = Number(/^bytes (\d+)-/u.exec(response.headers['content-range'] ?? '')?.[1]);
-      return same && start === kept ? kept : undefined;
+      return same && start === kept ? 'resume' : 'stale';
     }
     case 416:
-      return same && statedBytes(response, kept) === kept ? kept : undefined;
+      return same && statedBytes(response, kept) === kept ? 'resume' : 'stale';
     case 401:
     case 403:
       throw new SourceError(

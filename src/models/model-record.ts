@@ -1,7 +1,8 @@
-import { readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { z } from 'zod';
 import { installedModel } from '../spec/model.ts';
-import { writeWhole } from './write-whole.ts';
+import { writeFileAtomically } from '../util/files.ts';
 
 /** What was found out about a model file when it was installed or first used; stands beside it as `<file>.json`. */
 export const modelRecord = installedModel.omit({ path: true }).extend({
@@ -34,7 +35,8 @@ export async function readRecord(path: string): Promise<ModelRecord | undefined>
 }
 
 export async function writeRecord(path: string, record: ModelRecord): Promise<void> {
-  await writeWhole(path, `${JSON.stringify(record, null, 2)}\n`);
+  await mkdir(dirname(path), { recursive: true });
+  await writeFileAtomically(path, `${JSON.stringify(record, null, 2)}\n`);
 }
 
 export async function removeRecord(path: string): Promise<void> {

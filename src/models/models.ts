@@ -41,6 +41,8 @@ export function createModels(options: ModelsOptions): Models {
   const { home, clock, environment, operations } = options;
   const entries = options.entries ?? catalogue;
   const paths = modelPaths(home);
+  /** Paths that are being resolved: the same file is hashed once at a time. */
+  const resolving = new Map<string, Promise<InstalledModel>>();
   const find = (name: string): ModelTarget => targetOf(parseModelName(name, entries, options.workingDirectory ?? process.cwd()), paths);
 
   async function resolveOwn(target: ModelTarget, signal: AbortSignal | undefined): Promise<InstalledModel> {
@@ -75,6 +77,14 @@ export function createModels(options: ModelsOptions): Models {
       });
     }
     return model;
+  }
+
+  function resolveShared(target: ModelTarget): Promise<InstalledModel> {
+    const running = resolving.get(target.path);
+    if (running !== undefined) return running.then((model) => ({ ...model, id: target.id }));
+    const started = resolvePath(target, undefined).finally(() => resolving.delete(target.path));
+    resolving.set(target.path, started);
+    return started;
   }
 
   async function* pull(name: string, pullOptions: Parameters<Models['pull']>[1] = {}): ReturnType<Models['pull']> {
@@ -167,7 +177,7 @@ export function createModels(options: ModelsOptions): Models {
     },
     async resolve(name, resolveOptions = {}) {
       const target = find(name);
-      const model = await (target.incoming === undefined ? resolvePath : resolveOwn)(target, resolveOptions.signal);
+      const model = target.incoming === undefined ? await resolveShared(target) : await resolveOwn(target, resolveOptions.signal);
       if (resolveOptions.task !== undefined && model.task !== resolveOptions.task) {
         throw new MillraceError('E_MODEL_UNSUITABLE', `The model ${name} is a ${model.task}, and a ${resolveOptions.task} is needed.`, {
           details: { name, task: model.task, needed: resolveOptions.task },

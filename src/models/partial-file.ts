@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, rename, rm, stat } from 'node:fs/promises';
 import { asDiskFull, type Disk } from './disk.ts';
 import { feedHash } from './hash-file.ts';
-import { syncFolder } from './write-whole.ts';
+import { syncFolder } from '../util/files.ts';
 import { dirname } from 'node:path';
 
 /**

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { type FetchContext, SourceError } from './fetch-step.ts';
 
 /** A way to start pip. */
@@ -155,11 +156,10 @@ async function stopChild(child: ChildProcess, ended: Promise<PipOutcome>, contex
   cancel();
 }
 
-/** The end of pip's output without credentials and control characters. */
+/** The end of pip's output without credentials and control codes. */
 function lastLines(output: string): string {
-  const lines = output
+  const lines = stripVTControlCharacters(output)
     .replaceAll(/\/\/[^/\s@]*@/gu, '//')
-    .replaceAll(/\u001B\[[0-9;]*m/gu, '')
     .split(/[\r\n]+/u)
     .map((line) => line.trim())
     .filter((line) => line !== '');

@@ -3,7 +3,16 @@ import { once } from 'node:events';
 import { mkdir, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { collect, hubEntry, hubPath, hurriedClock, type ModelsBench, openModelsBench, sha256 } from '../../test/support/models-bench.ts';
+import {
+  collect,
+  hubEntry,
+  hubPath,
+  hurriedClock,
+  type ModelsBench,
+  openModelsBench,
+  sha256,
+  waitForBytes,
+} from '../../test/support/models-bench.ts';
 import { tinyGguf } from '../../test/support/tiny-models.ts';
 import type { Clock } from '../util/clock.ts';
 
@@ -36,7 +45,7 @@ function pullElsewhere(): ChildProcess {
 
 describe('two processes and kill -9', () => {
   it('lets the second wait until the first died, and go on with its bytes', async () => {
-    bench.hub.answer(hubPath, { bytes, sendBytes: 300_000, then: 'silence' }, { bytes });
+    bench.hub.answer(hubPath, { bytes, sendBytes: 300_000, ending: 'silence' }, { bytes });
     const served = bench.hub.served(hubPath);
     const other = pullElsewhere();
     await once(other, 'message');
@@ -106,8 +115,3 @@ describe('what a crash leaves between two steps', () => {
     expect((await models.list())[0]).toMatchObject({ installed: true, path });
   });
 });
-
-async function waitForBytes(path: string, count: number): Promise<void> {
-  const { fileBytes } = await import('./partial-file.ts');
-  while ((await fileBytes(path)) < count) await hurriedClock.sleep(0);
-}

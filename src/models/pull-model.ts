@@ -15,7 +15,7 @@ import { recordPath, removeRecord, writeRecord } from './model-record.ts';
 import { describeInstalled, type ModelTarget, pinnedHashes } from './model-target.ts';
 import { fileBytes, partialBytes } from './partial-file.ts';
 import { lockPull } from './pull-lock.ts';
-import { syncFolder } from './write-whole.ts';
+import { syncFolder } from '../util/files.ts';
 
 export interface PullOptions {
   readonly target: ModelTarget;

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { z } from 'zod';
-import { writeWhole } from './write-whole.ts';
+import { writeFileAtomically } from '../util/files.ts';
 
 /** What is known about an unfinished file, beside it as `<file>.state.json`. Damaged or of another shape means unknown. */
 export async function readState<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {
@@ -14,7 +14,7 @@ export async function readState<T>(path: string, schema: z.ZodType<T>): Promise<
 }
 
 export async function writeState(path: string, state: unknown): Promise<void> {
-  await writeWhole(statePath(path), JSON.stringify(state));
+  await writeFileAtomically(statePath(path), JSON.stringify(state));
 }
 
 function statePath(path: string): string {

@@ -8,7 +8,9 @@ export interface FakeAnswer {
   readonly bytes?: Buffer;
   /** Sends only this many bytes of what was asked for, then falls silent or breaks the connection. */
   readonly sendBytes?: number;
-  readonly then?: 'silence' | 'break';
+  readonly ending?: 'silence' | 'break';
+  /** Put off the break until this settles. */
+  readonly until?: () => Promise<void>;
   readonly ignoreRange?: boolean;
 }
 
@@ -76,11 +78,11 @@ function respond(request: IncomingMessage, response: ServerResponse, answer: Fak
     ...(partial ? { 'content-range': `bytes ${from}-${bytes.byteLength - 1}/${bytes.byteLength}` } : {}),
     ...answer.headers,
   });
-  if (answer.then === undefined) {
+  if (answer.ending === undefined) {
     response.end(body);
     return;
   }
   response.write(body.subarray(0, answer.sendBytes ?? 0), () => {
-    if (answer.then === 'break') response.socket?.destroySoon();
+    if (answer.ending === 'break') void (answer.until?.() ?? Promise.resolve()).then(() => response.socket?.destroySoon());
   });
 }

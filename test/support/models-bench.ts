@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CatalogueEntry } from '../../src/models/catalogue-entry.ts';
 import { createModels, type ModelsOptions } from '../../src/models/models.ts';
+import { fileBytes } from '../../src/models/partial-file.ts';
 import type { Models, PullProgress } from '../../src/spec/model.ts';
 import { type Clock, systemClock } from '../../src/util/clock.ts';
 import { createFakePip, type FakePip } from './fake-pip.ts';
@@ -119,6 +120,11 @@ const plainEntry = {
   needsAccelerator: false,
   generator: { thinking: 'none', answers: false },
 } satisfies Omit<CatalogueEntry, 'sources'>;
+
+/** Settles when an unfinished file has grown to `count` bytes. */
+export async function waitForBytes(path: string, count: number): Promise<void> {
+  while ((await fileBytes(path)) < count) await hurriedClock.sleep(0);
+}
 
 export async function collect(pull: AsyncIterable<PullProgress>): Promise<PullProgress[]> {
   const events: PullProgress[] = [];

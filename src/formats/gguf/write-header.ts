@@ -107,51 +107,60 @@ function writeValue(writer: ByteWriter, value: GgufValue): void {
   }
 }
 
-/** Collects little-endian values. */
+/** Collects little-endian values in a buffer that doubles when it is full. */
 class ByteWriter {
-  readonly #parts: Uint8Array[] = [];
+  #buffer = Buffer.allocUnsafe(64 * 1024);
   #length = 0;
 
   get length(): number {
     return this.#length;
   }
 
+  #reserve(bytes: number): number {
+    const start = this.#length;
+    this.#length += bytes;
+    if (this.#length > this.#buffer.byteLength) {
+      const larger = Buffer.allocUnsafe(Math.max(this.#length, this.#buffer.byteLength * 2));
+      this.#buffer.copy(larger, 0, 0, start);
+      this.#buffer = larger;
+    }
+    return start;
+  }
+
   bytes(part: Uint8Array): void {
-    this.#parts.push(part);
-    this.#length += part.byteLength;
+    const start = this.#reserve(part.byteLength);
+    this.#buffer.set(part, start);
   }
 
   uint32(value: number): void {
-    const part = Buffer.alloc(4);
-    part.writeUInt32LE(value);
-    this.bytes(part);
+    const start = this.#reserve(4);
+    this.#buffer.writeUInt32LE(value, start);
   }
 
   int32(value: number): void {
-    const part = Buffer.alloc(4);
-    part.writeInt32LE(value);
-    this.bytes(part);
+    const start = this.#reserve(4);
+    this.#buffer.writeInt32LE(value, start);
   }
 
   float32(value: number): void {
-    const part = Buffer.alloc(4);
-    part.writeFloatLE(value);
-    this.bytes(part);
+    const start = this.#reserve(4);
+    this.#buffer.writeFloatLE(value, start);
   }
 
   uint64(value: number): void {
-    const part = Buffer.alloc(8);
-    part.writeBigUInt64LE(BigInt(value));
-    this.bytes(part);
+    const start = this.#reserve(8);
+    this.#buffer.writeUInt32LE(value % 2 ** 32, start);
+    this.#buffer.writeUInt32LE(Math.floor(value / 2 ** 32), start + 4);
   }
 
   string(value: string): void {
-    const part = Buffer.from(value, 'utf8');
-    this.uint64(part.byteLength);
-    this.bytes(part);
+    const length = Buffer.byteLength(value, 'utf8');
+    this.uint64(length);
+    const start = this.#reserve(length);
+    this.#buffer.write(value, start, 'utf8');
   }
 
   concat(): Uint8Array {
-    return Buffer.concat(this.#parts, this.#length);
+    return this.#buffer.subarray(0, this.#length);
   }
 }
