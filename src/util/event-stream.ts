@@ -20,7 +20,12 @@ export interface EventProducer<Event> {
  */
 export function createEventStream<Event, Result>(
   produce: (producer: EventProducer<Event>) => Promise<Result>,
-  options: { readonly signal?: AbortSignal; readonly maxEvents?: number } = {},
+  options: {
+    readonly signal?: AbortSignal;
+    readonly maxEvents?: number;
+    /** The terminal event of a failure. With it iteration ends with this event instead of throwing; `result()` rejects all the same. */
+    readonly failed?: (error: unknown) => Event;
+  } = {},
 ): EventStream<Event, Result> {
   const queue = createBoundedQueue<Event>({ maxItems: options.maxEvents ?? 256, maxBytes: Number.POSITIVE_INFINITY });
   const outcome = createDeferred<Result>();
@@ -47,7 +52,12 @@ export function createEventStream<Event, Result>(
       queue.end();
     } catch (error) {
       outcome.reject(error);
-      queue.end(error);
+      if (options.failed === undefined) queue.end(error);
+      else {
+        // A consumer that left the loop closed the queue: it has no use for the event.
+        if (!draining) await queue.push(options.failed(error)).catch(() => undefined);
+        queue.end();
+      }
     } finally {
       options.signal?.removeEventListener('abort', onAbort);
     }
@@ -65,6 +75,7 @@ export function createEventStream<Event, Result>(
       try {
         yield* queue;
       } finally {
+        queue.end();
         controller.abort(new DOMException('The consumer left the stream.', 'AbortError'));
         await running;
       }

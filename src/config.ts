@@ -1,0 +1,118 @@
+import { z } from 'zod';
+import { MillraceError } from './errors.ts';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { collectionName } from './spec/identifiers.ts';
+
+/** One setting: where it can be given and what it means. `docs/reference/config.md` is kept equal to this table by a test. */
+export interface ConfigSetting {
+  readonly name: keyof Config;
+  readonly type: string;
+  readonly default: string;
+  readonly environment: string;
+  readonly flag: string;
+  readonly description: string;
+}
+
+const number = z.coerce.number();
+
+export const configSchema = z.strictObject({
+  directory: z.string().min(1).default('.millrace'),
+  collection: collectionName.default('default'),
+  model: z.string().min(1).optional(),
+  embedder: z.string().min(1).default('minilm-l6'),
+  home: z.string().min(1).optional(),
+  threads: number.int().min(1).max(512).optional(),
+  sequences: number.int().min(1).max(256).optional(),
+  kvTokens: number.int().min(512).optional(),
+  contextTokens: number.int().min(64).max(131_072).optional(),
+  maxTokens: number.int().min(1).max(8_192).optional(),
+  parsers: number.int().min(1).max(64).optional(),
+});
+export type Config = z.infer<typeof configSchema>;
+
+export const configSettings: readonly ConfigSetting[] = [
+  setting('directory', 'path', '.millrace', '--directory', 'Where the record and its indexes live.'),
+  setting('collection', 'name', 'default', '--collection', 'The named set of sources that commands work on.'),
+  setting(
+    'model',
+    'model name',
+    'the best installed generator',
+    '--model',
+    'Generator: catalogue id, path of a GGUF file, or hf:owner/repository/file.gguf.',
+  ),
+  setting('embedder', 'model name', 'minilm-l6', '--embedder', 'Embedder of new collections; a collection keeps the one it was made with.'),
+  setting('home', 'path', "the platform's cache folder", '', 'Where models are kept.'),
+  setting('threads', 'integer', 'available cores', '--threads', 'Compute threads of the local engine.'),
+  setting('sequences', 'integer', '8', '--sequences', 'Answers generated at the same time.'),
+  setting('kvTokens', 'tokens', 'sequences × 2,048', '--kv-tokens', 'KV cells shared by all sequences.'),
+  setting('contextTokens', 'tokens', '320', '--context-tokens', 'Most tokens of passages in one prompt.'),
+  setting('maxTokens', 'tokens', '200', '--max-tokens', 'Most tokens of one answer.'),
+  setting('parsers', 'integer', 'cores − 1, at most 4', '--parsers', 'Parser processes at the same time.'),
+];
+
+function setting(name: keyof Config, type: string, fallback: string, flag: string, description: string): ConfigSetting {
+  const environment = name === 'home' ? 'MILLRACE_HOME' : `MILLRACE_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+  return { name, type, default: fallback, environment, flag, description };
+}
+
+export interface LoadConfigOptions {
+  /** From the command line or the caller; `undefined` members count as not given. */
+  readonly flags?: Readonly<Partial<Record<keyof Config, unknown>>>;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly workingDirectory: string;
+}
+
+/**
+ * Settings from, in rising order of claim: defaults, `millrace.json` in the working directory, environment, flags.
+ * @throws MillraceError E_CONFIG_INVALID naming the setting and where it came from.
+ */
+export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
+  const path = join(options.workingDirectory, 'millrace.json');
+  const file = await readProjectFile(path);
+  const environment: Record<string, unknown> = {};
+  for (const { name, environment: variable } of configSettings) {
+    const value = options.environment[variable];
+    if (value !== undefined && value !== '') environment[name] = value;
+  }
+  const layers: readonly (readonly [string, Readonly<Record<string, unknown>>])[] = [
+    [path, file],
+    ['the environment', environment],
+    ['the options', options.flags ?? {}],
+  ];
+  const given: Record<string, unknown> = {};
+  const origin: Record<string, string> = {};
+  for (const [place, values] of layers) {
+    for (const [name, value] of Object.entries(values)) {
+      if (value === undefined) continue;
+      given[name] = value;
+      origin[name] = place;
+    }
+  }
+  const parsed = configSchema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const unknown = issue?.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
+  const name = unknown ?? String(issue?.path[0] ?? '');
+  const reason = unknown === undefined ? (issue?.message ?? 'is not valid') : 'there is no such setting';
+  throw new MillraceError('E_CONFIG_INVALID', `The setting "${name}" in ${origin[name] ?? 'the configuration'} is not valid: ${reason}.`, {
+    details: { setting: name, origin: origin[name] ?? null },
+  });
+}
+
+async function readProjectFile(path: string): Promise<Readonly<Record<string, unknown>>> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
+    throw new MillraceError('E_CONFIG_INVALID', `The configuration file ${path} cannot be read: ${(error as Error).message}.`, {
+      cause: error,
+    });
+  }
+  try {
+    return z.record(z.string(), z.unknown()).parse(JSON.parse(text));
+  } catch (error) {
+    throw new MillraceError('E_CONFIG_INVALID', `The configuration file ${path} does not hold one JSON object.`, { cause: error });
+  }
+}

@@ -1,0 +1,83 @@
+import type { Embedder, Generator } from './spec/engine.ts';
+import type { DocumentParser } from './spec/parser.ts';
+import type { AdmittedWork, LaneDefinition, LaneTypes } from './spec/work.ts';
+
+/** How each engine is put to work by the scheduler: budgets from what the engine reports, one executor each. */
+
+const queuedItems = 10_000;
+const queuedBytes = 256 * 1024 * 1024;
+
+export function generateLane(generator: Generator): LaneDefinition<'generate'> {
+  const { sequences, kvTokens } = generator.capacity();
+  return {
+    name: 'generate',
+    limits: { concurrency: sequences, batchItems: 1, batchTokens: Number.POSITIVE_INFINITY, kvTokens, queuedItems, queuedBytes },
+    execute: (batch) => Promise.allSettled(batch.map((work) => generateOne(generator, work))),
+  };
+}
+
+async function generateOne(generator: Generator, work: AdmittedWork<'generate'>): Promise<LaneTypes['generate']['result']> {
+  for await (const part of generator.generate(work.input, { class: work.class, signal: work.signal })) {
+    if (part.type === 'final') return part;
+    if (part.type === 'prefix-ready') work.prefixReady();
+    work.emit(part);
+  }
+  work.signal.throwIfAborted();
+  throw new TypeError('The generator ended without a final part.');
+}
+
+export function embedLane(embedder: Embedder): LaneDefinition<'embed'> {
+  const { batchItems, batchTokens } = embedder.limits;
+  return {
+    name: 'embed',
+    // One batch computes, one is prepared.
+    limits: { concurrency: 2, batchItems, batchTokens, kvTokens: 0, queuedItems, queuedBytes },
+    execute: (batch) => embedBatch(embedder, batch),
+  };
+}
+
+/** Texts of one kind go into one call; a batch that mixes queries and passages makes two. */
+async function embedBatch(embedder: Embedder, batch: readonly AdmittedWork<'embed'>[]): Promise<PromiseSettledResult<Float32Array[]>[]> {
+  const outcomes: PromiseSettledResult<Float32Array[]>[] = Array.from({ length: batch.length });
+  for (const kind of ['query', 'passage'] as const) {
+    const members = batch.map((work, index) => ({ work, index })).filter(({ work }) => work.input.kind === kind);
+    if (members.length === 0) continue;
+    const signal = members.length === 1 && members[0] !== undefined ? members[0].work.signal : new AbortController().signal;
+    const urgent = members.map(({ work }) => work.class).toSorted((a, b) => order[a] - order[b])[0] ?? 'background';
+    const [outcome] = await Promise.allSettled([
+      embedder.embed(
+        members.flatMap(({ work }) => work.input.texts),
+        kind,
+        { class: urgent, signal },
+      ),
+    ]);
+    let taken = 0;
+    for (const { work, index } of members) {
+      const count = work.input.texts.length;
+      outcomes[index] =
+        outcome?.status === 'fulfilled'
+          ? { status: 'fulfilled', value: outcome.value.slice(taken, taken + count) }
+          : { status: 'rejected', reason: outcome?.reason };
+      taken += count;
+    }
+  }
+  return outcomes;
+}
+
+const order = { interactive: 0, batch: 1, background: 2 } as const;
+
+export function parseLane(parser: DocumentParser): LaneDefinition<'parse'> {
+  return {
+    name: 'parse',
+    limits: {
+      concurrency: parser.concurrency,
+      batchItems: 1,
+      batchTokens: Number.POSITIVE_INFINITY,
+      kvTokens: 0,
+      queuedItems,
+      // Files up to the largest that is read at all may wait; the ingest pipeline bounds how many do.
+      queuedBytes: 2 * 1024 * 1024 * 1024,
+    },
+    execute: (batch) => Promise.allSettled(batch.map((work) => parser.parse(work.input, work.signal))),
+  };
+}
