@@ -1,0 +1,164 @@
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MillraceError, toMillraceError } from '../errors.ts';
+import type { OperationOutcome, RunItem, Store, StoreReader, VerifyReport } from '../spec/store.ts';
+import type { Clock } from '../util/clock.ts';
+import type { Random } from '../util/random.ts';
+import type { ReaderCall, WriterCall } from './sqlite/messages.ts';
+import { startThread } from './sqlite/thread-client.ts';
+import type { ThreadClient } from './sqlite/thread-client.ts';
+
+export interface OpenStoreOptions {
+  readonly directory: string;
+  /** `write` makes the directory where it is missing and takes its lock; `read` needs no lock and works beside any writer. */
+  readonly mode: 'write' | 'read';
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Reader threads, 1–16. Default 2. Vector searches all go to the first, which holds the index. */
+  readonly readers?: number;
+}
+
+async function makeDirectory(directory: string): Promise<void> {
+  try {
+    const made = await mkdir(directory, { recursive: true, mode: 0o700 });
+    if (made !== undefined) await chmod(directory, 0o700);
+    const ignoreFile = join(directory, '.gitignore');
+    if (!existsSync(ignoreFile)) await writeFile(ignoreFile, '*\n', { mode: 0o600 });
+  } catch (error) {
+    throw toMillraceError(error, 'E_STORE_FAILED', `Making the directory ${directory}`);
+  }
+}
+
+/**
+ * Opens the record of a directory. Errors: `E_LOCKED` (a second writer, names the owner), `E_STORE_MISSING` (reading where nothing
+ * was ever written), `E_STORE_VERSION`, `E_STORE_CORRUPT`, `E_STORE_FAILED`, `E_DISK_FULL`.
+ */
+export async function openStore(options: OpenStoreOptions): Promise<Store> {
+  const { directory, mode, clock, random } = options;
+  const readerCount = Math.min(16, Math.max(1, options.readers ?? 2));
+  if (mode === 'write') await makeDirectory(directory);
+  const writer = mode === 'write' ? await startThread<WriterCall>('store-writer', { directory }) : undefined;
+  const readers: Promise<ThreadClient<ReaderCall>>[] = [];
+  const alive: (ThreadClient<ReaderCall> | undefined)[] = [];
+  let closing: Promise<void> | undefined;
+
+  function requireOpen(): void {
+    if (closing !== undefined) throw new MillraceError('E_SHUTTING_DOWN', 'The store was closed.');
+  }
+
+  /** Starts the thread of this place when there is none, or when it died. */
+  async function readerAt(place: number): Promise<ThreadClient<ReaderCall>> {
+    requireOpen();
+    const present = readers[place];
+    if (present !== undefined && alive[place]?.ended !== true) return present;
+    alive[place] = undefined;
+    const starting = startThread<ReaderCall>('store-reader', { directory });
+    readers[place] = starting;
+    try {
+      const thread = await starting;
+      alive[place] = thread;
+      return thread;
+    } catch (error) {
+      delete readers[place];
+      throw error;
+    }
+  }
+
+  function leastBusyPlace(): number {
+    let place = 0;
+    for (let other = 1; other < readerCount; other += 1) {
+      if ((alive[other]?.waiting ?? 0) < (alive[place]?.waiting ?? 0)) place = other;
+    }
+    return place;
+  }
+
+  function reading<Name extends keyof StoreReader>(method: Name): StoreReader[Name] {
+    async function read(...parameters: readonly unknown[]): Promise<unknown> {
+      const thread = await readerAt(method === 'searchVectors' ? 0 : leastBusyPlace());
+      return thread.call({ type: 'read', method, parameters });
+    }
+    return read as StoreReader[Name];
+  }
+
+  async function write<Value>(call: WriterCall): Promise<Value> {
+    requireOpen();
+    if (writer === undefined) {
+      throw new MillraceError('E_STORE_FAILED', `The directory ${directory} was opened for reading only.`, {
+        remedy: 'Open it for writing.',
+      });
+    }
+    return (await writer.call(call)) as Value;
+  }
+
+  /** In a thread of its own, which an abort ends: it reads the whole record. */
+  async function verify(settings?: { readonly signal?: AbortSignal }): Promise<VerifyReport> {
+    requireOpen();
+    settings?.signal?.throwIfAborted();
+    const thread = await startThread<ReaderCall>('store-reader', { directory });
+    const aborted = Promise.withResolvers<never>();
+    const onAbort = (): void => aborted.reject(settings?.signal?.reason);
+    settings?.signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      return (await Promise.race([thread.call({ type: 'read', method: 'verify', parameters: [] }), aborted.promise])) as VerifyReport;
+    } finally {
+      settings?.signal?.removeEventListener('abort', onAbort);
+      await thread.terminate();
+    }
+  }
+
+  async function endThreads(): Promise<void> {
+    const started = await Promise.allSettled(readers.filter((reader) => reader !== undefined));
+    const threads = started.flatMap((outcome) => (outcome.status === 'fulfilled' && !outcome.value.ended ? [outcome.value] : []));
+    await Promise.all(threads.map(async (thread) => thread.call({ type: 'close' }).then(() => thread.terminate())));
+    if (writer !== undefined && !writer.ended) {
+      await writer.call({ type: 'close' });
+      await writer.terminate();
+    }
+  }
+
+  try {
+    await readerAt(0);
+  } catch (error) {
+    await endThreads();
+    throw error;
+  }
+
+  return {
+    writable: mode === 'write',
+    readSource: reading('readSource'),
+    listSources: reading('listSources'),
+    readDocument: reading('readDocument'),
+    findDocument: reading('findDocument'),
+    readPages: reading('readPages'),
+    readSpan: reading('readSpan'),
+    readChunks: reading('readChunks'),
+    listUnembedded: reading('listUnembedded'),
+    searchText: reading('searchText'),
+    searchVectors: reading('searchVectors'),
+    collections: reading('collections'),
+    readSetting: reading('readSetting'),
+    listRuns: reading('listRuns'),
+    readRun: reading('readRun'),
+    listRunItems: reading('listRunItems'),
+    verify,
+    commit(operations) {
+      const nowMs = clock.now();
+      const prepared = operations.map((operation) => ({
+        operation,
+        ids: { source: random.uuid(nowMs), document: random.uuid(nowMs) },
+      }));
+      return write<readonly OperationOutcome[]>({ type: 'commit', operations: prepared });
+    },
+    claimItems: (run, claim) => write<readonly RunItem[]>({ type: 'claimItems', run, options: claim }),
+    writeSetting: (key, value) => write<undefined>({ type: 'writeSetting', key, value }),
+    async rebuild(settings) {
+      settings?.signal?.throwIfAborted();
+      await write<undefined>({ type: 'rebuild' });
+    },
+    close() {
+      closing ??= endThreads();
+      return closing;
+    },
+  };
+}

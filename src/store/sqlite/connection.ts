@@ -1,0 +1,73 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { MillraceError, toMillraceError } from '../../errors.ts';
+import { migrate, requireVersion } from './schema.ts';
+
+/** A handle of the record with its prepared statements. Lives in one thread. */
+export interface Connection {
+  readonly db: Database.Database;
+  /** The prepared statement of a fixed SQL text, made at its first use. At most 500 are kept. */
+  prepare(sql: string): Database.Statement<unknown[], unknown>;
+  close(): void;
+}
+
+const busyTimeoutMs = 5_000;
+
+export function recordPath(directory: string): string {
+  return join(directory, 'record.sqlite');
+}
+
+function connectionOf(db: Database.Database): Connection {
+  const statements = new Map<string, Database.Statement<unknown[], unknown>>();
+  return {
+    db,
+    prepare(sql) {
+      let statement = statements.get(sql);
+      if (statement === undefined) {
+        if (statements.size >= 500) statements.clear();
+        statement = db.prepare<unknown[], unknown>(sql);
+        statements.set(sql, statement);
+      }
+      return statement;
+    },
+    close: () => db.close(),
+  };
+}
+
+/** What better-sqlite3 throws, as an error of the catalogue. */
+export function toStoreError(error: unknown, what: string): MillraceError {
+  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+  const corrupt = code === 'SQLITE_NOTADB' || code?.startsWith('SQLITE_CORRUPT') === true;
+  return toMillraceError(error, corrupt ? 'E_STORE_CORRUPT' : 'E_STORE_FAILED', what);
+}
+
+/** The one writing handle: WAL, every commit fsynced, tables made or migrated. The caller holds the lock of the directory. */
+export function openForWriting(directory: string): Connection {
+  const db = new Database(recordPath(directory), { timeout: busyTimeoutMs });
+  try {
+    db.pragma('journal_mode = WAL');
+    db.pragma('synchronous = FULL');
+    db.pragma('foreign_keys = ON');
+    migrate(db, directory);
+  } catch (error) {
+    db.close();
+    throw toStoreError(error, `Opening the record in ${directory}`);
+  }
+  return connectionOf(db);
+}
+
+/** A handle that can only read. Errors: `E_STORE_MISSING`, `E_STORE_VERSION`, `E_STORE_CORRUPT`. */
+export function openForReading(directory: string): Connection {
+  const path = recordPath(directory);
+  if (!existsSync(path)) throw new MillraceError('E_STORE_MISSING', `The directory ${directory} holds no record yet.`);
+  let db: Database.Database | undefined;
+  try {
+    db = new Database(path, { readonly: true, timeout: busyTimeoutMs });
+    requireVersion(db, directory);
+    return connectionOf(db);
+  } catch (error) {
+    db?.close();
+    throw toStoreError(error, `Opening the record in ${directory}`);
+  }
+}

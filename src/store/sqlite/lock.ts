@@ -1,0 +1,65 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { z } from 'zod';
+import { MillraceError } from '../../errors.ts';
+import { toStoreError } from './connection.ts';
+
+/** Who writes to a directory; for messages only, the lock itself is the operating system's. */
+export const storeOwner = z.object({
+  pid: z.number().int(),
+  command: z.string(),
+  /** Start of the process, ms UTC. */
+  startedAt: z.number(),
+});
+export type StoreOwner = z.infer<typeof storeOwner>;
+
+export interface StoreLock {
+  release(): void;
+}
+
+function ownerPath(directory: string): string {
+  return join(directory, 'owner.json');
+}
+
+/** Undefined when there is no readable description: it is a help for people, and its writer may just be replacing it. */
+export function readOwner(directory: string): StoreOwner | undefined {
+  try {
+    return storeOwner.parse(JSON.parse(readFileSync(ownerPath(directory), 'utf8')));
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Makes this process the only writer of the directory, by a transaction of `lock.sqlite` that stays open. The operating system
+ * ends it with the process, so a killed writer leaves no lock behind. Throws `E_LOCKED` with the owner's description.
+ */
+export function lockDirectory(directory: string, owner: StoreOwner): StoreLock {
+  const db = new Database(join(directory, 'lock.sqlite'), { timeout: 0 });
+  try {
+    db.exec('BEGIN EXCLUSIVE');
+  } catch (error) {
+    db.close();
+    if ((error as NodeJS.ErrnoException).code?.startsWith('SQLITE_BUSY') !== true) throw toStoreError(error, `Locking ${directory}`);
+    const holder = readOwner(directory);
+    const description = holder === undefined ? 'another process' : `process ${holder.pid} (${holder.command})`;
+    throw new MillraceError('E_LOCKED', `The directory ${directory} is being written to by ${description}.`, {
+      details: { directory, ...(holder === undefined ? {} : { owner: holder }) },
+      cause: error,
+    });
+  }
+  try {
+    writeFileSync(ownerPath(directory), `${JSON.stringify(owner)}\n`, { mode: 0o600 });
+  } catch (error) {
+    db.close();
+    throw toStoreError(error, `Writing owner.json in ${directory}`);
+  }
+  return {
+    release() {
+      rmSync(ownerPath(directory), { force: true });
+      db.exec('ROLLBACK');
+      db.close();
+    },
+  };
+}

@@ -1,0 +1,34 @@
+import type { ErrorData } from '../../errors.ts';
+import type { RunId } from '../../spec/identifiers.ts';
+import type { StoreOperation, StoreReader } from '../../spec/store.ts';
+import type { OperationIds } from './operations.ts';
+
+/** What the main thread and the threads of the store say to each other. Every request gets one answer with its number. */
+export type WriterCall =
+  | { readonly type: 'commit'; readonly operations: readonly { readonly operation: StoreOperation; readonly ids: OperationIds }[] }
+  | {
+      readonly type: 'claimItems';
+      readonly run: RunId;
+      readonly options: { readonly limit: number; readonly leaseUntil: number; readonly at: number };
+    }
+  | { readonly type: 'writeSetting'; readonly key: string; readonly value: unknown }
+  | { readonly type: 'rebuild' }
+  | { readonly type: 'close' };
+
+export type ReaderCall =
+  | { readonly type: 'read'; readonly method: keyof StoreReader; readonly parameters: readonly unknown[] }
+  | { readonly type: 'close' };
+
+export interface ThreadRequest<Call> {
+  readonly number: number;
+  readonly call: Call;
+}
+
+export type ThreadAnswer = { readonly number: number; readonly value: unknown } | { readonly number: number; readonly error: ErrorData };
+
+/** Number of the unasked first answer: the thread is ready, or could not start. */
+export const startNumber = 0;
+
+export interface ThreadData {
+  readonly directory: string;
+}

@@ -1,0 +1,231 @@
+import { MillraceError } from '../../errors.ts';
+import type { ChunkId, DocumentId, Metadata } from '../../spec/identifiers.ts';
+import type { CollectionStatus, DocumentRecord, RunRecord, SourceRecord, StoredChunk, StoreReader } from '../../spec/store.ts';
+import { sha256 } from '../../util/hash.ts';
+import type { Connection } from './connection.ts';
+import { itemColumns, itemOf } from './run-rows.ts';
+
+/** The reading methods as they run in a reader thread: same arguments, the value at once. */
+export type SynchronousReader = {
+  readonly [Name in keyof StoreReader]: StoreReader[Name] extends (...parameters: infer Parameters) => Promise<infer Value>
+    ? (...parameters: Parameters) => Value
+    : never;
+};
+
+export type RecordQueries = Omit<SynchronousReader, 'searchText' | 'searchVectors' | 'verify'>;
+
+const sourceColumns = 'id, collection, key, uri, title, mtime, size, metadata, document, error, updated_at AS updatedAt';
+
+type SourceRow = Omit<SourceRecord, 'metadata' | 'error'> & { readonly metadata: string; readonly error: string | null };
+
+function sourceOf(value: unknown): SourceRecord {
+  const row = value as SourceRow;
+  return {
+    ...row,
+    metadata: JSON.parse(row.metadata) as Metadata,
+    error: row.error === null ? null : (JSON.parse(row.error) as SourceRecord['error']),
+  };
+}
+
+/** The whole canonical text. Throws `E_STORE_CORRUPT` when it is not the text that was committed. */
+export function readText(connection: Connection, id: DocumentId): string | undefined {
+  const row = connection
+    .prepare('SELECT t.text, d.text_sha256 AS sha256 FROM documents d JOIN document_texts t ON t.document = d.id WHERE d.id = ?')
+    .get(id) as { readonly text: string; readonly sha256: string } | undefined;
+  if (row === undefined) return undefined;
+  if (sha256(row.text) !== row.sha256) {
+    throw new MillraceError('E_STORE_CORRUPT', `The stored text of document ${id} differs from the text that was committed.`);
+  }
+  return row.text;
+}
+
+/** The last text read is kept during one call: neighbouring chunks come from one document. */
+function createTextReader(connection: Connection): (id: DocumentId) => string {
+  let last: { readonly id: DocumentId; readonly text: string } | undefined;
+  return (id) => {
+    if (last?.id !== id) {
+      const row = connection.prepare('SELECT text FROM document_texts WHERE document = ?').get(id) as { text: string } | undefined;
+      last = { id, text: row?.text ?? '' };
+    }
+    return last.text;
+  };
+}
+
+interface ChunkRow {
+  readonly id: ChunkId;
+  readonly document: DocumentId;
+  readonly number: number;
+  readonly start: number;
+  readonly end: number;
+  readonly headingPath: string;
+  readonly tokens: number;
+  readonly sha256: string;
+}
+
+const chunkColumns = 'c.id, c.document, c.number, c.start, c."end", c.heading_path AS headingPath, c.tokens, c.sha256';
+
+function checkedText(row: ChunkRow, documentText: string): string {
+  const text = documentText.slice(row.start, row.end);
+  if (sha256(text) !== row.sha256) {
+    throw new MillraceError('E_STORE_CORRUPT', `The stored text of chunk ${row.id} of document ${row.document} is damaged.`);
+  }
+  return text;
+}
+
+function readChunk(connection: Connection, id: ChunkId, textOf: (id: DocumentId) => string): StoredChunk | undefined {
+  const row = connection.prepare(`SELECT ${chunkColumns} FROM chunks c WHERE c.id = ?`).get(id) as ChunkRow | undefined;
+  if (row === undefined) return undefined;
+  const source = connection
+    .prepare('SELECT key, uri, title, metadata FROM sources WHERE document = ? ORDER BY key LIMIT 1')
+    .get(row.document) as
+    | { readonly key: string; readonly uri: string; readonly title: string | null; readonly metadata: string }
+    | undefined;
+  const page = connection
+    .prepare('SELECT number, label, start, "end" FROM pages WHERE document = ? AND start <= ? ORDER BY start DESC, number DESC LIMIT 1')
+    .get(row.document, row.start) as StoredChunk['page'] | undefined;
+  if (source === undefined || page === undefined) {
+    throw new MillraceError('E_STORE_CORRUPT', `The document ${row.document} has no ${source === undefined ? 'source' : 'page'}.`);
+  }
+  const { title } = connection.prepare('SELECT title FROM documents WHERE id = ?').get(row.document) as { readonly title: string | null };
+  return {
+    id,
+    document: row.document,
+    number: row.number,
+    start: row.start,
+    end: row.end,
+    headingPath: JSON.parse(row.headingPath) as string[],
+    tokens: row.tokens,
+    text: checkedText(row, textOf(row.document)),
+    page,
+    title,
+    source: { ...source, metadata: JSON.parse(source.metadata) as Metadata },
+  };
+}
+
+function runOf(connection: Connection, value: unknown): RunRecord {
+  const row = value as Omit<RunRecord, 'definition' | 'progress' | 'items'> & { readonly definition: string; readonly progress: string };
+  const items = { pending: 0, claimed: 0, settled: 0 };
+  const counts = connection.prepare('SELECT state, count(*) AS count FROM run_items WHERE run = ? GROUP BY state').all(row.id);
+  for (const { state, count } of counts as { state: keyof typeof items; count: number }[]) items[state] = count;
+  return { ...row, definition: JSON.parse(row.definition) as unknown, progress: JSON.parse(row.progress) as unknown, items };
+}
+
+const runColumns = 'id, kind, state, definition, progress, created_at AS createdAt, updated_at AS updatedAt';
+
+function collectionStatuses(connection: Connection): readonly CollectionStatus[] {
+  const rows = connection
+    .prepare(
+      `SELECT name AS collection, revision,
+         (SELECT count(*) FROM sources WHERE collection = name) AS sources,
+         (SELECT count(*) FROM sources WHERE collection = name AND error IS NOT NULL) AS failedSources,
+         (SELECT count(*) FROM documents WHERE collection = name) AS documents,
+         (SELECT count(*) FROM chunks WHERE collection = name) AS chunks,
+         (SELECT coalesce(sum(text_length), 0) FROM documents WHERE collection = name) AS textLength
+       FROM collections ORDER BY name`,
+    )
+    .all() as Omit<CollectionStatus, 'embedded'>[];
+  const count = connection.prepare(
+    'SELECT embedder_hash AS hash, count(*) AS count FROM vectors WHERE collection = ? GROUP BY embedder_hash',
+  );
+  return rows.map((row) => {
+    const counts = count.all(row.collection) as { readonly hash: string; readonly count: number }[];
+    return { ...row, embedded: Object.fromEntries(counts.map((entry) => [entry.hash, entry.count])) };
+  });
+}
+
+/** Everything that reads the record alone; searching and verifying have their own files. */
+export function createQueries(connection: Connection): RecordQueries {
+  return {
+    readSource(collection, key) {
+      const row = connection.prepare(`SELECT ${sourceColumns} FROM sources WHERE collection = ? AND key = ?`).get(collection, key);
+      return row === undefined ? undefined : sourceOf(row);
+    },
+    listSources(collection, options) {
+      const { afterKey = '', limit = 1_000 } = options ?? {};
+      return connection
+        .prepare(`SELECT ${sourceColumns} FROM sources WHERE collection = ? AND key > ? ORDER BY key LIMIT ?`)
+        .all(collection, afterKey, limit)
+        .map(sourceOf);
+    },
+    readDocument(id) {
+      const row = connection
+        .prepare(
+          `SELECT id, collection, bytes_sha256 AS bytesSha256, parser, parser_version AS parserVersion,
+             parse_options_hash AS parseOptionsHash, content_type AS contentType, text_sha256 AS textSha256, text_length AS textLength,
+             title, author, language, created_at AS createdAt, modified_at AS modifiedAt, pages, chunks, chunker_hash AS chunkerHash,
+             warnings, committed_at AS committedAt
+           FROM documents WHERE id = ?`,
+        )
+        .get(id) as (Omit<DocumentRecord, 'warnings'> & { readonly warnings: string }) | undefined;
+      return row === undefined ? undefined : { ...row, warnings: JSON.parse(row.warnings) as string[] };
+    },
+    findDocument(collection, key, chunkerHash) {
+      const row = connection
+        .prepare(
+          `SELECT id FROM documents WHERE collection = ? AND bytes_sha256 = ? AND parser = ? AND parser_version = ?
+             AND parse_options_hash = ? AND chunker_hash = ?`,
+        )
+        .get(collection, key.bytesSha256, key.parser, key.parserVersion, key.parseOptionsHash, chunkerHash);
+      return (row as { readonly id: DocumentId } | undefined)?.id;
+    },
+    readPages(id) {
+      const rows = connection
+        .prepare('SELECT number, label, start, "end", width, height, boxes FROM pages WHERE document = ? ORDER BY number')
+        .all(id) as {
+        number: number;
+        label: string | null;
+        start: number;
+        end: number;
+        width: number | null;
+        height: number | null;
+        boxes: Buffer | null;
+      }[];
+      return rows.map((row) => ({ ...row, boxes: row.boxes === null ? null : new Uint32Array(new Uint8Array(row.boxes).buffer) }));
+    },
+    readSpan(id, start, end) {
+      const text = readText(connection, id);
+      if (text === undefined) throw new MillraceError('E_NOT_FOUND', `There is no document ${id}.`);
+      return text.slice(start, end);
+    },
+    readChunks(ids) {
+      const textOf = createTextReader(connection);
+      return ids.map((id) => readChunk(connection, id, textOf)).filter((chunk) => chunk !== undefined);
+    },
+    listUnembedded(collection, embedderHash, options) {
+      const textOf = createTextReader(connection);
+      const rows = connection
+        .prepare(
+          `SELECT ${chunkColumns} FROM chunks c WHERE c.collection = ? AND c.id > ?
+             AND NOT EXISTS (SELECT 1 FROM vectors v WHERE v.chunk = c.id AND v.embedder_hash = ?) ORDER BY c.id LIMIT ?`,
+        )
+        .all(collection, options.after, embedderHash, options.limit) as ChunkRow[];
+      return rows.map((row) => ({
+        id: row.id,
+        text: checkedText(row, textOf(row.document)),
+        headingPath: JSON.parse(row.headingPath) as string[],
+        tokens: row.tokens,
+      }));
+    },
+    collections: () => collectionStatuses(connection),
+    readSetting(key) {
+      const row = connection.prepare('SELECT value FROM settings WHERE key = ?').get(key) as { readonly value: string } | undefined;
+      return row === undefined ? undefined : (JSON.parse(row.value) as unknown);
+    },
+    listRuns: () =>
+      connection
+        .prepare(`SELECT ${runColumns} FROM runs ORDER BY created_at, id`)
+        .all()
+        .map((row) => runOf(connection, row)),
+    readRun(id) {
+      const row = connection.prepare(`SELECT ${runColumns} FROM runs WHERE id = ?`).get(id);
+      return row === undefined ? undefined : runOf(connection, row);
+    },
+    listRunItems: (id, options) =>
+      connection
+        .prepare(
+          `SELECT ${itemColumns} FROM run_items WHERE run = @id AND number > @after AND (@state IS NULL OR state = @state) ORDER BY number LIMIT @limit`,
+        )
+        .all({ id, after: options.after, state: options.state ?? null, limit: options.limit })
+        .map(itemOf),
+  };
+}

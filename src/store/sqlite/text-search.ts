@@ -1,0 +1,20 @@
+import type { ScoredChunk, SearchScope } from '../../spec/store.ts';
+import type { Connection } from './connection.ts';
+import { scopeCondition } from './filter.ts';
+import { textQuery } from './text-query.ts';
+
+/** BM25 over text, headings and title of the chunks in scope, best first. */
+export function searchText(connection: Connection, query: string, scope: SearchScope, limit: number): readonly ScoredChunk[] {
+  const { count } = connection.prepare('SELECT count(*) AS count FROM chunks').get() as { readonly count: number };
+  const half = Math.ceil(count / 2);
+  const countHolders = connection.prepare('SELECT count(*) AS count FROM (SELECT 1 FROM chunk_index WHERE chunk_index MATCH ? LIMIT ?)');
+  const expression = textQuery(query, (term) => (countHolders.get(term, half) as { readonly count: number }).count >= half);
+  if (expression === undefined || limit <= 0) return [];
+  const condition = scopeCondition(scope);
+  return connection
+    .prepare(
+      `SELECT c.id AS chunk, -bm25(chunk_index, 1.0, 2.0, 2.0) AS score FROM chunk_index JOIN chunks c ON c.id = chunk_index.rowid
+       WHERE chunk_index MATCH ? AND ${condition.sql} ORDER BY score DESC, c.id LIMIT ?`,
+    )
+    .all(expression, ...condition.parameters, limit) as ScoredChunk[];
+}

@@ -1,0 +1,71 @@
+import type { DocumentId } from '../../spec/identifiers.ts';
+import type { VerifyReport } from '../../spec/store.ts';
+import { sha256 } from '../../util/hash.ts';
+import type { Connection } from './connection.ts';
+import { indexChunk } from './operations.ts';
+import { createQueries } from './queries.ts';
+import type { ChunkId } from '../../spec/identifiers.ts';
+
+const maxProblems = 1_000;
+
+/** Compares the record with its own hashes and with the text index. Reads everything once. */
+export function verifyRecord(connection: Connection): VerifyReport {
+  const problems: string[] = [];
+  const checked = { documents: 0, chunks: 0, vectors: 0 };
+  function report(problem: string): void {
+    if (problems.length < maxProblems) problems.push(problem);
+  }
+  for (const row of connection.prepare('PRAGMA integrity_check(100)').all() as { readonly integrity_check: string }[]) {
+    if (row.integrity_check !== 'ok') report(`The database file is damaged: ${row.integrity_check}.`);
+  }
+  const documents = connection
+    .prepare(`SELECT d.id, d.text_sha256 AS sha256, d.chunks, t.text FROM documents d LEFT JOIN document_texts t ON t.document = d.id`)
+    .iterate() as IterableIterator<{ id: DocumentId; sha256: string; chunks: number; text: string | null }>;
+  const chunksOf = connection.prepare('SELECT id, start, "end", sha256 FROM chunks WHERE document = ? ORDER BY number');
+  const indexed = connection.prepare('SELECT 1 FROM chunk_index WHERE rowid = ?');
+  for (const document of documents) {
+    checked.documents += 1;
+    const { text } = document;
+    if (text === null || sha256(text) !== document.sha256) {
+      report(`The text of document ${document.id} is not the text that was committed.`);
+      continue;
+    }
+    const chunks = chunksOf.all(document.id) as { id: number; start: number; end: number; sha256: string }[];
+    if (chunks.length !== document.chunks) report(`Document ${document.id} has ${chunks.length} chunks instead of ${document.chunks}.`);
+    for (const chunk of chunks) {
+      checked.chunks += 1;
+      if (sha256(text.slice(chunk.start, chunk.end)) !== chunk.sha256) report(`The text of chunk ${chunk.id} is damaged.`);
+      if (indexed.get(chunk.id) === undefined) report(`Chunk ${chunk.id} is missing from the text index.`);
+    }
+  }
+  const extra = connection
+    .prepare('SELECT rowid AS id FROM chunk_index WHERE rowid NOT IN (SELECT id FROM chunks) LIMIT ?')
+    .all(maxProblems);
+  for (const row of extra as { readonly id: number }[]) report(`The text index holds chunk ${row.id}, which is not in the record.`);
+  const vectors = connection
+    .prepare(
+      'SELECT v.chunk, v.collection = c.collection AND length(v.vector) > 0 AS sound FROM vectors v LEFT JOIN chunks c ON c.id = v.chunk',
+    )
+    .iterate() as IterableIterator<{ chunk: number; sound: number | null }>;
+  for (const vector of vectors) {
+    checked.vectors += 1;
+    if (vector.sound !== 1) report(`The vector of chunk ${vector.chunk} does not belong to a chunk of its collection.`);
+  }
+  return { ok: problems.length === 0, problems, checked };
+}
+
+/** Makes the text index anew from the record. The caller holds the transaction; the vector index is rebuilt by each reader itself. */
+export function rebuildTextIndex(connection: Connection): void {
+  connection.db.exec(`INSERT INTO chunk_index (chunk_index) VALUES ('delete-all')`);
+  const queries = createQueries(connection);
+  const ids = connection.prepare('SELECT id FROM chunks WHERE id > ? ORDER BY id LIMIT 200');
+  let last = 0;
+  for (;;) {
+    const rows = ids.all(last) as { readonly id: ChunkId }[];
+    if (rows.length === 0) return;
+    for (const chunk of queries.readChunks(rows.map((row) => row.id))) {
+      indexChunk(connection, chunk.id, chunk.text, chunk.headingPath, chunk.title);
+    }
+    last = rows.at(-1)?.id ?? last;
+  }
+}
