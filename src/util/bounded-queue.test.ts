@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import { createBoundedQueue } from './bounded-queue.ts';
+
+async function settled(promise: Promise<unknown>): Promise<boolean> {
+  const pending = Symbol('pending');
+  for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+  return (await Promise.race([promise.catch(() => undefined), Promise.resolve(pending)])) !== pending;
+}
+
+describe('createBoundedQueue', () => {
+  it('hands over in order and ends', async () => {
+    const queue = createBoundedQueue<number>({ maxItems: 10, maxBytes: 100 });
+    await queue.push(1);
+    await queue.push(2);
+    queue.end();
+    const got: number[] = [];
+    for await (const item of queue) got.push(item);
+    expect(got).toEqual([1, 2]);
+  });
+
+  it('makes the producer wait at the limit of items and of bytes', async () => {
+    for (const limits of [
+      { maxItems: 1, maxBytes: 1_000 },
+      { maxItems: 10, maxBytes: 10 },
+    ]) {
+      const queue = createBoundedQueue<number>(limits);
+      await queue.push(1, { bytes: 10 });
+      const second = queue.push(2, { bytes: 10 });
+      expect(await settled(second)).toBe(false);
+      const iterator = queue[Symbol.asyncIterator]();
+      expect((await iterator.next()).value).toBe(1);
+      await second;
+      expect(queue.size).toBe(1);
+    }
+  });
+
+  it('admits one item that is larger than the limit into an empty queue', async () => {
+    const queue = createBoundedQueue<string>({ maxItems: 2, maxBytes: 1 });
+    await queue.push('large', { bytes: 1_000 });
+    expect(queue.bytes).toBe(1_000);
+  });
+
+  it('gives the consumer what was pushed before a failure, then the failure', async () => {
+    const queue = createBoundedQueue<number>({ maxItems: 2, maxBytes: 10 });
+    await queue.push(1);
+    queue.end(new Error('broken'));
+    const iterator = queue[Symbol.asyncIterator]();
+    expect((await iterator.next()).value).toBe(1);
+    await expect(iterator.next()).rejects.toThrow('broken');
+  });
+
+  it('releases a waiting producer when the consumer leaves or its signal aborts', async () => {
+    const queue = createBoundedQueue<number>({ maxItems: 1, maxBytes: 10 });
+    const controller = new AbortController();
+    await queue.push(1);
+    const aborted = queue.push(2, { signal: controller.signal });
+    controller.abort(new Error('enough'));
+    await expect(aborted).rejects.toThrow('enough');
+    const waiting = queue.push(3);
+    for await (const _ of queue) break;
+    await expect(waiting).rejects.toThrow('closed');
+  });
+});
