@@ -52,6 +52,19 @@ function samples(bytes: Uint8Array): Uint8Array[] {
   return [bytes.subarray(0, sampleBytes), bytes.subarray(middle, middle + sampleBytes)];
 }
 
+/** UTF-8 with a few broken bytes: among its characters beyond ASCII at most one in ten is not valid. By chance that does not happen. */
+function isDamagedUtf8(parts: readonly Uint8Array[]): boolean {
+  let beyondAscii = 0;
+  let broken = 0;
+  for (const part of parts) {
+    // `stream` leaves a character that the sample cuts at its end undecided.
+    const text = new TextDecoder('utf-8').decode(part, { stream: true });
+    beyondAscii += text.match(/[^\0-\u007F]/gu)?.length ?? 0;
+    broken += text.match(/\uFFFD/g)?.length ?? 0;
+  }
+  return beyondAscii > 0 && broken * 10 <= beyondAscii;
+}
+
 /**
  * The encoding of text bytes, or `undefined` where they are no text. Order: byte order mark, UTF-8 validity, the pattern of zero
  * bytes, then `declared` (a charset from a header or a meta tag), then statistics.
@@ -65,7 +78,7 @@ export function detectEncoding(bytes: Uint8Array, declared?: string): string | u
     const utf16 = parts.map(unmarkedUtf16);
     return utf16[0] !== undefined && utf16.every((encoding) => encoding === utf16[0]) ? utf16[0] : undefined;
   }
-  if (isUtf8(bytes)) return 'utf-8';
+  if (isUtf8(bytes) || isDamagedUtf8(parts)) return 'utf-8';
   if (declared !== undefined && canDecode(declared)) return declared;
   const found = jschardet.detect(Buffer.from(parts[0] ?? bytes)).encoding as string | null;
   return found !== null && found.toLowerCase() !== 'ascii' && canDecode(found) ? found : 'windows-1252';

@@ -37,11 +37,17 @@ export function attribute(element: Element, name: string): string | undefined {
 
 /** Every element below `root`, in document order, without recursion. */
 export function* elements(root: ParentNode): Generator<Element> {
-  const stack: Node[] = root.childNodes.toReversed();
-  for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
+  for (const { element } of elementsWithDepth(root)) yield element;
+}
+
+/** The same with the number of ancestors below `root`. */
+export function* elementsWithDepth(root: ParentNode): Generator<{ readonly element: Element; readonly depth: number }> {
+  const stack = root.childNodes.toReversed().map((node) => ({ node, depth: 0 }));
+  for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
+    const { node, depth } = next;
     if (!isElement(node)) continue;
-    yield node;
-    for (const child of node.childNodes.toReversed()) stack.push(child);
+    yield { element: node, depth };
+    for (const child of node.childNodes.toReversed()) stack.push({ node: child, depth: depth + 1 });
   }
 }
 
@@ -56,6 +62,24 @@ export function visibleText(root: ParentNode): string {
     for (const child of node.childNodes.toReversed()) stack.push(child);
   }
   return text.replace(/\s+/g, ' ').trim();
+}
+
+const boilerplate = new Set(['nav', 'footer', 'aside', 'form', 'button', 'select', 'a']);
+const boilerplateRoles = new Set(['navigation', 'banner', 'contentinfo', 'complementary', 'search', 'dialog']);
+
+/** How much a page tells, for comparing a part with the whole: letters outside links, controls, navigation and footers; data tables. */
+export function substance(root: ParentNode): { readonly textLength: number; readonly tables: number } {
+  let textLength = 0;
+  let tables = 0;
+  const stack: Node[] = root.childNodes.toReversed();
+  for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
+    if ('value' in node) textLength += node.value.trim().length;
+    if (!isElement(node) || unread.has(node.tagName) || boilerplate.has(node.tagName)) continue;
+    if (boilerplateRoles.has(attribute(node, 'role') ?? '')) continue;
+    if (node.tagName === 'table' && (dataTable(node)?.rows.length ?? 0) > 1) tables += 1;
+    for (const child of node.childNodes.toReversed()) stack.push(child);
+  }
+  return { textLength, tables };
 }
 
 /** Rows of cells of a data table, or `undefined` for a table that only arranges a page (it holds tables or headings, or one column). */

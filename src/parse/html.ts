@@ -5,23 +5,25 @@ import type { FormatParser, ParsedBlock } from '../spec/parser.ts';
 import { canonicalText } from './canonical-text.ts';
 import { decodeText } from './decode-text.ts';
 import { createDocumentBuilder } from './document-builder.ts';
-import { addHtmlBlocks, attribute, elements } from './html-blocks.ts';
+import { addHtmlBlocks, attribute, elements, elementsWithDepth, substance } from './html-blocks.ts';
 
-/** Main text is taken where it keeps at least this share of all text; below it, the page is no article. */
+/** Main text is taken where it keeps at least this share of what the page tells; below it, the page is no article. */
 const minMainShare = 0.4;
 
 /** Readability scores every element several times; a page with more is read whole. */
 const maxElementsForMainText = 50_000;
 
+/** It also walks up from each of them; no page that people write nests deeper. */
+const maxDepthForMainText = 256;
+
+/** A page that tells less is read whole: too little to find its main part in. Letters. */
+const minLettersForMainText = 500;
+
 /** The main text where the page is an article, else all its text. */
 export const parseHtml: FormatParser['parse'] = (bytes, { encoding = 'utf-8' }) => {
   const source = decodeText(bytes, encoding);
   const document = parse(source);
-  const whole = blocksOf(document);
-  const main = mainText(source, document);
-  const keepsEnough =
-    main !== undefined && main.text.length >= minMainShare * whole.text.length && tables(main.blocks) >= tables(whole.blocks);
-  const { text, blocks } = keepsEnough ? main : whole;
+  const { text, blocks } = mainText(source, document) ?? blocksOf(document);
   return Promise.resolve({ text, pages: [{ number: 1, start: 0, end: text.length }], blocks, ...metadata(document), warnings: [] });
 };
 
@@ -33,23 +35,16 @@ interface Content {
   readonly blocks: ParsedBlock[];
 }
 
-function tables(blocks: readonly ParsedBlock[]): number {
-  return blocks.filter((block) => block.kind === 'table').length;
-}
-
 function blocksOf(root: DefaultTreeAdapterTypes.ParentNode): Content {
   const builder = createDocumentBuilder();
   addHtmlBlocks(builder, root);
   return builder.build();
 }
 
-/** What readability takes for the article, or `undefined` where it finds none or fails on the page. */
+/** What readability takes for the article, or `undefined` where it finds none, fails on the page, or drops too much of it. */
 function mainText(source: string, document: DefaultTreeAdapterTypes.Document): Content | undefined {
-  let count = 0;
-  for (const _ of elements(document)) {
-    count += 1;
-    if (count > maxElementsForMainText) return undefined;
-  }
+  const all = substance(document);
+  if (all.textLength < minLettersForMainText || !isTractable(document)) return undefined;
   let article: ReturnType<Readability<string>['parse']>;
   try {
     article = new Readability(parseHTML(source).document as unknown as ReadabilityDocument).parse();
@@ -58,12 +53,23 @@ function mainText(source: string, document: DefaultTreeAdapterTypes.Document): C
     return undefined;
   }
   if (typeof article?.content !== 'string') return undefined;
-  const builder = createDocumentBuilder();
   const fragment = parseFragment(article.content);
-  const hasTitle = [...elements(fragment)].some((element) => element.tagName === 'h1');
-  if (!hasTitle && article.title) builder.add('heading', article.title, { level: 1 });
+  const kept = substance(fragment);
+  if (kept.textLength < minMainShare * all.textLength || kept.tables < all.tables) return undefined;
+  const builder = createDocumentBuilder();
+  // Readability takes the title out of the article, and makes other h1 headings h2.
+  if (article.title) builder.add('heading', article.title, { level: 1 });
   addHtmlBlocks(builder, fragment);
   return builder.build();
+}
+
+function isTractable(document: DefaultTreeAdapterTypes.Document): boolean {
+  let count = 0;
+  for (const { depth } of elementsWithDepth(document)) {
+    count += 1;
+    if (count > maxElementsForMainText || depth > maxDepthForMainText) return false;
+  }
+  return true;
 }
 
 function metadata(document: DefaultTreeAdapterTypes.Document): {

@@ -3,6 +3,9 @@ import type { FormatParser, ParsedDocument, ParseRequest } from '../spec/parser.
 import { isBlank } from './canonical-text.ts';
 import { detectType } from './detect-type.ts';
 
+/** A text must fit one string with room for its canonical copy. */
+const maxTextBytes = 256 * 1024 * 1024;
+
 /** Names for people, where a media type says little. */
 const typeNames: Readonly<Record<string, string>> = {
   'application/rtf': 'an RTF document',
@@ -31,6 +34,10 @@ export async function parseDocument(request: ParseRequest, parsers: readonly For
     throw new MillraceError('E_DOCUMENT_UNSUPPORTED', `${name} looks like ${looks}, which millrace cannot read.`, {
       details: { contentType: type.contentType },
     });
+  }
+  if (type.encoding !== undefined && bytes.length > maxTextBytes) {
+    const message = `${name} holds ${bytes.length} bytes of text; the limit for one text is ${maxTextBytes}.`;
+    throw new MillraceError('E_SOURCE_TOO_LARGE', message, { details: { bytes: bytes.length, maxTextBytes } });
   }
   try {
     const content = await parser.parse(bytes, { name, ...(type.encoding === undefined ? {} : { encoding: type.encoding }) });
