@@ -195,14 +195,22 @@ export interface LoadOptions {
   readonly onEvent?: (event: LoadEvent) => void;
 }
 
+/**
+ * How the sequences of a generator share KV cells. `split`: each has `kvTokens / sequences` cells of its own, which is faster.
+ * `unified`: all share all, so that one sequence may be as long as `kvTokens` and a shared prefix costs its cells once.
+ */
+export type KvMode = 'split' | 'unified';
+
 export interface LoadGeneratorOptions extends LoadOptions {
   /** Parallel sequences. Default 8. */
   readonly sequences?: number;
   /** KV cells shared by all sequences, in tokens. Default: min(sequences × 2,048, what memory allows). */
   readonly kvTokens?: number;
-  /** Longest single sequence. Default: the model's training context, at most `kvTokens`. */
+  /** Longest single sequence. Default: the model's training context, at most what a sequence can hold in `kvMode`. */
   readonly maxSequenceTokens?: number;
   readonly kvType?: 'f16' | 'q8_0';
+  /** Default `split`, and `unified` when `maxSequenceTokens` is more than `kvTokens / sequences`. */
+  readonly kvMode?: KvMode;
 }
 
 export interface LoadEmbedderOptions extends LoadOptions {

@@ -18,6 +18,8 @@ export interface SupervisedChildOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly execArgv?: readonly string[];
   readonly onMessage: (message: unknown) => void;
+  /** Its standard error as it comes. */
+  readonly onLog?: (text: string) => void;
   /** Called once, after the last message. */
   readonly onExit: (exit: ChildExit) => void;
 }
@@ -50,6 +52,7 @@ export function startSupervisedChild(options: SupervisedChildOptions): Supervise
   let log = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     log = (log + text).slice(-keptLogBytes);
+    options.onLog?.(text);
   });
   child.on('message', options.onMessage);
   child.once('error', (error) => {

@@ -6,7 +6,7 @@ import type { EngineStatistics, LoadOptions, LocalDevice } from '../../spec/engi
 import type { WeightType } from '../../spec/model.ts';
 import type { Clock } from '../../util/clock.ts';
 import { createEmbedder } from './embedder.ts';
-import { startEngineProcess, type EngineProcess } from './engine-process.ts';
+import { startEngineProcess, type EngineLink, type EngineProcess } from './engine-process.ts';
 import { createGenerator } from './generator.ts';
 import type { EngineTask, LoadedModel, LoadRequest } from './protocol.ts';
 import { createReranker } from './reranker.ts';
@@ -17,13 +17,6 @@ export interface LlamaDeviceOptions {
   readonly threads?: number;
   /** Gets the native log as it comes. */
   readonly logSink?: (text: string) => void;
-}
-
-/** The running child and the handle of a model in it, as the clients of a model see them. */
-export interface EngineLink {
-  /** The child, once it runs and the models are loaded. @throws MillraceError E_ENGINE_CRASHED, E_SHUTTING_DOWN */
-  engine(signal?: AbortSignal): Promise<EngineProcess>;
-  readonly handle: number;
 }
 
 const backoff = { firstMs: 100, maxMs: 5000, attempts: 5 };
@@ -123,8 +116,8 @@ export function createLlamaDevice(options: LlamaDeviceOptions): LocalDevice {
 
   return {
     async loadGenerator(request) {
-      const { sequences = 8, kvTokens, maxSequenceTokens, kvType = 'f16' } = request;
-      const { loaded, link } = await load(request, { task: 'generator', sequences, kvTokens, maxSequenceTokens, kvType });
+      const { sequences = 8, kvTokens, maxSequenceTokens, kvType = 'f16', kvMode } = request;
+      const { loaded, link } = await load(request, { task: 'generator', sequences, kvTokens, maxSequenceTokens, kvType, kvMode });
       return createGenerator({ link, request, loaded, kvType });
     },
     async loadEmbedder(request) {

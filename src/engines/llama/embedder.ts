@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { MillraceError, isMillraceError, toMillraceError } from '../../errors.ts';
 import type { Embedder, LoadEmbedderOptions } from '../../spec/engine.ts';
-import type { EngineLink } from './device.ts';
+import type { EngineLink, EngineRequestBody } from './engine-process.ts';
 import type { LoadedModel } from './protocol.ts';
 import { createTokenizer } from './tokenizer.ts';
 
@@ -44,11 +44,7 @@ export function createEmbedder(options: {
 }
 
 /** A call of the encode kind; when the signal ends it, the signal's reason is what is thrown. */
-export async function callWithSignal(
-  link: EngineLink,
-  body: Parameters<Awaited<ReturnType<EngineLink['engine']>>['call']>[0],
-  signal: AbortSignal,
-): Promise<Float32Array> {
+export async function callWithSignal(link: EngineLink, body: EngineRequestBody, signal: AbortSignal): Promise<Float32Array> {
   try {
     const engine = await link.engine(signal);
     return (await engine.call(body, signal)) as Float32Array;

@@ -1,7 +1,7 @@
-import { fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { MillraceError } from '../../errors.ts';
 import type { Clock } from '../../util/clock.ts';
+import { createDeferred } from '../../util/deferred.ts';
+import { startSupervisedChild, type ChildExit } from '../../util/supervised-child.ts';
 import type { EngineCommand, EngineMessage, EngineReply, EngineRequest } from './protocol.ts';
 
 type WithoutId<Request> = Request extends { readonly id: number } ? Omit<Request, 'id'> : never;
@@ -9,7 +9,7 @@ export type EngineRequestBody = WithoutId<EngineRequest>;
 
 /** One running engine child. */
 export interface EngineProcess {
-  readonly pid: number | undefined;
+  readonly pid: number;
   /** Resolves when the library is loaded. */
   readonly ready: Promise<void>;
   /** Resolves when the child has ended. */
@@ -21,58 +21,56 @@ export interface EngineProcess {
   request(body: EngineRequestBody, onReply: (reply: EngineReply) => void): () => void;
   /** The result of a request that has no parts. */
   call(body: EngineRequestBody, signal?: AbortSignal, onReply?: (reply: EngineReply) => void): Promise<unknown>;
-  /** Last lines of the native log. */
-  log(): string;
-  /** Message, 2 s, kill. */
+  /** Message, 2 s, kill. What is in flight fails with `E_SHUTTING_DOWN`. */
   close(): Promise<void>;
   kill(): void;
 }
 
-/** Bytes of the native log that are kept. */
-const logBytes = 64 * 1024;
-const closeMs = 2000;
-/** Lines of the log that go into an error. */
+/** The running child and the handle of a model in it, as the client of a model sees them. */
+export interface EngineLink {
+  /** The child, once it runs and the models are loaded. @throws MillraceError E_ENGINE_CRASHED, E_SHUTTING_DOWN */
+  engine(signal?: AbortSignal): Promise<EngineProcess>;
+  readonly handle: number;
+}
+
+/** Lines of the native log that go into an error. */
 const errorLogLines = 12;
+/** What the child may see of the environment: where the system finds libraries and temporary files. */
+const passedVariables = ['PATH', 'SystemRoot', 'TEMP', 'TMP', 'TMPDIR', 'LD_LIBRARY_PATH', 'CUDA_VISIBLE_DEVICES'];
 
 export function startEngineProcess(options: { readonly clock: Clock; readonly logSink?: (text: string) => void }): EngineProcess {
-  const child = fork(fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './child/main.ts' : './child/main.js', import.meta.url)), [], {
-    serialization: 'advanced',
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    execArgv: [],
-  });
   const inFlight = new Map<number, (reply: EngineReply) => void>();
-  const ready = Promise.withResolvers<void>();
-  const exited = Promise.withResolvers<void>();
-  ready.promise.catch(() => {});
-  let log = '';
+  const ready = createDeferred<void>();
+  const exited = createDeferred<void>();
   let ended = false;
   let closing = false;
   let nextId = 1;
-
-  child.stderr!.setEncoding('utf8');
-  child.stderr!.on('data', (text: string) => {
-    log = (log + text).slice(-logBytes);
-    options.logSink?.(text);
+  const child = startSupervisedChild({
+    entry: 'llama-child',
+    clock: options.clock,
+    env: Object.fromEntries(passedVariables.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]))),
+    onMessage(message) {
+      for (const reply of message as EngineMessage) {
+        if (reply.type === 'ready') ready.resolve();
+        else if (reply.type === 'unusable') ready.reject(MillraceError.fromJSON(reply.error));
+        else deliver(reply);
+      }
+    },
+    onExit: finish,
+    ...(options.logSink === undefined ? {} : { onLog: options.logSink }),
   });
-  child.on('message', (message) => {
-    for (const reply of message as EngineMessage) {
-      if (reply.type === 'ready') ready.resolve();
-      else deliver(reply);
-    }
-  });
-  child.on('error', () => finish('could not be started'));
-  child.on('close', (code, signal) => finish(signal === null ? `ended with code ${code}` : `was ended by ${signal}`));
 
-  function deliver(reply: Exclude<EngineReply, { type: 'ready' }>): void {
+  function deliver(reply: EngineReply & { readonly id: number }): void {
     const onReply = inFlight.get(reply.id);
     if (reply.type === 'result' || reply.type === 'error') inFlight.delete(reply.id);
     onReply?.(reply);
   }
 
-  function finish(how: string): void {
+  function finish({ code, signal, log }: ChildExit): void {
     if (ended) return;
     ended = true;
     const lines = log.trimEnd().split('\n').slice(-errorLogLines);
+    const how = signal === null ? `ended with code ${code}` : `was ended by ${signal}`;
     const error = closing
       ? new MillraceError('E_SHUTTING_DOWN', 'The engine was closed.')
       : new MillraceError('E_ENGINE_CRASHED', `The inference process ${how}. Its last line was: ${lines.at(-1) ?? ''}`, {
@@ -85,7 +83,7 @@ export function startEngineProcess(options: { readonly clock: Clock; readonly lo
   }
 
   function send(command: EngineCommand): void {
-    if (!ended && child.connected) child.send(command, () => {});
+    if (!ended) void child.send(command);
   }
 
   const engine: EngineProcess = {
@@ -106,7 +104,10 @@ export function startEngineProcess(options: { readonly clock: Clock; readonly lo
     },
     call(body, signal, onReply) {
       return new Promise((resolve, reject) => {
-        if (signal?.aborted === true) return reject(signal.reason as Error);
+        if (signal?.aborted === true) {
+          reject(signal.reason as Error);
+          return;
+        }
         const cancel = engine.request(body, (reply) => {
           if (reply.type === 'result') resolve(reply.value);
           else if (reply.type === 'error') reject(MillraceError.fromJSON(reply.error));
@@ -116,15 +117,11 @@ export function startEngineProcess(options: { readonly clock: Clock; readonly lo
         signal?.addEventListener('abort', cancel, { once: true });
       });
     },
-    log: () => log,
     async close() {
       closing = true;
-      send({ type: 'shutdown' });
-      const stop = options.clock.after(closeMs, () => child.kill('SIGKILL'));
-      await exited.promise;
-      stop();
+      await child.stop();
     },
-    kill: () => void child.kill('SIGKILL'),
+    kill: () => child.kill(),
   };
   return engine;
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { MillraceError, toMillraceError } from '../../errors.ts';
 import type { CallOptions, GeneratePart, GenerateRequest, Generator, LoadGeneratorOptions } from '../../spec/engine.ts';
-import type { EngineLink } from './device.ts';
+import type { EngineLink } from './engine-process.ts';
 import type { EngineReply, GenerateResult, LoadedModel } from './protocol.ts';
 import { createTokenizer } from './tokenizer.ts';
 

@@ -1,5 +1,5 @@
 import type { ErrorData } from '../../errors.ts';
-import type { GenerateRequest, Prompt, StopReason, WorkClass } from '../../spec/engine.ts';
+import type { GenerateRequest, KvMode, Prompt, StopReason, WorkClass } from '../../spec/engine.ts';
 
 /** Between the main process and an engine child. Every request has an id; every id gets exactly one `result` or `error`. */
 
@@ -10,6 +10,7 @@ export type EngineTask =
       readonly kvTokens: number | undefined;
       readonly maxSequenceTokens: number | undefined;
       readonly kvType: 'f16' | 'q8_0';
+      readonly kvMode: KvMode | undefined;
     }
   | { readonly task: 'embedder'; readonly pooling: 'mean' | 'cls' | 'last'; readonly maxInputTokens: number; readonly batchTokens: number }
   | { readonly task: 'reranker'; readonly maxInputTokens: number; readonly batchTokens: number };
@@ -88,6 +89,8 @@ export interface GenerateResult {
 /** One item of a message of the child. `result` and `error` end the request. */
 export type EngineReply =
   | { readonly type: 'ready' }
+  /** The library cannot be used here; the child ends. */
+  | { readonly type: 'unusable'; readonly error: ErrorData }
   | { readonly type: 'progress'; readonly id: number; readonly doneBytes: number; readonly totalBytes: number }
   | { readonly type: 'prefix-ready'; readonly id: number; readonly tokens: number }
   | { readonly type: 'text'; readonly id: number; readonly text: string }

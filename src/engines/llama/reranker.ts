@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { LoadRerankerOptions, Reranker } from '../../spec/engine.ts';
-import type { EngineLink } from './device.ts';
+import type { EngineLink } from './engine-process.ts';
 import { callWithSignal } from './embedder.ts';
 import type { LoadedModel } from './protocol.ts';
 

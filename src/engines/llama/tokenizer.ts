@@ -1,6 +1,6 @@
 import { toMillraceError } from '../../errors.ts';
 import type { TokenizedPrompt, Tokenizer } from '../../spec/engine.ts';
-import type { EngineLink } from './device.ts';
+import type { EngineLink } from './engine-process.ts';
 
 /** Texts of one message to the child: it lets other work through between two. */
 const textsPerMessage = 512;

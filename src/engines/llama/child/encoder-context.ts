@@ -79,7 +79,13 @@ export function createEncoderContext({ library, model, settings, emit, count }: 
   }
 
   return {
-    loaded: { sequences: batchItems, kvTokens: batchTokens, trainingContextTokens: library.modelTrainingContext(model), width },
+    loaded: {
+      sequences: batchItems,
+      kvTokens: batchTokens,
+      sequenceTokens: batchTokens,
+      trainingContextTokens: library.modelTrainingContext(model),
+      width,
+    },
     admit(command) {
       const call: Call = {
         id: command.id,

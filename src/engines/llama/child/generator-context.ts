@@ -4,10 +4,12 @@ import type { Clock } from '../../../util/clock.ts';
 import { createBatch, type Batch } from './batch.ts';
 import type { LlamaLibrary, Pointer } from './library.ts';
 import type { FigureName, GenerateCommand, GeneratorSettings, LoadedContext, WorkerEvent } from './messages.ts';
-import { createPlacement, type Place } from './placement.ts';
+import type { Place } from './placement.ts';
 import { byClaim, plan, type Chunk } from './plan.ts';
 import { createSamplerFactory, type Sampler } from './sampler.ts';
+import { createSplitPlacement } from './split-placement.ts';
 import { createStepBudget } from './step-budget.ts';
+import { createUnifiedPlacement } from './unified-placement.ts';
 
 /** Longest step in ms: on a CPU, on a CPU while interactive work runs, on a GPU. */
 const maxStepMs = { processor: 400, interactive: 120, gpu: 50 };
@@ -81,16 +83,20 @@ export function createGeneratorContext({ library, model, settings, clock, emit, 
   const vocab = library.modelVocab(model);
   const batch = createBatch(batchTokens);
   const samplers = createSamplerFactory(library, vocab);
-  const placement = createPlacement({
-    kvTokens,
-    sequences: settings.sequences,
-    idleTokens: idlePrefixShare * kvTokens,
-    shares: !library.modelIsRecurrent(model) && !library.modelIsHybrid(model),
-    memory: {
-      copy: (from, to, tokens) => library.memoryCopy(memory, from, to, 0, tokens),
-      remove: (sequence) => void library.memoryRemove(memory, sequence, -1, -1),
+  const unified = settings.kvMode === 'unified';
+  const shares = !library.modelIsRecurrent(model) && !library.modelIsHybrid(model);
+  const cells = {
+    copy(from: number, to: number, tokens: number): void {
+      if (unified) return library.memoryCopy(memory, from, to, 0, tokens);
+      // Between sequences with cells of their own only whole ones can be copied.
+      library.memoryCopy(memory, from, to, -1, -1);
+      library.memoryRemove(memory, to, tokens, -1);
     },
-  });
+    remove: (sequence: number, start: number) => void library.memoryRemove(memory, sequence, start === 0 ? -1 : start, -1),
+  };
+  const placement = unified
+    ? createUnifiedPlacement({ kvTokens, sequences: settings.sequences, idleTokens: idlePrefixShare * kvTokens, shares, memory: cells })
+    : createSplitPlacement({ sequences: settings.sequences, shares, memory: cells });
   const waiting: { readonly command: GenerateCommand; readonly arrival: number }[] = [];
   const active = new Map<number, Sequence>();
   const budget = createStepBudget({ batchTokens, tokensPerMs: warmUp(library, context, batch, clock) });
@@ -198,6 +204,7 @@ export function createGeneratorContext({ library, model, settings, clock, emit, 
     loaded: {
       sequences: settings.sequences,
       kvTokens,
+      sequenceTokens: unified ? kvTokens : Math.floor(kvTokens / settings.sequences),
       trainingContextTokens: library.modelTrainingContext(model),
       width: library.modelEmbeddingWidth(model),
     },
@@ -218,18 +225,19 @@ export function createGeneratorContext({ library, model, settings, clock, emit, 
     },
     claim: () => [...active.values()].sort(byClaim)[0]?.class,
     plan() {
-      const chunks = planWithin([...active.values()]);
-      const fresh = chunks.map((chunk) => active.get(chunk.sequence)!).filter((item) => item.startedAt === undefined);
-      if (fresh.length === 0) return chunks;
-      for (const item of fresh) begin(item);
-      return planWithin([...active.values()]);
+      for (;;) {
+        const chunks = planWithin([...active.values()]);
+        const fresh = chunks.map((chunk) => active.get(chunk.sequence)!).filter((item) => item.startedAt === undefined);
+        if (fresh.length === 0) return chunks;
+        // What they take over from the cache makes room for others in the same step.
+        for (const item of fresh) begin(item);
+      }
     },
     decode(chunks) {
       batch.clear();
       let decodes = 0;
       for (const { sequence, start: from, count: tokens, output } of chunks) {
         const item = active.get(sequence)!;
-        item.startedAt ??= clock.monotonic();
         if (item.wanted > item.promptTokens) decodes += 1;
         for (let at = from; at < from + tokens; at++) batch.add(item.tokens[at]!, at, sequence, output && at === from + tokens - 1);
       }
@@ -291,7 +299,7 @@ export function createGeneratorContext({ library, model, settings, clock, emit, 
     get usedKvTokens() {
       let own = 0;
       for (const item of active.values()) own += Math.max(0, item.computed - (item.place.prefix?.length ?? 0));
-      return own + placement.prefixTokens;
+      return own + placement.cachedTokens;
     },
     close() {
       for (const item of active.values()) item.sampler.free();
@@ -320,7 +328,7 @@ function openContext(
     n_threads_batch: settings.threads,
     type_k: kvTypes[settings.kvType],
     type_v: kvTypes[settings.kvType],
-    kv_unified: true,
+    kv_unified: settings.kvMode === 'unified',
   });
   if (context === null) {
     throw new MillraceError(

@@ -1,3 +1,4 @@
+import { toMillraceError } from '../../../errors.ts';
 import { systemClock } from '../../../util/clock.ts';
 import type { EngineCommand, EngineMessage } from '../protocol.ts';
 import { createEngineServer } from './server.ts';
@@ -16,5 +17,10 @@ function send(message: EngineMessage): Promise<void> {
   });
 }
 
-const server = createEngineServer({ send, clock: systemClock, exit: (code) => process.exit(code) });
-process.on('message', (command: EngineCommand) => server.receive(command));
+try {
+  const server = createEngineServer({ send, clock: systemClock, exit: (code) => process.exit(code) });
+  process.on('message', (command: EngineCommand) => server.receive(command));
+} catch (error) {
+  await send([{ type: 'unusable', error: toMillraceError(error, 'E_ENGINE_LIBRARY').toJSON() }]);
+  process.exit(1);
+}

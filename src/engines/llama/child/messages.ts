@@ -1,5 +1,5 @@
 import type { ErrorData } from '../../../errors.ts';
-import type { Sampling, WorkClass } from '../../../spec/engine.ts';
+import type { KvMode, Sampling, WorkClass } from '../../../spec/engine.ts';
 
 /** Between the two threads of an engine child. Tokens only: text is the main thread's matter. */
 
@@ -10,6 +10,7 @@ export interface GeneratorSettings {
   /** Cells of the KV cache; a multiple of 256. */
   readonly kvTokens: number;
   readonly kvType: 'f16' | 'q8_0';
+  readonly kvMode: KvMode;
 }
 
 export interface EncoderSettings {
@@ -77,6 +78,8 @@ export type WorkerEvent =
 export interface LoadedContext {
   readonly sequences: number;
   readonly kvTokens: number;
+  /** Cells that one sequence can have. */
+  readonly sequenceTokens: number;
   readonly trainingContextTokens: number;
   /** Values of one vector. */
   readonly width: number;

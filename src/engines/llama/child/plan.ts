@@ -40,32 +40,27 @@ export function byClaim(a: { class: WorkClass; arrival: number }, b: { class: Wo
 }
 
 /**
- * What the next decode computes. There are no prefill and decode phases: each sequence has computed and wanted tokens, and a step
- * lets them catch up. Decodes come first, one token each, in ascending sequence id; what is left of the budget goes to prompts by
- * class and age, while several wait at most half of it to the first, and what nobody took to the first again.
+ * What the next decode computes, in ascending sequence id. There are no prefill and decode phases: each sequence has computed and
+ * wanted tokens, and a step lets them catch up. Decodes get their token first; the rest of the budget goes to prompts by class and age.
+ * A prompt that would take the whole step gets half of it while others wait, so that none stalls the rest; what is left over goes to
+ * the next one if it is at least half of the budget: prompts that share a step attend over each other's cells, which costs time.
  */
 export function plan(active: readonly ActiveSequence[], limits: StepLimits): Chunk[] {
   const decodes = active.filter((item) => item.decoding).sort((a, b) => a.sequence - b.sequence);
   const chunks = decodes.slice(0, limits.batchTokens).map((item) => chunkOf(item, 1));
   const prompts = active.filter((item) => !item.decoding).sort(byClaim);
-  const room = limits.batchTokens - chunks.length;
-  let budget = Math.min(room, Math.max(minimumPromptTokens, limits.promptTokens));
-  const granted = new Map<ActiveSequence, number>();
-  const share = prompts.length > 1 ? Math.max(minimumPromptTokens, Math.ceil(budget / 2)) : budget;
-  for (const cap of [share, Infinity]) {
-    for (const item of prompts) {
-      const sofar = granted.get(item) ?? 0;
-      const grant = Math.min(budget, item.wanted - item.computed - sofar, cap);
-      if (grant <= 0) continue;
-      granted.set(item, sofar + grant);
-      budget -= grant;
-    }
+  const budget = Math.min(limits.batchTokens - chunks.length, Math.max(minimumPromptTokens, limits.promptTokens));
+  const half = Math.max(minimumPromptTokens, Math.ceil(budget / 2));
+  let left = budget;
+  for (const [index, item] of prompts.entries()) {
+    if (left <= 0 || (index > 0 && left < half)) break;
+    const rest = item.wanted - item.computed;
+    const others = index < prompts.length - 1;
+    const count = Math.min(left, rest > budget && others ? half : rest);
+    chunks.push(chunkOf(item, count));
+    left -= count;
   }
-  for (const item of prompts) {
-    const count = granted.get(item);
-    if (count !== undefined) chunks.push(chunkOf(item, count));
-  }
-  return chunks;
+  return chunks.sort((a, b) => a.sequence - b.sequence);
 }
 
 function chunkOf(item: ActiveSequence, count: number): Chunk {

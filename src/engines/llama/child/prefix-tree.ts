@@ -1,10 +1,4 @@
-/** What the tree does to the KV cache. Sequence ids of cached prefixes are its own, apart from those of running generations. */
-export interface PrefixMemory {
-  /** Makes the first `tokens` cells of sequence `from` cells of `to` as well; nothing is copied in a unified cache. */
-  copy(from: number, to: number, tokens: number): void;
-  /** Frees the cells that belong to this sequence alone. */
-  remove(sequence: number): void;
-}
+import type { CellMemory } from './cell-memory.ts';
 
 export interface PrefixNode {
   readonly sequence: number;
@@ -53,7 +47,7 @@ interface Node extends PrefixNode {
  *
  * @param options.sequences ids the tree may use
  */
-export function createPrefixTree(options: { readonly sequences: readonly number[]; readonly memory: PrefixMemory }): PrefixTree {
+export function createPrefixTree(options: { readonly sequences: readonly number[]; readonly memory: CellMemory }): PrefixTree {
   const { memory } = options;
   const free = [...options.sequences].reverse();
   const root: Node = { sequence: -1, length: 0, parent: undefined, edge: new Int32Array(0), children: new Map(), holders: 0, lastUse: 0 };
@@ -122,7 +116,7 @@ export function createPrefixTree(options: { readonly sequences: readonly number[
       if (oldest === undefined || node.lastUse < oldest.lastUse) oldest = node;
     }
     if (oldest === undefined) return 0;
-    memory.remove(oldest.sequence);
+    memory.remove(oldest.sequence, 0);
     oldest.parent!.children.delete(oldest.edge[0]!);
     nodes.delete(oldest);
     free.push(oldest.sequence);
@@ -184,7 +178,7 @@ export function createPrefixTree(options: { readonly sequences: readonly number[
     },
     clear() {
       for (const node of nodes) {
-        memory.remove(node.sequence);
+        memory.remove(node.sequence, 0);
         free.push(node.sequence);
       }
       nodes.clear();

@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
 import { MillraceError, toMillraceError } from '../../../errors.ts';
 import type { Clock } from '../../../util/clock.ts';
+import { entryUrl } from '../../../util/entry.ts';
 import type { EngineCommand, EngineMessage, EngineReply, EngineRequest, LoadedModel, LoadRequest } from '../protocol.ts';
 import { findLibraryDirectory, loadBackends, openLibrary } from './library.ts';
 import { figureNames, type LoadedContext, type StepMessage, type WorkerCommand, type WorkerData, type WorkerEvent } from './messages.ts';
@@ -27,6 +28,8 @@ type Pending =
 const turnMs = 20;
 const readBytes = 8 * 1024 * 1024;
 const progressMs = 100;
+/** llama.cpp rounds the cells of a sequence to multiples of this. */
+const kvUnit = 256;
 /** Texts of one native encode call. */
 const batchItems = 64;
 /** Share of the free memory that a KV cache of default size may take. */
@@ -54,7 +57,7 @@ export function createEngineServer(options: {
   };
   const figures = new Float64Array(shared.figures);
   const acknowledged = new Int32Array(shared.acknowledged);
-  const worker = new Worker(new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url), {
+  const worker = new Worker(entryUrl('llama-worker'), {
     workerData: shared,
   });
   const models = new Map<number, Model>();
@@ -153,7 +156,7 @@ export function createEngineServer(options: {
     if (context === undefined) throw new MillraceError('E_INTERNAL', 'Loading a model returned no context.');
     const { settings } = request;
     const limit =
-      settings.task === 'generator' ? Math.min(settings.maxSequenceTokens ?? Infinity, context.kvTokens) : settings.maxInputTokens;
+      settings.task === 'generator' ? Math.min(settings.maxSequenceTokens ?? Infinity, context.sequenceTokens) : settings.maxInputTokens;
     return {
       sequences: context.sequences,
       kvTokens: context.kvTokens,
@@ -268,8 +271,13 @@ function defaultKvTokens(vocabulary: Vocabulary, sequences: number, kvType: 'f16
 function loadCommand({ id, handle, settings, threads, path }: LoadRequest, vocabulary: Vocabulary): WorkerCommand {
   if (settings.task === 'generator') {
     const { sequences, kvType } = settings;
-    const kvTokens = 256 * Math.ceil((settings.kvTokens ?? defaultKvTokens(vocabulary, sequences, kvType)) / 256);
-    return { type: 'load-generator', id, handle, settings: { path, threads, sequences, kvTokens, kvType } };
+    const wanted = settings.kvTokens ?? defaultKvTokens(vocabulary, sequences, kvType);
+    const kvMode =
+      settings.kvMode ??
+      (settings.maxSequenceTokens !== undefined && settings.maxSequenceTokens * sequences > wanted ? 'unified' : 'split');
+    const unit = kvMode === 'unified' ? kvUnit : kvUnit * sequences;
+    const kvTokens = unit * Math.ceil(wanted / unit);
+    return { type: 'load-generator', id, handle, settings: { path, threads, sequences, kvTokens, kvType, kvMode } };
   }
   const pooling = settings.task === 'reranker' ? 'rank' : settings.pooling;
   const batchTokens = Math.max(settings.batchTokens, settings.maxInputTokens);
