@@ -36,9 +36,10 @@ async function makeDirectory(directory: string): Promise<void> {
  */
 export async function openStore(options: OpenStoreOptions): Promise<Store> {
   const { directory, mode, clock, random } = options;
+  const data = { directory, command: process.argv.slice(1, 5).join(' ').slice(0, 500) };
   const readerCount = Math.min(16, Math.max(1, options.readers ?? 2));
   if (mode === 'write') await makeDirectory(directory);
-  const writer = mode === 'write' ? await startThread<WriterCall>('store-writer', { directory }) : undefined;
+  const writer = mode === 'write' ? await startThread<WriterCall>('store-writer', data) : undefined;
   const readers: Promise<ThreadClient<ReaderCall>>[] = [];
   const alive: (ThreadClient<ReaderCall> | undefined)[] = [];
   let closing: Promise<void> | undefined;
@@ -53,7 +54,7 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     const present = readers[place];
     if (present !== undefined && alive[place]?.ended !== true) return present;
     alive[place] = undefined;
-    const starting = startThread<ReaderCall>('store-reader', { directory });
+    const starting = startThread<ReaderCall>('store-reader', data);
     readers[place] = starting;
     try {
       const thread = await starting;
@@ -95,7 +96,7 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
   async function verify(settings?: { readonly signal?: AbortSignal }): Promise<VerifyReport> {
     requireOpen();
     settings?.signal?.throwIfAborted();
-    const thread = await startThread<ReaderCall>('store-reader', { directory });
+    const thread = await startThread<ReaderCall>('store-reader', data);
     const aborted = Promise.withResolvers<never>();
     const onAbort = (): void => aborted.reject(settings?.signal?.reason);
     settings?.signal?.addEventListener('abort', onAbort, { once: true });

@@ -57,6 +57,14 @@ export function openForWriting(directory: string): Connection {
   return connectionOf(db);
 }
 
+/** A private record in memory, gone with its handle. */
+export function openInMemory(): Connection {
+  const db = new Database(':memory:');
+  db.pragma('foreign_keys = ON');
+  migrate(db, 'memory');
+  return connectionOf(db);
+}
+
 /** A handle that can only read. Errors: `E_STORE_MISSING`, `E_STORE_VERSION`, `E_STORE_CORRUPT`. */
 export function openForReading(directory: string): Connection {
   const path = recordPath(directory);

@@ -31,4 +31,6 @@ export const startNumber = 0;
 
 export interface ThreadData {
   readonly directory: string;
+  /** Command line of the process, for the description of the owner. */
+  readonly command: string;
 }

@@ -4,25 +4,7 @@ import { openForReading, toStoreError } from './connection.ts';
 import type { Connection } from './connection.ts';
 import { startNumber } from './messages.ts';
 import type { ReaderCall, ThreadAnswer, ThreadData, ThreadRequest } from './messages.ts';
-import { createQueries } from './queries.ts';
-import type { SynchronousReader } from './queries.ts';
-import { searchText } from './text-search.ts';
-import { createVectorSearch, loadUsearch } from './vector-index.ts';
-import type { VectorSearch } from './vector-index.ts';
-import { verifyRecord } from './verify.ts';
-
-function createReader(connection: Connection): SynchronousReader {
-  let vectors: VectorSearch | undefined;
-  return {
-    ...createQueries(connection),
-    searchText: (query, scope, limit) => searchText(connection, query, scope, limit),
-    searchVectors(vector, embedderHash, scope, limit) {
-      vectors ??= createVectorSearch(connection, loadUsearch());
-      return vectors.search(vector, embedderHash, scope, limit);
-    },
-    verify: () => verifyRecord(connection),
-  };
-}
+import { createReader } from './reader.ts';
 
 function main(): void {
   const port = parentPort;

@@ -39,12 +39,12 @@ function stopsWriting(error: unknown): boolean {
 function main(): void {
   const port = parentPort;
   if (port === null) throw new MillraceError('E_INTERNAL', 'The writer of the store runs only as a worker thread.');
-  const { directory } = workerData as ThreadData;
+  const { directory, command } = workerData as ThreadData;
   let broken: MillraceError | undefined;
 
   function start(): { readonly connection: Connection; readonly release: () => void } {
     const startedAt = Math.round(systemClock.now() - process.uptime() * 1_000);
-    const lock = lockDirectory(directory, { pid: process.pid, command: process.argv.slice(0, 4).join(' '), startedAt });
+    const lock = lockDirectory(directory, { pid: process.pid, command, startedAt });
     try {
       const connection = openForWriting(directory);
       interruptRuns(connection, systemClock.now());

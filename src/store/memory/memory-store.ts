@@ -1,0 +1,86 @@
+import { MillraceError } from '../../errors.ts';
+import type { Store, StoreReader } from '../../spec/store.ts';
+import type { Clock } from '../../util/clock.ts';
+import type { Random } from '../../util/random.ts';
+import { openInMemory, toStoreError } from '../sqlite/connection.ts';
+import { applyOperation } from '../sqlite/operations.ts';
+import { createReader } from '../sqlite/reader.ts';
+import { claimItems } from '../sqlite/run-operations.ts';
+import { rebuildTextIndex } from '../sqlite/verify.ts';
+
+/**
+ * A store that is gone with the process, for tests and throw-away collections: the operations and queries of the SQLite store over
+ * a database in memory, without threads. It works on the thread that calls it, so it is not for large collections.
+ */
+export function createMemoryStore(options: { readonly clock: Clock; readonly random: Random }): Store {
+  const { clock, random } = options;
+  const connection = openInMemory();
+  const reader = createReader(connection);
+  let closed = false;
+
+  async function attempt<Value>(what: string, work: () => Value): Promise<Value> {
+    // Answers never arrive in the caller's own turn, as with the store on disk.
+    await Promise.resolve();
+    if (closed) throw new MillraceError('E_SHUTTING_DOWN', 'The store was closed.');
+    try {
+      return structuredClone(work());
+    } catch (error) {
+      throw toStoreError(error, what);
+    }
+  }
+
+  function reading<Name extends keyof StoreReader>(name: Name): StoreReader[Name] {
+    const method = reader[name] as (...parameters: readonly unknown[]) => unknown;
+    const read = (...parameters: readonly unknown[]): Promise<unknown> => attempt('Reading the record', () => method(...parameters));
+    return read as StoreReader[Name];
+  }
+
+  function writing<Value>(work: () => Value): Promise<Value> {
+    return attempt('Writing to the record', () => connection.db.transaction(work)());
+  }
+
+  return {
+    writable: true,
+    readSource: reading('readSource'),
+    listSources: reading('listSources'),
+    readDocument: reading('readDocument'),
+    findDocument: reading('findDocument'),
+    readPages: reading('readPages'),
+    readSpan: reading('readSpan'),
+    readChunks: reading('readChunks'),
+    listUnembedded: reading('listUnembedded'),
+    searchText: reading('searchText'),
+    searchVectors: reading('searchVectors'),
+    collections: reading('collections'),
+    readSetting: reading('readSetting'),
+    listRuns: reading('listRuns'),
+    readRun: reading('readRun'),
+    listRunItems: reading('listRunItems'),
+    async verify(settings) {
+      settings?.signal?.throwIfAborted();
+      return attempt('Verifying the record', () => reader.verify());
+    },
+    commit(operations) {
+      const nowMs = clock.now();
+      return writing(() =>
+        operations.map((operation) => applyOperation(connection, operation, { source: random.uuid(nowMs), document: random.uuid(nowMs) })),
+      );
+    },
+    claimItems: (run, claim) => writing(() => claimItems(connection, run, claim)),
+    writeSetting: (key, value) =>
+      writing(() => {
+        connection
+          .prepare('INSERT INTO settings (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value')
+          .run(key, JSON.stringify(value ?? null));
+      }),
+    async rebuild(settings) {
+      settings?.signal?.throwIfAborted();
+      await writing(() => rebuildTextIndex(connection));
+    },
+    async close() {
+      await Promise.resolve();
+      if (!closed) connection.close();
+      closed = true;
+    },
+  };
+}

@@ -1,0 +1,89 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import Database from 'better-sqlite3';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createManualClock } from '../testing/manual-clock.ts';
+import { commitLines, describeStoreConformance } from '../testing/store-conformance.ts';
+import { createSeededRandom } from '../util/random.ts';
+import { openStore } from './open-store.ts';
+import type { Store } from '../spec/store.ts';
+
+let directory = '';
+const opened: Store[] = [];
+
+beforeEach(() => {
+  directory = join(mkdtempSync(join(tmpdir(), 'millrace-store-')), 'data');
+});
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((store) => store.close()));
+  rmSync(join(directory, '..'), { recursive: true, force: true });
+});
+
+async function open(mode: 'write' | 'read' = 'write'): Promise<Store> {
+  const store = await openStore({ directory, mode, clock: createManualClock(), random: createSeededRandom(1), readers: 1 });
+  opened.push(store);
+  return store;
+}
+
+describeStoreConformance({ describe, it }, 'SQLite store', () => open());
+
+describe('openStore', () => {
+  it('makes a private directory that version control leaves alone', async () => {
+    await open();
+    if (process.platform !== 'win32') expect(statSync(directory).mode & 0o777).toBe(0o700);
+    expect(readFileSync(join(directory, '.gitignore'), 'utf8')).toBe('*\n');
+  });
+
+  it('refuses a second writer, names the first, and lets readers in', async () => {
+    const writer = await open();
+    await expect(open()).rejects.toMatchObject({ code: 'E_LOCKED', message: expect.stringContaining(`process ${process.pid}`) as string });
+    const reader = await open('read');
+    await writer.commit([commitLines('a', 'fresh words')]);
+    expect(await reader.searchText('fresh', { collection: 'main' }, 5)).toHaveLength(1);
+    await expect(reader.commit([commitLines('b', 'x')])).rejects.toMatchObject({ code: 'E_STORE_FAILED' });
+    await writer.close();
+    const next = await open();
+    expect(await next.readSource('main', 'a')).toBeDefined();
+  });
+
+  it('says that there is no record, or that it is newer', async () => {
+    await expect(open('read')).rejects.toMatchObject({ code: 'E_STORE_MISSING' });
+    await (await open()).close();
+    const db = new Database(join(directory, 'record.sqlite'));
+    db.pragma('user_version = 999');
+    db.close();
+    await expect(open('read')).rejects.toMatchObject({ code: 'E_STORE_VERSION' });
+    await expect(open()).rejects.toMatchObject({ code: 'E_STORE_VERSION' });
+  });
+
+  it('never gives out text that differs from what was committed', async () => {
+    const store = await open();
+    const [outcome] = await store.commit([commitLines('a', 'true words')]);
+    await store.close();
+    const db = new Database(join(directory, 'record.sqlite'));
+    db.exec(`UPDATE document_texts SET text = 'false word'`);
+    db.close();
+    const reader = await open('read');
+    await expect(reader.readChunks(outcome?.chunks ?? [])).rejects.toMatchObject({ code: 'E_STORE_CORRUPT' });
+    expect((await reader.verify()).ok).toBe(false);
+  });
+
+  it('keeps every acknowledged commit when the writer is killed', async () => {
+    const entry = fileURLToPath(new URL('../../test/support/store-writing-child.ts', import.meta.url));
+    const child = spawn(process.execPath, [entry, directory], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const acknowledged: number[] = [];
+    for await (const line of createInterface({ input: child.stdout })) {
+      acknowledged.push(Number(line));
+      if (acknowledged.length === 20) child.kill('SIGKILL');
+    }
+    expect(acknowledged.length).toBeGreaterThanOrEqual(20);
+    const store = await open();
+    const keys = new Set((await store.listSources('main')).map((source) => source.key));
+    expect(acknowledged.filter((number) => !keys.has(`key-${number}`))).toEqual([]);
+    expect(await store.verify()).toMatchObject({ ok: true });
+  });
+});

@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest';
+import type { ChunkId } from '../../spec/identifiers.ts';
+import { commitLines } from '../../testing/store-conformance.ts';
+import { createSeededRandom } from '../../util/random.ts';
+import { openInMemory } from './connection.ts';
+import type { Connection } from './connection.ts';
+import { createHalfDecoder, encodeUnitVector } from './half-float.ts';
+import { applyOperation } from './operations.ts';
+import { createVectorSearch, loadUsearch } from './vector-index.ts';
+
+const dimensions = 16;
+const scope = { collection: 'main' };
+
+function addDocument(connection: Connection, key: string, lines: number, seed: number): readonly ChunkId[] {
+  const random = createSeededRandom(seed);
+  const text = Array.from({ length: lines }, (_, line) => `${key} line ${line}`).join('\n');
+  const ids = { source: `source-${key}`, document: `document-${key}` };
+  const chunks = applyOperation(connection, commitLines(key, text), ids).chunks ?? [];
+  const vectors = chunks.map((chunk) => ({ chunk, vector: Float32Array.from({ length: dimensions }, () => random.float() - 0.5) }));
+  applyOperation(connection, { type: 'commitVectors', embedderHash: 'e', dimensions, vectors }, ids);
+  return chunks;
+}
+
+describe('half floats', () => {
+  it('keep a unit vector to three digits, and zero as zero', () => {
+    const decoder = createHalfDecoder();
+    const vector = Float32Array.of(3, -4, 0, 1e-4);
+    const decoded = decoder.decode(encodeUnitVector(vector));
+    [0.6, -0.8, 0, 2e-5].forEach((value, index) => expect(decoded[index]).toBeCloseTo(value, 3));
+    expect(decoder.decode(encodeUnitVector(Float32Array.of(0, 0)))).toEqual(Float32Array.of(0, 0));
+    expect(decoder.decode(Uint8Array.of(0x00, 0x3c, 0x01, 0x00, 0x00, 0xc0))).toEqual(Float32Array.of(1, 2 ** -24, -2));
+  });
+});
+
+describe.skipIf(loadUsearch() === undefined)('the derived index', () => {
+  it('agrees with the exact scan, follows new rows, and hides removed ones', () => {
+    const connection = openInMemory();
+    const library = loadUsearch();
+    const derived = createVectorSearch(connection, library, { exactScanLimit: 0 });
+    const exact = createVectorSearch(connection, undefined);
+    const random = createSeededRandom(9);
+    const query = Float32Array.from({ length: dimensions }, () => random.float() - 0.5);
+    function overlap(): number {
+      const expected = new Set(exact.search(query, 'e', scope, 10).map((hit) => hit.chunk));
+      return derived.search(query, 'e', scope, 10).filter((hit) => expected.has(hit.chunk)).length;
+    }
+    const first = addDocument(connection, 'a', 200, 1);
+    expect(overlap()).toBeGreaterThanOrEqual(9);
+    addDocument(connection, 'b', 200, 2);
+    expect(overlap()).toBeGreaterThanOrEqual(9);
+    applyOperation(connection, { type: 'removeSource', collection: 'main', key: 'a', at: 1 }, { source: '', document: '' });
+    const removed = new Set(first);
+    const hits = derived.search(query, 'e', scope, 10);
+    expect(hits).toHaveLength(10);
+    expect(hits.filter((hit) => removed.has(hit.chunk))).toEqual([]);
+    expect(overlap()).toBeGreaterThanOrEqual(9);
+    connection.close();
+  });
+});
