@@ -38,7 +38,7 @@ export function embedLane(embedder: Embedder): LaneDefinition<'embed'> {
 
 /** Texts of one kind go into one call; a batch that mixes queries and passages makes two. */
 async function embedBatch(embedder: Embedder, batch: readonly AdmittedWork<'embed'>[]): Promise<PromiseSettledResult<Float32Array[]>[]> {
-  const outcomes: PromiseSettledResult<Float32Array[]>[] = Array.from({ length: batch.length });
+  const outcomes: PromiseSettledResult<Float32Array[]>[] = [];
   for (const kind of ['query', 'passage'] as const) {
     const members = batch.map((work, index) => ({ work, index })).filter(({ work }) => work.input.kind === kind);
     if (members.length === 0) continue;
@@ -57,7 +57,7 @@ async function embedBatch(embedder: Embedder, batch: readonly AdmittedWork<'embe
       outcomes[index] =
         outcome?.status === 'fulfilled'
           ? { status: 'fulfilled', value: outcome.value.slice(taken, taken + count) }
-          : { status: 'rejected', reason: outcome?.reason };
+          : { status: 'rejected', reason: outcome?.reason as unknown };
       taken += count;
     }
   }

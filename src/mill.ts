@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { MillraceError, toMillraceError } from './errors.ts';
 import { answerQuestion, searchDocuments } from './query/pipeline.ts';
 import { type AnswerEvent, askOptions, searchOptions } from './spec/answers.ts';
@@ -57,14 +57,14 @@ export function createMill(parts: MillParts): Mill {
             question,
             { ...parts.questionDefaults, ...checked },
             call({ signal: producer.signal, timeoutMs: checked.timeoutMs }),
-            (event) => producer.emit({ ...event, ...stamp() } as AnswerEvent),
+            (event) => producer.emit({ ...event, ...stamp() }),
           );
           await producer.emit({ type: 'answer-end', ...stamp(), answer });
           return answer;
         },
         {
           ...(signal === undefined ? {} : { signal }),
-          failed: (error) => ({ type: 'answer-failed', ...stamp(), error: toMillraceError(error).toJSON() }) as AnswerEvent,
+          failed: (error) => ({ type: 'answer-failed', ...stamp(), error: toMillraceError(error).toJSON() }),
         },
       );
     },

@@ -19,7 +19,7 @@ export function createBoundedQueue<T>(limits: { readonly maxItems: number; reado
   const consumers: Deferred<void>[] = [];
   let heldBytes = 0;
   let ended = false;
-  let failure: { readonly error: unknown } | undefined;
+  let failure: Error | undefined;
 
   const wake = (waiting: Deferred<void>[]): void => {
     for (const one of waiting.splice(0)) one.resolve();
@@ -43,7 +43,7 @@ export function createBoundedQueue<T>(limits: { readonly maxItems: number; reado
         await turn.promise.finally(() => signal?.removeEventListener('abort', onAbort));
       }
       signal?.throwIfAborted();
-      if (ended) throw failure?.error ?? new Error('The queue is closed.');
+      if (ended) throw failure ?? new Error('The queue is closed.');
       held.push({ item, bytes });
       heldBytes += bytes;
       wake(consumers);
@@ -51,7 +51,7 @@ export function createBoundedQueue<T>(limits: { readonly maxItems: number; reado
     end(error) {
       if (ended) return;
       ended = true;
-      if (error !== undefined) failure = { error };
+      if (error !== undefined) failure = error instanceof Error ? error : new Error('The producer failed.', { cause: error });
       wake(producers);
       wake(consumers);
     },
@@ -64,7 +64,7 @@ export function createBoundedQueue<T>(limits: { readonly maxItems: number; reado
             wake(producers);
             yield next.item;
           } else if (ended) {
-            if (failure !== undefined) throw failure.error;
+            if (failure !== undefined) throw failure;
             return;
           } else {
             const turn = createDeferred<void>();

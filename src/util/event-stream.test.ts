@@ -28,7 +28,9 @@ describe('createEventStream', () => {
   it('aborts the producer when the consumer leaves the loop', async () => {
     let reason: unknown;
     const stream = createEventStream<number, void>(async ({ emit, signal }) => {
-      signal.addEventListener('abort', () => (reason = signal.reason));
+      signal.addEventListener('abort', () => {
+        reason = signal.reason;
+      });
       for (let index = 0; ; index++) await emit(index);
     });
     for await (const event of stream) if (event === 3) break;
@@ -50,7 +52,7 @@ describe('createEventStream', () => {
   it('passes the reason of an aborted signal on to the producer', async () => {
     const controller = new AbortController();
     const stream = createEventStream<number, void>(
-      ({ signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+      ({ signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))),
       {
         signal: controller.signal,
       },
