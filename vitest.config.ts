@@ -1,0 +1,20 @@
+import { defineConfig } from 'vitest/config';
+
+/** Suites that are asked for by name: `npm run test:system`, `test:corpora`, `test:long`. */
+const optIn = ['system', 'corpora', 'long'];
+const suite = process.env['MILLRACE_SUITE'];
+
+export default defineConfig({
+  test: {
+    include: suite === undefined ? ['src/**/*.test.ts', 'test/**/*.test.ts', 'bench/**/*.test.ts'] : [`test/${suite}/**/*.test.ts`],
+    exclude: ['**/node_modules/**', '**/dist/**', ...(suite === undefined ? optIn.map((name) => `test/${name}/**`) : [])],
+    // Native addons and children: one process a test file, two at a time on any machine, so that timings are comparable.
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: suite === undefined ? 30_000 : 600_000,
+    hookTimeout: 120_000,
+    teardownTimeout: 20_000,
+    restoreMocks: true,
+    unstubEnvs: true,
+  },
+});
