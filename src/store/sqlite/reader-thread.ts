@@ -31,8 +31,23 @@ function main(): void {
     }
   }
 
+  let advancing = false;
+  let closed = false;
+
+  /** Between requests, batch by batch: a request waits for at most one batch. */
+  function advanceIndex(): void {
+    try {
+      advancing = !closed && reader.advanceIndex();
+    } catch {
+      // The index is derived: the next search meets the same fault and answers for it.
+      advancing = false;
+    }
+    if (advancing) setImmediate(advanceIndex);
+  }
+
   port.on('message', ({ number, call }: ThreadRequest<ReaderCall>) => {
     if (call.type === 'close') {
+      closed = true;
       connection.close();
       port.postMessage({ number, value: undefined } satisfies ThreadAnswer);
       port.close();
@@ -42,6 +57,10 @@ function main(): void {
       port.postMessage({ number, value: read(call) } satisfies ThreadAnswer);
     } catch (error) {
       port.postMessage({ number, error: toStoreError(error, 'Reading the record').toJSON() } satisfies ThreadAnswer);
+    }
+    if (!advancing && call.method === 'searchVectors') {
+      advancing = true;
+      setImmediate(advanceIndex);
     }
   });
   port.postMessage({ number: startNumber, value: undefined } satisfies ThreadAnswer);

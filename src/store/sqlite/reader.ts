@@ -7,7 +7,7 @@ import type { VectorSearch } from './vector-index.ts';
 import { verifyRecord } from './verify.ts';
 
 /** All reading methods over one handle. The vector index, where one is needed, is loaded and built at the first vector search. */
-export function createReader(connection: Connection): SynchronousReader {
+export function createReader(connection: Connection): SynchronousReader & { advanceIndex(): boolean } {
   let vectors: VectorSearch | undefined;
   return {
     ...createQueries(connection),
@@ -16,6 +16,8 @@ export function createReader(connection: Connection): SynchronousReader {
       vectors ??= createVectorSearch(connection, loadUsearch());
       return vectors.search(vector, embedderHash, scope, limit);
     },
+    /** One step of the work that searches left; false when there is none. */
+    advanceIndex: () => vectors?.advance() ?? false,
     verify: () => verifyRecord(connection),
   };
 }

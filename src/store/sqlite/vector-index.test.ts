@@ -44,9 +44,12 @@ describe.skipIf(loadUsearch() === undefined)('the derived index', () => {
       const expected = new Set(exact.search(query, 'e', scope, 10).map((hit) => hit.chunk));
       return derived.search(query, 'e', scope, 10).filter((hit) => expected.has(hit.chunk)).length;
     }
-    const first = addDocument(connection, 'a', 200, 1);
+    const first = addDocument(connection, 'a', 450, 1);
+    expect(overlap()).toBe(10);
+    expect(derived.advance()).toBe(true);
+    expect(derived.advance()).toBe(false);
     expect(overlap()).toBeGreaterThanOrEqual(9);
-    addDocument(connection, 'b', 200, 2);
+    addDocument(connection, 'b', 150, 2);
     expect(overlap()).toBeGreaterThanOrEqual(9);
     applyOperation(connection, { type: 'removeSource', collection: 'main', key: 'a', at: 1 }, { source: '', document: '' });
     const removed = new Set(first);

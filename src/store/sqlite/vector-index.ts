@@ -10,7 +10,8 @@ import { createHalfDecoder, encodeUnitVector } from './half-float.ts';
 
 /** Below this many vectors an exact scan is fast enough and needs no index. */
 export const exactScanLimit = 5_000;
-const addBatch = 1_000;
+/** Rows added at a time: the pause between two requests of the thread. */
+const addBatch = 200;
 const maxIndexes = 8;
 
 type Usearch = typeof import('usearch');
@@ -26,12 +27,17 @@ export function loadUsearch(): Usearch | undefined {
 
 interface DerivedIndex {
   readonly index: Index;
+  readonly collection: string;
+  readonly embedderHash: string;
+  readonly dimensions: number;
   /** Greatest `vectors.number` that was added. */
   last: number;
 }
 
 export interface VectorSearch {
   search(vector: Float32Array, embedderHash: string, scope: SearchScope, limit: number): readonly ScoredChunk[];
+  /** Adds one batch to an index that a search found behind the record. False when none is behind. */
+  advance(): boolean;
 }
 
 function best(candidates: Iterable<ScoredChunk>, limit: number): readonly ScoredChunk[] {
@@ -47,8 +53,8 @@ function best(candidates: Iterable<ScoredChunk>, limit: number): readonly Scored
 
 /**
  * Nearest chunks by cosine. Exact for small collections and for filtered scopes, else by an HNSW index that is derived from the
- * rows of `vectors`: built in memory at the first search, extended by new rows, checked against the record at each hit, built
- * anew when a fifth of it is gone from the record. Generation files that spare the build at start are not made yet.
+ * rows of `vectors`: built in memory, batch by batch, after the first search, which like all others scans exactly until the index
+ * has caught up; extended by new rows, checked against the record at each hit, built anew when a fifth of it is gone. Generation files that spare the build at start are not made yet.
  */
 export function createVectorSearch(
   connection: Connection,
@@ -57,6 +63,7 @@ export function createVectorSearch(
 ): VectorSearch {
   const decoder = createHalfDecoder();
   const indexes = new Map<string, DerivedIndex>();
+  const behind = new Set<string>();
   const scanBelow = options.exactScanLimit ?? exactScanLimit;
 
   function* scan(query: Float32Array, embedderHash: string, scope: SearchScope): Generator<ScoredChunk> {
@@ -74,52 +81,63 @@ export function createVectorSearch(
     }
   }
 
-  function extend(derived: DerivedIndex, collection: string, embedderHash: string, dimensions: number): void {
-    const select = connection.prepare(
-      'SELECT number, chunk, vector FROM vectors WHERE collection = ? AND embedder_hash = ? AND number > ? ORDER BY number LIMIT ?',
+  /** Adds the next batch of rows. Returns whether there may be more. */
+  function extend(derived: DerivedIndex): boolean {
+    const rows = connection
+      .prepare(
+        'SELECT number, chunk, vector FROM vectors WHERE collection = ? AND embedder_hash = ? AND number > ? ORDER BY number LIMIT ?',
+      )
+      .all(derived.collection, derived.embedderHash, derived.last, addBatch) as { number: number; chunk: number; vector: Uint8Array }[];
+    if (rows.length === 0) return false;
+    const matrix = new Float32Array(rows.length * derived.dimensions);
+    rows.forEach((row, position) => matrix.set(decoder.decode(row.vector), position * derived.dimensions));
+    derived.index.add(
+      BigUint64Array.from(rows, (row) => BigInt(row.chunk)),
+      matrix,
+      1,
     );
-    for (;;) {
-      const rows = select.all(collection, embedderHash, derived.last, addBatch) as { number: number; chunk: number; vector: Uint8Array }[];
-      if (rows.length === 0) return;
-      const matrix = new Float32Array(rows.length * dimensions);
-      rows.forEach((row, position) => matrix.set(decoder.decode(row.vector), position * dimensions));
-      derived.index.add(
-        BigUint64Array.from(rows, (row) => BigInt(row.chunk)),
-        matrix,
-        1,
-      );
-      derived.last = rows.at(-1)?.number ?? derived.last;
-    }
+    derived.last = rows.at(-1)?.number ?? derived.last;
+    return rows.length === addBatch;
   }
 
-  function currentIndex(library: Usearch, collection: string, embedderHash: string, dimensions: number, count: number): Index {
+  function emptyIndex(library: Usearch, collection: string, embedderHash: string, dimensions: number): DerivedIndex {
+    const { Index, MetricKind, ScalarKind } = library;
+    const index = new Index({
+      dimensions,
+      metric: MetricKind.Cos,
+      quantization: ScalarKind.F16,
+      connectivity: 0,
+      expansion_add: 0,
+      expansion_search: 0,
+      multi: false,
+    });
+    return { index, collection, embedderHash, dimensions, last: 0 };
+  }
+
+  /** Undefined while the index is more than one batch behind the record; `advance` then brings it up. */
+  function currentIndex(library: Usearch, collection: string, embedderHash: string, dimensions: number, count: number): Index | undefined {
     const key = `${embedderHash}\n${collection}`;
     let derived = indexes.get(key);
-    if (derived !== undefined) extend(derived, collection, embedderHash, dimensions);
     if (derived === undefined || derived.index.size() > count * 1.25) {
       indexes.delete(key);
       const oldest = indexes.keys().next();
       if (indexes.size >= maxIndexes && oldest.done !== true) indexes.delete(oldest.value);
-      const { Index, MetricKind, ScalarKind } = library;
-      derived = {
-        index: new Index({
-          dimensions,
-          metric: MetricKind.Cos,
-          quantization: ScalarKind.F16,
-          connectivity: 0,
-          expansion_add: 0,
-          expansion_search: 0,
-          multi: false,
-        }),
-        last: 0,
-      };
-      extend(derived, collection, embedderHash, dimensions);
+      derived = emptyIndex(library, collection, embedderHash, dimensions);
       indexes.set(key, derived);
     }
-    return derived.index;
+    if (!extend(derived)) return derived.index;
+    behind.add(key);
+    return undefined;
   }
 
   return {
+    advance() {
+      const key = behind.values().next();
+      if (key.done === true) return false;
+      const derived = indexes.get(key.value);
+      if (derived === undefined || !extend(derived)) behind.delete(key.value);
+      return behind.size > 0;
+    },
     search(vector, embedderHash, scope, limit) {
       if (limit <= 0) return [];
       if (vector.length === 0 || !vector.every((value) => Number.isFinite(value))) {
@@ -139,6 +157,7 @@ export function createVectorSearch(
       const filtered = scope.filter !== undefined || scope.documents !== undefined;
       if (usearch === undefined || filtered || count < scanBelow || limit >= count) return best(scan(query, embedderHash, scope), limit);
       const index = currentIndex(usearch, scope.collection, embedderHash, vector.length, count);
+      if (index === undefined) return best(scan(query, embedderHash, scope), limit);
       // Twice the limit: room for chunks that are gone from the record, and better recall.
       const matches = index.search(query, Math.min(index.size(), limit * 2 + 16), 1);
       if (!('keys' in matches)) return [];
