@@ -80,7 +80,7 @@ export function detectEncoding(bytes: Uint8Array, declared?: string): string | u
   }
   if (isUtf8(bytes) || isDamagedUtf8(parts)) return 'utf-8';
   if (declared !== undefined && canDecode(declared)) return declared;
-  const found = jschardet.detect(Buffer.from(parts[0] ?? bytes)).encoding as string | null;
+  const found: string | null = jschardet.detect(Buffer.from(parts[0] ?? bytes)).encoding;
   return found !== null && found.toLowerCase() !== 'ascii' && canDecode(found) ? found : 'windows-1252';
 }
 

@@ -47,7 +47,8 @@ function mainText(source: string, document: DefaultTreeAdapterTypes.Document): C
   if (all.textLength < minLettersForMainText || !isTractable(document)) return undefined;
   let article: ReturnType<Readability<string>['parse']>;
   try {
-    article = new Readability(parseHTML(source).document as unknown as ReadabilityDocument).parse();
+    const page = parseHTML(source) as unknown as { readonly document: ReadabilityDocument };
+    article = new Readability(page.document).parse();
   } catch {
     // It throws on pages without a body and on some malformed ones; all text is the documented answer to that.
     return undefined;

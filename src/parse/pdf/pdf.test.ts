@@ -67,6 +67,20 @@ describe('pdf', () => {
     ]);
   });
 
+  it('finds the columns beside a small table inside one of them', async () => {
+    const left = Array.from({ length: 6 }, (_, index) => `Left text number ${index} which fills its column`);
+    const right = Array.from({ length: 12 }, (_, index) => `Right text number ${index} which fills its column`);
+    const cells = Array.from({ length: 6 }, (_, row) =>
+      ['a', 'b', 'c', 'd'].map((name, cell) => ({ x: 50 + cell * 55, y: 688 - row * 12, text: name + row })),
+    );
+    const document = await read([{ texts: [...column(50, 760, left), ...cells.flat(), ...column(310, 760, right)] }]);
+    expect(blocks(document)).toEqual([
+      `paragraph: ${left.join(' ')}`,
+      `table: ${[0, 1, 2, 3, 4, 5].map((row) => `a${row} | b${row} | c${row} | d${row}`).join('\n')}`,
+      `paragraph: ${right.join(' ')}`,
+    ]);
+  });
+
   it('keeps the rows of a table together', async () => {
     const cells = [
       ['Article', 'Price', 'Stock'],

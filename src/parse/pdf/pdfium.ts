@@ -61,11 +61,8 @@ export async function loadPdfium(): Promise<Pdfium> {
   initialise();
   const functions = module.wasmExports as unknown as PdfiumFunctions;
   const memory = module as unknown as { readonly HEAPU8: Uint8Array; readonly HEAPF32: Float32Array; readonly HEAP32: Int32Array };
-  return Object.assign(Object.create(null) as object, functions, {
-    bytes: () => memory.HEAPU8,
-    floats: () => memory.HEAPF32,
-    integers: () => memory.HEAP32,
-  }) as Pdfium;
+  const views = { bytes: () => memory.HEAPU8, floats: () => memory.HEAPF32, integers: () => memory.HEAP32 };
+  return { ...functions, ...views };
 }
 
 /** Runs `use` with `size` bytes of pdfium's memory and frees them whatever happens. Throws `RangeError` when there is no memory. */

@@ -34,6 +34,10 @@ const wideGap = 1.1;
 /** Deepest nesting of columns; real pages have at most a few side by side. */
 const maxColumnDepth = 5;
 
+/** Lines that must stand side by side to be columns; inside a column more, since there it is rather a table with long cells. */
+const minSharedLines = 4;
+const minSharedLinesInside = 12;
+
 const rightToLeftLetters = /[\u0590-\u08FF\uFB1D-\uFDFF\uFE70-\uFEFC]/;
 
 /**
@@ -51,7 +55,7 @@ export function readingOrder(page: PageWords): Line[] {
   const lines: Line[] = [];
   let column = 0;
   function emit(region: readonly Fragment[], depth: number): void {
-    const gutter = depth < maxColumnDepth ? findGutter(region, page.width) : undefined;
+    const gutter = depth < maxColumnDepth ? findGutter(region, page.width, depth === 0 ? minSharedLines : minSharedLinesInside) : undefined;
     if (gutter === undefined) {
       column += 1;
       for (const row of rows(region)) lines.push(toLine(page, row, column));
@@ -124,7 +128,7 @@ function median(values: readonly number[]): number {
 }
 
 /** The x of a strip between two columns of text, or `undefined`. */
-function findGutter(region: readonly Fragment[], pageWidth: number): number | undefined {
+function findGutter(region: readonly Fragment[], pageWidth: number, minLines: number): number | undefined {
   if (region.length < 8) return undefined;
   const lineHeight = median(region.map((fragment) => fragment.bottom - fragment.top));
   const left = Math.min(...region.map((fragment) => fragment.left));
@@ -133,7 +137,7 @@ function findGutter(region: readonly Fragment[], pageWidth: number): number | un
   let best: { readonly x: number; readonly score: number } | undefined;
   let runStart: number | undefined;
   for (let x = left + (right - left) * 0.15; x <= right - (right - left) * 0.15; x += step) {
-    const score = gutterScore(region, x, lineHeight);
+    const score = gutterScore(region, x, minLines * lineHeight);
     if (score <= 0) {
       runStart = undefined;
       continue;
@@ -150,14 +154,14 @@ function findGutter(region: readonly Fragment[], pageWidth: number): number | un
 }
 
 /** Height of the side-by-side text that a cut at `x` would separate; 0 where the two sides are not columns of text. */
-function gutterScore(region: readonly Fragment[], x: number, lineHeight: number): number {
+function gutterScore(region: readonly Fragment[], x: number, minShared: number): number {
   const leftSide = region.filter((fragment) => fragment.right <= x);
   const rightSide = region.filter((fragment) => fragment.left >= x);
   if (leftSide.length < 4 || rightSide.length < 4) return 0;
   const shared = sharedHeight(leftSide, rightSide);
   const crossing = region.filter((fragment) => fragment.left < x && fragment.right > x && overlapsAny(fragment, leftSide, rightSide));
   const crossingHeight = crossing.reduce((sum, fragment) => sum + fragment.bottom - fragment.top, 0);
-  if (shared < 4 * lineHeight || crossingHeight > 0.5 * shared) return 0;
+  if (shared < minShared || crossingHeight > 0.5 * shared) return 0;
   return isTextColumn(leftSide) && isTextColumn(rightSide) ? shared - 2 * crossingHeight : 0;
 }
 
@@ -165,12 +169,19 @@ function overlapsAny(fragment: Fragment, ...sides: readonly (readonly Fragment[]
   return sides.every((side) => side.some((other) => sameRow(fragment, other)));
 }
 
-/** Lines of running text fill most of their column and hold several words; cells of a table do not. */
+/**
+ * Most letters of a column of running text stand in lines that fill it; those of a table stand in narrow cells. Counted by letters,
+ * because a small table inside a column has more pieces than the text around it.
+ */
 function isTextColumn(side: readonly Fragment[]): boolean {
   const width = Math.max(...side.map((fragment) => fragment.right)) - Math.min(...side.map((fragment) => fragment.left));
-  const fill = median(side.map((fragment) => (fragment.right - fragment.left) / Math.max(width, 1)));
-  const letters = median(side.map((fragment) => fragment.letters));
-  return fill >= 0.5 && letters >= 12;
+  let all = 0;
+  let inLines = 0;
+  for (const fragment of side) {
+    all += fragment.letters;
+    if (fragment.letters >= 12 && fragment.right - fragment.left >= 0.5 * width) inLines += fragment.letters;
+  }
+  return inLines * 2 >= all;
 }
 
 /** Total height at which both sides have text. */
