@@ -35,7 +35,15 @@ describe('publicNames', () => {
       'export interface G {}',
       'export const h = 1;',
     ].join('\n');
-    expect(publicNames(text).map(({ name, isType }) => (isType ? `type ${name}` : name))).toEqual(['a', 'c', 'type D', 'type E', 'f', 'type G', 'h']);
+    expect(publicNames(text).map(({ name, isType }) => (isType ? `type ${name}` : name))).toEqual([
+      'a',
+      'c',
+      'type D',
+      'type E',
+      'f',
+      'type G',
+      'h',
+    ]);
   });
 });
 
