@@ -1,0 +1,76 @@
+import { MillraceError } from '../errors.ts';
+import type { WorkClass } from '../spec/engine.ts';
+import type { LaneLimits, LaneName, WorkCost } from '../spec/work.ts';
+
+/** Fills in the defaults: one item, nothing else. */
+export function completeCost(cost: WorkCost): Required<WorkCost> {
+  return {
+    tokens: cost.tokens ?? 0,
+    items: cost.items ?? 1,
+    kvTokens: cost.kvTokens ?? 0,
+    prefixTokens: cost.prefixTokens ?? 0,
+    bytes: cost.bytes ?? 0,
+  };
+}
+
+/** Throws `E_INPUT_INVALID` for limits under which nothing could ever run. */
+export function checkLimits(lane: LaneName, limits: LaneLimits): void {
+  const positive = { concurrency: limits.concurrency, batchItems: limits.batchItems, queuedItems: limits.queuedItems };
+  for (const [name, value] of Object.entries(positive)) {
+    if (!(value >= 1))
+      throw new MillraceError('E_INPUT_INVALID', `The limit ${name} of lane "${lane}" is ${value}; it must be at least 1.`);
+  }
+  const others = { batchTokens: limits.batchTokens, kvTokens: limits.kvTokens, queuedBytes: limits.queuedBytes };
+  for (const [name, value] of Object.entries(others)) {
+    if (!(value >= 0))
+      throw new MillraceError('E_INPUT_INVALID', `The limit ${name} of lane "${lane}" is ${value}; it must be at least 0.`);
+  }
+  const reserve = limits.interactiveReserve;
+  if (reserve === undefined) return;
+  const slotsFit = reserve.concurrency >= 0 && reserve.concurrency < limits.concurrency;
+  const cellsFit = reserve.kvTokens >= 0 && reserve.kvTokens <= limits.kvTokens;
+  if (!slotsFit || !cellsFit) {
+    throw new MillraceError('E_INPUT_INVALID', `The interactive reserve of lane "${lane}" leaves nothing to other classes.`);
+  }
+}
+
+/** Why work of this cost can never be admitted to the lane, or undefined. */
+export function findExcess(lane: LaneName, limits: LaneLimits, workClass: WorkClass, cost: Required<WorkCost>): MillraceError | undefined {
+  for (const [name, value] of Object.entries(cost)) {
+    if (!(value >= 0 && Number.isFinite(value))) {
+      return new MillraceError('E_INPUT_INVALID', `The cost ${name} of a piece of work is ${value}; it must be a number of at least 0.`);
+    }
+  }
+  const reserved = workClass === 'interactive' ? 0 : (limits.interactiveReserve?.kvTokens ?? 0);
+  const checks = [
+    { limit: 'batchItems', needs: cost.items, allows: limits.batchItems },
+    { limit: 'batchTokens', needs: cost.tokens, allows: limits.batchTokens },
+    { limit: 'kvTokens', needs: cost.kvTokens + cost.prefixTokens, allows: limits.kvTokens - reserved },
+    { limit: 'queuedBytes', needs: cost.bytes, allows: limits.queuedBytes },
+  ] as const;
+  const excess = checks.find((check) => check.needs > check.allows);
+  if (excess === undefined) return undefined;
+  return new MillraceError(
+    'E_WORK_TOO_LARGE',
+    `A piece of work needs ${excess.needs} of ${excess.limit} in lane "${lane}", which allows ${excess.allows}.`,
+    { details: { lane, ...excess } },
+  );
+}
+
+/** Measures how fast a lane works, to tell callers it refused when to come back. */
+export interface Pace {
+  record(runMs: number, works: number): void;
+  /** Time in which `ahead` pieces of work drain at the measured pace, within 100 ms and 60 s; 1 s as long as nothing was measured. */
+  retryAfterMs(ahead: number): number;
+}
+
+export function createPace(concurrency: number): Pace {
+  let msPerWork: number | undefined;
+  return {
+    record(runMs, works) {
+      const latest = runMs / works / concurrency;
+      msPerWork = msPerWork === undefined ? latest : 0.8 * msPerWork + 0.2 * latest;
+    },
+    retryAfterMs: (ahead) => (msPerWork === undefined ? 1_000 : Math.round(Math.min(60_000, Math.max(100, msPerWork * ahead)))),
+  };
+}

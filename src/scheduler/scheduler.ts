@@ -1,0 +1,270 @@
+import { MillraceError } from '../errors.ts';
+import type { WorkClass } from '../spec/engine.ts';
+import type { AdmittedWork, LaneDefinition, LaneName, LaneTypes, Scheduler, Work, WorkHandle } from '../spec/work.ts';
+import type { Clock } from '../util/clock.ts';
+import { createDeferred } from '../util/deferred.ts';
+import { createAbortListeners } from './abort-listeners.ts';
+import { completeCost, findExcess } from './admission.ts';
+import { createLane, findOverload, snapshotLane } from './lane.ts';
+import type { Lane, LaneResult } from './lane.ts';
+import { plan } from './plan.ts';
+import type { PlannedBatch } from './plan.ts';
+import type { WaitingWork } from './queue.ts';
+import { createPartStream } from './part-stream.ts';
+import { abortReason, admittedWork, createTicket, deadlineError, endPhase, mayRetry, outcomeError } from './ticket.ts';
+import type { Ticket } from './ticket.ts';
+
+export interface SchedulerOptions {
+  readonly clock: Clock;
+}
+
+/** One executor call whose members are charged to the books of their lane. */
+interface StartedBatch {
+  readonly lane: Lane;
+  readonly class: WorkClass;
+  readonly members: readonly Ticket[];
+  readonly admitted: readonly AdmittedWork<LaneName>[];
+  readonly startedAt: number;
+}
+
+type Outcome = PromiseSettledResult<LaneResult>;
+
+/** Longest delay that every timer implementation can hold. */
+const maxTimerMs = 2_147_483_647;
+
+/**
+ * The place where work waits. Everything that decides is in `plan.ts` (who runs next), `admission.ts` (who is refused) and
+ * `ticket.ts` (who is retried); this file makes it happen, in steps: take → plan → run → settle. A step is taken in the microtask
+ * after anything changed, so that work submitted together is planned together.
+ */
+export function createScheduler({ clock }: SchedulerOptions): Scheduler {
+  const lanes = new Map<LaneName, Lane>();
+  /** Work that has no outcome yet, by id. */
+  const tickets = new Map<number, Ticket>();
+  const abortListeners = createAbortListeners();
+  const drained = createDeferred<void>();
+  let nextId = 1;
+  let executorCalls = 0;
+  let stepPending = false;
+  let closing = false;
+
+  function step(): void {
+    stepPending = false;
+    const { waiting, capacity } = take();
+    const decided = plan(waiting, capacity, clock.monotonic());
+    for (const id of decided.expire) drop(tickets.get(id), deadlineError());
+    // All books are made up before the first executor is called: it may submit and cancel at once.
+    for (const batch of decided.start.map(begin)) void run(batch);
+    for (const lane of lanes.values()) lane.feeders.admit();
+  }
+
+  function take(): { waiting: Parameters<typeof plan>[0]; capacity: Parameters<typeof plan>[1] } {
+    const busy = [...lanes].filter(([, lane]) => lane.queue.size > 0);
+    return {
+      waiting: busy.map(([name, { queue, definition }]) => ({
+        lane: name,
+        limits: definition.limits,
+        waiting: { interactive: queue.waiting('interactive'), batch: queue.waiting('batch'), background: queue.waiting('background') },
+      })),
+      capacity: new Map(busy.map(([name, lane]) => [name, lane.budget.usage()])),
+    };
+  }
+
+  async function run({ lane, members, ...batch }: StartedBatch): Promise<void> {
+    const outcomes = await execute(lane, batch.admitted);
+    lane.budget.freeSlot(batch.class);
+    lane.pace.record(clock.monotonic() - batch.startedAt, members.length);
+    executorCalls -= 1;
+    members.forEach((ticket, index) => settle(ticket, outcomes[index]));
+    if (closing && executorCalls === 0) drained.resolve();
+    wake();
+  }
+
+  function settle(ticket: Ticket, outcome: Outcome | undefined): void {
+    const wasSettled = ticket.settled;
+    if (!wasSettled) endPhase(ticket, clock.monotonic());
+    leaveExecutor(ticket);
+    if (wasSettled) return release(ticket);
+    if (outcome?.status === 'fulfilled') return finish(ticket, () => ticket.stream.succeed(outcome.value));
+    const error = outcomeError(outcome, ticket.lane.definition.name);
+    if (mayRetry(ticket, error)) return requeue(ticket);
+    finish(ticket, () => ticket.stream.fail(error));
+  }
+
+  function wake(): void {
+    if (stepPending) return;
+    stepPending = true;
+    queueMicrotask(step);
+  }
+
+  function begin(batch: PlannedBatch): StartedBatch {
+    const lane = lanes.get(batch.lane) as Lane;
+    const members = batch.works.map((id) => tickets.get(id) as Ticket);
+    lane.budget.takeSlot(batch.class);
+    executorCalls += 1;
+    return { lane, members, class: batch.class, startedAt: clock.monotonic(), admitted: members.map(enterExecutor) };
+  }
+
+  function enterExecutor(ticket: Ticket): AdmittedWork<LaneName> {
+    const { lane, waiting } = ticket;
+    endPhase(ticket, clock.monotonic());
+    const attempt = { number: waiting.attempt, controller: new AbortController(), ended: false };
+    ticket.attempt = attempt;
+    lane.queue.remove(waiting);
+    lane.budget.charge(waiting);
+    lane.running += 1;
+    return admittedWork(ticket, attempt, () => {
+      lane.budget.markPrefixReady(waiting.prefixKey as string);
+      wake();
+    });
+  }
+
+  /** Never rejects: a rejection, or an exception of the executor itself, is the outcome of every member. */
+  async function execute(lane: Lane, batch: readonly AdmittedWork<LaneName>[]): Promise<readonly Outcome[]> {
+    try {
+      return await lane.definition.execute(batch);
+    } catch (reason) {
+      return batch.map(() => ({ status: 'rejected', reason }));
+    }
+  }
+
+  function leaveExecutor(ticket: Ticket): void {
+    if (ticket.attempt !== undefined) ticket.attempt.ended = true;
+    ticket.attempt = undefined;
+    ticket.lane.budget.release(ticket.waiting);
+    ticket.lane.running -= 1;
+  }
+
+  function requeue(ticket: Ticket): void {
+    ticket.waiting = { ...ticket.waiting, attempt: ticket.waiting.attempt + 1 };
+    ticket.lane.queue.add(ticket.waiting);
+  }
+
+  /** Gives the caller the outcome. The only place where work settles. */
+  function finish(ticket: Ticket, deliver: () => void): void {
+    ticket.settled = true;
+    tickets.delete(ticket.waiting.id);
+    for (const cleanup of ticket.cleanups) cleanup();
+    if (ticket.attempt === undefined) release(ticket);
+    deliver();
+  }
+
+  function release(ticket: Ticket): void {
+    ticket.lane.heldBytes -= ticket.waiting.cost.bytes;
+  }
+
+  /** Ends work from outside, waiting or running. The caller knows at once; the slot stays taken until the executor has ended. */
+  function drop(ticket: Ticket | undefined, error: MillraceError): void {
+    if (ticket === undefined || ticket.settled) return;
+    const { attempt, lane } = ticket;
+    endPhase(ticket, clock.monotonic());
+    if (attempt === undefined) lane.queue.remove(ticket.waiting);
+    finish(ticket, () => ticket.stream.fail(error));
+    attempt?.controller.abort(error);
+    wake();
+  }
+
+  function submit<L extends LaneName>(work: Work<L>): WorkHandle<LaneTypes[L]['part'], LaneTypes[L]['result']> {
+    const { class: workClass, prefixKey, deadline } = work;
+    const waiting: WaitingWork = { id: nextId++, class: workClass, cost: completeCost(work.cost), prefixKey, deadline, attempt: 1 };
+    const lane = lanes.get(work.lane);
+    const refusal = lane === undefined ? undefined : findRefusal(lane, work, waiting);
+    const stream =
+      lane === undefined || refusal !== undefined
+        ? refusedStream(refusal ?? missingLane(work.lane))
+        : enter(createTicket(lane, work, waiting, clock, drop));
+    // The stream of a lane carries the parts and the result of that lane only.
+    return stream.handle as unknown as WorkHandle<LaneTypes[L]['part'], LaneTypes[L]['result']>;
+  }
+
+  function findRefusal(lane: Lane, work: Work<LaneName>, waiting: WaitingWork): MillraceError | undefined {
+    lane.feeders.keepPromise(waiting.cost.bytes);
+    if (closing) return shuttingDown();
+    const excess = findExcess(work.lane, lane.definition.limits, work.class, waiting.cost);
+    if (excess !== undefined) return excess;
+    if (work.signal?.aborted) return abortReason(work.signal);
+    if (work.deadline !== undefined && work.deadline <= clock.monotonic()) return deadlineError();
+    const overload = findOverload(lane, waiting);
+    if (overload === undefined || !stepPending) return overload;
+    // Part of what fills the queue may only wait for the step that is due.
+    step();
+    return findOverload(lane, waiting);
+  }
+
+  function enter(ticket: Ticket): Ticket['stream'] {
+    const { lane, work, waiting } = ticket;
+    tickets.set(waiting.id, ticket);
+    lane.queue.add(waiting);
+    lane.heldBytes += waiting.cost.bytes;
+    const { signal, deadline } = work;
+    if (signal !== undefined) ticket.cleanups.push(abortListeners.listen(signal, () => drop(ticket, abortReason(signal))));
+    if (deadline !== undefined && Number.isFinite(deadline)) watchDeadline(ticket, deadline);
+    wake();
+    return ticket.stream;
+  }
+
+  function watchDeadline(ticket: Ticket, deadline: number): void {
+    let cancel = arm();
+    ticket.cleanups.push(() => cancel());
+
+    function arm(): () => void {
+      return clock.after(Math.min(Math.max(0, deadline - clock.monotonic()), maxTimerMs), () => {
+        // Timers count whole milliseconds and may be a little early; very long ones are armed again.
+        if (deadline - clock.monotonic() > 1) cancel = arm();
+        else drop(ticket, deadlineError());
+      });
+    }
+  }
+
+  return {
+    addLane(definition) {
+      if (lanes.has(definition.name)) throw new MillraceError('E_INPUT_INVALID', `There already is a lane "${definition.name}".`);
+      if (closing) throw shuttingDown();
+      // A lane's executor only ever gets work of its own lane.
+      lanes.set(definition.name, createLane(definition as unknown as LaneDefinition, clock));
+    },
+    hasLane: (name) => lanes.has(name),
+    submit,
+    ready(name, cost, signal) {
+      return new Promise((resolve, reject) => {
+        const lane = lanes.get(name);
+        const refusal =
+          lane === undefined ? missingLane(name) : findExcess(name, lane.definition.limits, 'interactive', completeCost(cost));
+        if (lane === undefined || refusal !== undefined || closing) return reject(refusal ?? shuttingDown());
+        if (signal.aborted) return reject(abortReason(signal));
+        const stopListening = abortListeners.listen(signal, () => {
+          leave();
+          reject(abortReason(signal));
+        });
+        const stop = (end: () => void) => () => {
+          stopListening();
+          end();
+        };
+        const leave = lane.feeders.wait(completeCost(cost).bytes, stop(resolve), (error) => stop(() => reject(error))());
+      });
+    },
+    snapshot: () => [...lanes.values()].map(snapshotLane),
+    close() {
+      if (closing) return drained.promise;
+      closing = true;
+      for (const lane of lanes.values()) lane.feeders.refuseAll(shuttingDown());
+      for (const ticket of [...tickets.values()]) drop(ticket, shuttingDown());
+      if (executorCalls === 0) drained.resolve();
+      return drained.promise;
+    },
+  };
+}
+
+function missingLane(name: LaneName): MillraceError {
+  return new MillraceError('E_INTERNAL', `Work was submitted to lane "${name}", for which no engine is loaded.`);
+}
+
+function refusedStream(error: MillraceError): Ticket['stream'] {
+  const stream: Ticket['stream'] = createPartStream({ timings: () => ({ queuedMs: 0, runMs: 0, attempts: 0 }), onLeave: () => undefined });
+  stream.fail(error);
+  return stream;
+}
+
+function shuttingDown(): MillraceError {
+  return new MillraceError('E_SHUTTING_DOWN', 'millrace is closing; the work was not done.');
+}
