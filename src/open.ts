@@ -100,7 +100,6 @@ export async function open(options: OpenOptions = {}): Promise<Mill> {
         chunker: { options: chunkOptions, hash: chunkerHash(chunkOptions) },
         embedder: () => engines.ingestEmbedder(ingestOptions.collection ?? 'default'),
         clock,
-        random: systemRandom,
         workingDirectory,
       }),
     async close() {
