@@ -219,7 +219,7 @@ export interface LoadEmbedderOptions extends LoadOptions {
   readonly passagePrefix: string;
   readonly maxInputTokens: number;
   readonly languages: readonly string[];
-  /** Tokens of one native call. Default 512 on a CPU (dense attention over the batch makes larger ones slower). */
+  /** Tokens of one native call, at least `maxInputTokens`. Default 256: dense attention over the batch makes larger ones slower on a CPU. */
   readonly batchTokens?: number;
 }
 

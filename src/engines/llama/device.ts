@@ -121,7 +121,7 @@ export function createLlamaDevice(options: LlamaDeviceOptions): LocalDevice {
       return createGenerator({ link, request, loaded, kvType });
     },
     async loadEmbedder(request) {
-      const { pooling, maxInputTokens, batchTokens = 512 } = request;
+      const { pooling, maxInputTokens, batchTokens = 256 } = request;
       const { loaded, link } = await load(request, { task: 'embedder', pooling, maxInputTokens, batchTokens });
       return createEmbedder({ link, request, loaded });
     },

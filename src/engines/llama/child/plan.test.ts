@@ -1,0 +1,119 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { chooseKind, kindFloor, minimumPromptTokens, plan, type ActiveSequence } from './plan.ts';
+
+const prompt = (sequence: number, wanted: number, overrides: Partial<ActiveSequence> = {}): ActiveSequence => ({
+  sequence,
+  class: 'batch',
+  arrival: sequence,
+  computed: 0,
+  wanted,
+  decoding: false,
+  ...overrides,
+});
+const decode = (sequence: number, wanted = 50): ActiveSequence => prompt(sequence, wanted, { computed: wanted - 1, decoding: true });
+
+describe('plan', () => {
+  it('gives every decode one token and the rest of the budget to prompts, in ascending sequence id', () => {
+    expect(plan([decode(5), prompt(2, 100), decode(0, 9)], { batchTokens: 512, promptTokens: 40 })).toEqual([
+      { sequence: 0, start: 8, count: 1, output: true },
+      { sequence: 2, start: 0, count: 40, output: false },
+      { sequence: 5, start: 49, count: 1, output: true },
+    ]);
+  });
+
+  it('marks the chunk that completes a prompt as output', () => {
+    expect(plan([prompt(1, 30, { computed: 10 })], { batchTokens: 512, promptTokens: 400 })).toEqual([
+      { sequence: 1, start: 10, count: 20, output: true },
+    ]);
+  });
+
+  it('never gives a waiting prompt fewer than the minimum, however slow the machine', () => {
+    const [chunk] = plan([prompt(0, 100)], { batchTokens: 512, promptTokens: 0 });
+    expect(chunk?.count).toBe(minimumPromptTokens);
+  });
+
+  it('takes prompts by class, then age', () => {
+    const chunks = plan([prompt(0, 300, { arrival: 0 }), prompt(1, 300, { arrival: 9, class: 'interactive' })], {
+      batchTokens: 512,
+      promptTokens: 300,
+    });
+    expect(chunks).toEqual([{ sequence: 1, start: 0, count: 300, output: true }]);
+  });
+
+  it('gives a prompt that would take the whole step only half of it while others wait', () => {
+    const chunks = plan([prompt(0, 4000), prompt(1, 60)], { batchTokens: 512, promptTokens: 400 });
+    expect(chunks.map(({ sequence, count }) => [sequence, count])).toEqual([
+      [0, 200],
+      [1, 60],
+    ]);
+    expect(plan([prompt(0, 4000)], { batchTokens: 512, promptTokens: 400 })[0]?.count).toBe(400);
+  });
+
+  it('does not begin another prompt with a small rest of the budget', () => {
+    expect(plan([prompt(0, 245), prompt(1, 245)], { batchTokens: 512, promptTokens: 400 })).toHaveLength(1);
+    expect(plan([prompt(0, 100), prompt(1, 245)], { batchTokens: 512, promptTokens: 400 })).toHaveLength(2);
+  });
+
+  it('keeps to the batch, advances every decode, and always makes progress', () => {
+    const sequences = fc
+      .array(
+        fc.record({
+          class: fc.constantFrom('interactive' as const, 'batch' as const, 'background' as const),
+          arrival: fc.nat(1000),
+          computed: fc.nat(2000),
+          more: fc.integer({ min: 1, max: 3000 }),
+          decoding: fc.boolean(),
+        }),
+        { maxLength: 24 },
+      )
+      .map((items) =>
+        items.map(
+          (item, sequence) =>
+            ({ ...item, sequence, wanted: item.computed + (item.decoding ? 1 : item.more) }) satisfies ActiveSequence & { more: number },
+        ),
+      );
+    fc.assert(
+      fc.property(sequences, fc.integer({ min: 32, max: 512 }), fc.nat(600), (active, batchTokens, promptTokens) => {
+        const chunks = plan(active, { batchTokens, promptTokens });
+        expect(chunks.reduce((sum, chunk) => sum + chunk.count, 0)).toBeLessThanOrEqual(batchTokens);
+        expect(chunks.map((chunk) => chunk.sequence)).toEqual([...new Set(chunks.map((chunk) => chunk.sequence))].sort((a, b) => a - b));
+        for (const item of active.filter(({ decoding }) => decoding))
+          expect(chunks.some((chunk) => chunk.sequence === item.sequence)).toBe(true);
+        for (const chunk of chunks) {
+          const item = active[chunk.sequence]!;
+          expect(chunk.start).toBe(item.computed);
+          expect(chunk.count).toBeGreaterThan(0);
+          expect(chunk.output).toBe(chunk.start + chunk.count === item.wanted);
+          expect(chunk.start + chunk.count).toBeLessThanOrEqual(item.wanted);
+        }
+        if (active.length > 0) expect(chunks.length).toBeGreaterThan(0);
+      }),
+    );
+  });
+});
+
+describe('chooseKind', () => {
+  const load = (workClass: ActiveSequence['class'] | undefined, recentMs: number) => ({ class: workClass, recentMs });
+
+  it('takes what there is', () => {
+    expect(chooseKind(load(undefined, 0), load(undefined, 0))).toBeUndefined();
+    expect(chooseKind(load('background', 99), load(undefined, 0))).toBe('decode');
+    expect(chooseKind(load(undefined, 0), load('background', 99))).toBe('encode');
+  });
+
+  it('prefers the stronger class', () => {
+    expect(chooseKind(load('batch', 100), load('interactive', 500))).toBe('encode');
+    expect(chooseKind(load('interactive', 500), load('batch', 100))).toBe('decode');
+  });
+
+  it('lets neither kind fall below its floor', () => {
+    expect(chooseKind(load('interactive', 100 * (1 - kindFloor) + 1), load('background', 100 * kindFloor - 1))).toBe('encode');
+    expect(chooseKind(load('background', 5), load('interactive', 95))).toBe('decode');
+  });
+
+  it('shares the time between equals', () => {
+    expect(chooseKind(load('batch', 60), load('batch', 40))).toBe('encode');
+    expect(chooseKind(load('batch', 40), load('batch', 60))).toBe('decode');
+  });
+});
