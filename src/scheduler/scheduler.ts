@@ -174,7 +174,7 @@ export function createScheduler({ clock }: SchedulerOptions): Scheduler {
         ? refusedStream(refusal ?? missingLane(work.lane))
         : enter(createTicket(lane, work, waiting, clock, drop));
     // The stream of a lane carries the parts and the result of that lane only.
-    return stream.handle as unknown as WorkHandle<LaneTypes[L]['part'], LaneTypes[L]['result']>;
+    return stream.handle as WorkHandle<LaneTypes[L]['part'], LaneTypes[L]['result']>;
   }
 
   function findRefusal(lane: Lane, work: Work<LaneName>, waiting: WaitingWork): MillraceError | undefined {
@@ -248,7 +248,7 @@ export function createScheduler({ clock }: SchedulerOptions): Scheduler {
       if (closing) return drained.promise;
       closing = true;
       for (const lane of lanes.values()) lane.feeders.refuseAll(shuttingDown());
-      for (const ticket of [...tickets.values()]) drop(ticket, shuttingDown());
+      for (const ticket of tickets.values()) drop(ticket, shuttingDown());
       if (executorCalls === 0) drained.resolve();
       return drained.promise;
     },

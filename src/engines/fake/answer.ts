@@ -1,5 +1,5 @@
 import type { GenerateRequest } from '../../spec/engine.ts';
-import { contentWords } from './words.ts';
+import { contentWords, countShared } from './words.ts';
 
 const defaultRefusal = 'Not in the documents.';
 /** Least share of the question's words that a passage must hold to answer it. */
@@ -18,9 +18,9 @@ interface Passage {
 export function answerFromPassages({ prompt }: Pick<GenerateRequest, 'prompt'>): string {
   const parts = prompt.messages.flatMap((message) => message.parts);
   const question = new Set(contentWords((parts.at(-1) ?? '').replace(/^.*question:/is, '')));
-  const best = bestBy(passagesOf(parts.slice(0, -1)), ({ text }) => sharedWords(question, text));
-  if (best === undefined || question.size === 0 || sharedWords(question, best.text) < leastShare * question.size) return refusalOf(parts);
-  return `${bestBy(sentencesOf(best.text), (sentence) => sharedWords(question, sentence)) ?? best.text} [${best.number}]`;
+  const best = bestBy(passagesOf(parts.slice(0, -1)), ({ text }) => countShared(question, text));
+  if (best === undefined || question.size === 0 || countShared(question, best.text) < leastShare * question.size) return refusalOf(parts);
+  return `${bestBy(sentencesOf(best.text), (sentence) => countShared(question, sentence)) ?? best.text} [${best.number}]`;
 }
 
 function passagesOf(parts: readonly string[]): Passage[] {
@@ -43,10 +43,6 @@ function sentencesOf(text: string): string[] {
 
 function refusalOf(parts: readonly string[]): string {
   return /reply exactly: *(\S[^\n]*)/i.exec(parts[0] ?? '')?.[1]?.trim() ?? defaultRefusal;
-}
-
-function sharedWords(question: ReadonlySet<string>, text: string): number {
-  return question.intersection(new Set(contentWords(text))).size;
 }
 
 /** The first of the items with the highest score. */

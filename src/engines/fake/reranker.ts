@@ -3,7 +3,7 @@ import type { Reranker } from '../../spec/engine.ts';
 import { hashOf } from '../../util/hash.ts';
 import { createFakePace } from './pace.ts';
 import type { FakePaceOptions } from './pace.ts';
-import { contentWords, piecesOf } from './words.ts';
+import { contentWords, countShared, piecesOf } from './words.ts';
 
 export interface FakeRerankerOptions extends FakePaceOptions {
   /** Default `fake-reranker`. */
@@ -35,9 +35,8 @@ export function createFakeReranker(options: FakeRerankerOptions): Reranker {
       pace.crashAt(total, false);
       const words = new Set(contentWords(query));
       return Float32Array.from(passages, (passage) => {
-        const own = contentWords(passage);
-        const shared = words.intersection(new Set(own)).size;
-        return words.size === 0 ? 0 : (0.99 * shared) / words.size + (0.01 * shared) / Math.max(1, own.length);
+        const shared = countShared(words, passage);
+        return words.size === 0 ? 0 : (0.99 * shared) / words.size + (0.01 * shared) / Math.max(1, contentWords(passage).length);
       });
     },
   };

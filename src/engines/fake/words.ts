@@ -15,6 +15,11 @@ export function contentWords(text: string): string[] {
   return words.filter((word) => !stopWords.has(word)).map((word) => (word.length > 3 ? word.replace(/s$/, '') : word));
 }
 
+/** How many of the words stand in the text. */
+export function countShared(words: ReadonlySet<string>, text: string): number {
+  return new Set(contentWords(text).filter((word) => words.has(word))).size;
+}
+
 /** FNV-1a over UTF-16 code units, 32 bits. */
 export function hashWord(word: string): number {
   let hash = 0x811c9dc5;
