@@ -112,7 +112,7 @@ describe.runIf(reachable && buildable)('the packed tarball', () => {
       `imports millrace${node === undefined ? ` (skipped: ${label} could not be fetched from npm)` : ''}`,
       () => {
         const recorded = readFileSync(path.join(root, 'test/exports/millrace.txt'), 'utf8');
-        const values = [...recorded.matchAll(/^value (\w+)$/gm)].map(([, name]) => name);
+        const values = [...recorded.matchAll(/^value (\w+)$/gm)].map(([, name]) => name ?? '');
         const script = "import * as m from 'millrace'; process.stdout.write(JSON.stringify(Object.keys(m).sort()))";
         const result = run(node ?? '', ['--input-type=module', '-e', script]);
         expect(result.stderr).toBe('');
