@@ -1,0 +1,88 @@
+import type { Command } from 'commander';
+import type { Session } from '../session.ts';
+import { sourceName, visible } from '../terminal.ts';
+
+export function addIngest(program: Command, session: Session): void {
+  session
+    .command(
+      program,
+      'ingest <paths...>',
+      'Read files, folders and patterns into the directory.',
+      'millrace ingest docs "reports/**/*.pdf"',
+    )
+    .option('--no-embed', 'leave vectors for later: documents are then found by words only')
+    .action(
+      session.run(async (terminal, { paths, options }) => {
+        const mill = await session.open('write');
+        let failed = 0;
+        const stream = mill.ingest(paths, {
+          collection: options.collection,
+          signal: terminal.signal,
+          ...(options.embed === false ? { embed: false } : {}),
+        });
+        for await (const event of stream) {
+          if (event.type === 'document-failed') failed += 1;
+          if (options.json) terminal.out(`${JSON.stringify(event)}\n`);
+          else if (event.type === 'document-failed') {
+            terminal.error(`failed  ${visible(event.source)}: ${visible(event.error.message)} ${event.error.remedy}\n`);
+          } else if (event.type === 'document-committed' && !options.quiet) {
+            terminal.error(`read    ${visible(event.source)}: ${event.pages} pages, ${event.chunks} chunks\n`);
+          } else if (event.type === 'vectors-committed' && !options.quiet) {
+            terminal.error(`embedded ${event.embeddedChunks} chunks, ${event.remainingChunks} to go\n`);
+          } else if (event.type === 'ingest-end') {
+            terminal.out(
+              `${event.found} found, ${event.indexed} indexed, ${event.skipped} unchanged, ${event.failed} failed; ` +
+                `${event.chunks} chunks in ${(event.elapsedMs / 1_000).toFixed(1)} s\n`,
+            );
+          }
+        }
+        await stream.result();
+        return failed > 0 ? 3 : 0;
+      }),
+    );
+}
+
+export function addDocuments(program: Command, session: Session): void {
+  session.command(program, 'documents', 'List what is in the directory.', 'millrace documents --json').action(
+    session.run(async (terminal, { options }) => {
+      const mill = await session.open('read');
+      let afterKey: string | undefined;
+      for (;;) {
+        const page = await mill.documents.list({ collection: options.collection, ...(afterKey === undefined ? {} : { afterKey }) });
+        for (const source of page) {
+          if (options.json) terminal.out(`${JSON.stringify(source)}\n`);
+          else terminal.out(`${source.error === null ? 'ok    ' : 'failed'}  ${sourceName(source.uri)}\n`);
+        }
+        afterKey = page.at(-1)?.key;
+        if (afterKey === undefined) return 0;
+      }
+    }),
+  );
+  session.command(program, 'status', 'Show collections and models of the directory.', 'millrace status --json').action(
+    session.run(async (terminal, { options }) => {
+      const status = await (await session.open('read')).status();
+      if (options.json) terminal.out(`${JSON.stringify(status)}\n`);
+      else {
+        terminal.out(`${status.directory}\n`);
+        for (const one of status.collections) {
+          terminal.out(
+            `${one.collection}: ${one.sources} sources (${one.failedSources} failed), ${one.documents} documents, ${one.chunks} chunks\n`,
+          );
+        }
+      }
+      return 0;
+    }),
+  );
+  session.command(program, 'verify', 'Compare record and indexes.', 'millrace verify').action(
+    session.run(async (terminal, { options }) => {
+      const report = await (await session.open('read')).verify({ signal: terminal.signal });
+      if (options.json) terminal.out(`${JSON.stringify(report)}\n`);
+      else {
+        const { documents, chunks, vectors } = report.checked;
+        terminal.out(`${report.ok ? 'ok' : 'DIFFERENCES'}: ${documents} documents, ${chunks} chunks, ${vectors} vectors checked\n`);
+        for (const problem of report.problems) terminal.out(`${problem}\n`);
+      }
+      return report.ok ? 0 : 1;
+    }),
+  );
+}
