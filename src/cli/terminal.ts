@@ -1,4 +1,5 @@
-import { MillraceError, toMillraceError } from '../errors.ts';
+import type { MillraceError } from '../errors.ts';
+import { toMillraceError } from '../errors.ts';
 
 /** Where a command reads and writes; tests give their own. */
 export interface Terminal {

@@ -1,4 +1,5 @@
-import { MillraceError, toMillraceError } from '../errors.ts';
+import type { MillraceError } from '../errors.ts';
+import { toMillraceError } from '../errors.ts';
 import type { Embedder } from '../spec/engine.ts';
 import type { IngestEvent, IngestSummary } from '../spec/events.ts';
 import type { IngestOptions, IngestSource, MillStream } from '../spec/mill.ts';
@@ -51,8 +52,7 @@ export function ingest(
   const { clock } = parts;
   const started = clock.monotonic();
   let sequence = 0;
-  const stamp = (event: EventBody): IngestEvent =>
-    ({ ...event, sequence: ++sequence, at: new Date(clock.now()).toISOString() }) as IngestEvent;
+  const stamp = (event: EventBody): IngestEvent => ({ ...event, sequence: ++sequence, at: new Date(clock.now()).toISOString() });
 
   return createEventStream<IngestEvent, IngestSummary>(
     async (producer) => {
@@ -87,8 +87,9 @@ async function readAll(run: Run, found: AsyncGenerator<FoundSource>): Promise<vo
   let missing: MillraceError | undefined;
   async function work(): Promise<void> {
     for (;;) {
-      const { value, done } = await found.next();
-      if (done === true) return;
+      const next = await found.next();
+      if (next.done === true) return;
+      const { value } = next;
       if (value.kind === 'missing') {
         missing ??= value.error;
         run.counts.failed += 1;

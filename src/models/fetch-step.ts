@@ -2,7 +2,12 @@ import type { PullProgress } from '../spec/model.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Disk } from './disk.ts';
 import type { HttpClient } from './http-get.ts';
-import type { PipCommand } from './pip-download.ts';
+
+/** A way to start pip. */
+export interface PipCommand {
+  readonly command: string;
+  readonly arguments: readonly string[];
+}
 
 /** What fetching needs from outside. */
 export interface FetchContext {

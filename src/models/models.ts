@@ -6,7 +6,7 @@ import type { Clock } from '../util/clock.ts';
 import { catalogue } from './catalogue.ts';
 import type { CatalogueEntry } from './catalogue-entry.ts';
 import { type Disk, systemDisk } from './disk.ts';
-import type { FetchContext } from './fetch-step.ts';
+import type { FetchContext, PipCommand } from './fetch-step.ts';
 import { hashFile } from './hash-file.ts';
 import { createHttpClient, type HttpClient, type HttpLimits } from './http-get.ts';
 import { inspectModel } from './inspect-model.ts';
@@ -16,7 +16,7 @@ import { type ModelRecord, readRecord, recordPath, removeRecord, writeRecord } f
 import { modelPaths } from './models-home.ts';
 import { describeInstalled, knownPath, type ModelTarget, pinnedHashes, targetOf } from './model-target.ts';
 import { fileBytes } from './partial-file.ts';
-import { pipCommands, type PipCommand } from './pip-download.ts';
+import { pipCommands } from './pip-download.ts';
 import { lockPull } from './pull-lock.ts';
 import { pullModel } from './pull-model.ts';
 import { downloadBytes, recommendModel } from './recommend.ts';

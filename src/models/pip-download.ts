@@ -2,13 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
-import { type FetchContext, SourceError } from './fetch-step.ts';
-
-/** A way to start pip. */
-export interface PipCommand {
-  readonly command: string;
-  readonly arguments: readonly string[];
-}
+import { type FetchContext, type PipCommand, SourceError } from './fetch-step.ts';
 
 /** The ways that are tried, in order. */
 export const pipCommands: readonly PipCommand[] = [
@@ -85,7 +79,7 @@ async function* runPip(
   ];
   const child = spawn(pip.command, [...pip.arguments, 'download', ...options, '--dest', target, requirement], {
     // pip collects the wheel in its temporary folder; ours is on the right disk, can be watched, and is deleted with the rest.
-    env: { ...context.environment, TMPDIR: scratch, TEMP: scratch, TMP: scratch } as NodeJS.ProcessEnv,
+    env: { ...context.environment, TMPDIR: scratch, TEMP: scratch, TMP: scratch },
     stdio: ['ignore', 'pipe', 'pipe'],
     windowsHide: true,
   });

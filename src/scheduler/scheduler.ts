@@ -173,8 +173,7 @@ export function createScheduler({ clock }: SchedulerOptions): Scheduler {
       lane === undefined || refusal !== undefined
         ? refusedStream(refusal ?? missingLane(work.lane))
         : enter(createTicket(lane, work, waiting, clock, drop));
-    // The stream of a lane carries the parts and the result of that lane only.
-    return stream.handle as WorkHandle<LaneTypes[L]['part'], LaneTypes[L]['result']>;
+    return stream.handle;
   }
 
   function findRefusal(lane: Lane, work: Work<LaneName>, waiting: WaitingWork): MillraceError | undefined {

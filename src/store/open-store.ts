@@ -61,6 +61,7 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
       alive[place] = thread;
       return thread;
     } catch (error) {
+      // oxlint-disable-next-line no-array-delete -- an empty place is filled by the next call
       delete readers[place];
       throw error;
     }

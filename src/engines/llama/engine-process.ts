@@ -97,7 +97,7 @@ export function startEngineProcess(options: { readonly clock: Clock; readonly lo
         return () => {};
       }
       inFlight.set(id, onReply);
-      send({ ...body, id } as EngineRequest);
+      send({ ...body, id });
       return () => {
         if (inFlight.has(id)) send({ type: 'cancel', id });
       };

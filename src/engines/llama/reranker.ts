@@ -17,7 +17,7 @@ export function createReranker(options: {
     model: { id: request.id, hash, title: request.title, maxInputTokens: loaded.maxSequenceTokens },
     async score(query, passages, { class: workClass, signal }) {
       if (passages.length === 0) return new Float32Array(0);
-      return await callWithSignal(link, { type: 'score', handle: link.handle, class: workClass, query, passages }, signal);
+      return callWithSignal(link, { type: 'score', handle: link.handle, class: workClass, query, passages }, signal);
     },
   };
 }

@@ -110,7 +110,7 @@ function main(): void {
       group.push(next);
       operations += next.call.type === 'commit' ? next.call.operations.length : 1;
       if (operations >= maxGroup || port === null) break;
-      next = (receiveMessageOnPort(port) as { readonly message: ThreadRequest<WriterCall> } | undefined)?.message;
+      next = receiveMessageOnPort(port)?.message as typeof next;
     }
     if (group.length > 0) {
       const refusal = broken?.toJSON();

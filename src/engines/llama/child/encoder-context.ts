@@ -1,7 +1,7 @@
 import koffi from 'koffi';
 import { MillraceError } from '../../../errors.ts';
 import type { WorkClass } from '../../../spec/engine.ts';
-import { createBatch } from './batch.ts';
+import { createBatch, type Batch } from './batch.ts';
 import type { LlamaLibrary, Pointer } from './library.ts';
 import type { EncodeCommand, EncoderSettings, FigureName, LoadedContext, WorkerEvent } from './messages.ts';
 import { byClaim } from './plan.ts';
@@ -48,17 +48,35 @@ export interface EncoderContextOptions {
   readonly count: (figure: FigureName, amount: number) => void;
 }
 
+/**
+ * llama.cpp's CPU attention takes a slower and coarser path for batches below 64 tokens. Every batch has at least so many, so that
+ * the vector of a short text is the same alone and among others (and comes sooner).
+ */
+const smallestBatch = 64;
+/** llama.cpp wants a multiple of these as tokens of a call. One is for filling up. */
+const nativeSequences = 64;
+
+/** Fills a batch up with a sequence of its own, which nobody reads. */
+function pad(batch: Batch, items: readonly EncodeItem[]): void {
+  const [first] = items;
+  if (first === undefined) return;
+  const token = first.call.tokens[first.start]!;
+  for (let position = 0; batch.size < smallestBatch; position++) batch.add(token, position, items.length, true);
+}
+
 const poolingTypes = { mean: 1, cls: 2, last: 3, rank: 4 };
 
 /** @throws MillraceError E_ENGINE_FAILED when the context cannot be made */
 export function createEncoderContext({ library, model, settings, emit, count }: EncoderContextOptions): EncoderContext {
-  const { batchTokens, batchItems, pooling } = settings;
+  const { pooling } = settings;
+  const batchTokens = nativeSequences * Math.ceil(settings.batchTokens / nativeSequences);
+  const batchItems = nativeSequences - 1;
   const context = library.contextCreate(model, {
     ...library.contextDefaults(),
     n_ctx: batchTokens,
     n_batch: batchTokens,
     n_ubatch: batchTokens,
-    n_seq_max: batchItems,
+    n_seq_max: nativeSequences,
     n_threads: settings.threads,
     n_threads_batch: settings.threads,
     pooling_type: poolingTypes[pooling],
@@ -130,13 +148,17 @@ export function createEncoderContext({ library, model, settings, emit, count }: 
       items.forEach(({ call, start, length }, sequence) => {
         for (let at = 0; at < length; at++) batch.add(call.tokens[start + at]!, at, sequence, true);
       });
+      pad(batch, items);
       // A decoder used as an encoder has a cache, which must not outlive the batch.
       const status = memory === null ? library.encode(context, batch.value()) : library.decode(context, batch.value());
       if (status !== 0)
         throw new MillraceError('E_ENGINE_FAILED', `The inference library refused a batch of ${batch.size} tokens (status ${status}).`);
       library.synchronise(context);
       if (memory !== null) library.memoryClear(memory, false);
-      count('encodedTokens', batch.size);
+      count(
+        'encodedTokens',
+        items.reduce((sum, item) => sum + item.length, 0),
+      );
       count('sequenceSteps', items.length);
     },
     settle(items) {

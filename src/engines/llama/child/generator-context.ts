@@ -287,7 +287,7 @@ export function createGeneratorContext({ library, model, settings, clock, emit, 
     },
     fail(error) {
       for (const { command } of waiting.splice(0)) emit({ type: 'failed', id: command.id, error: error.toJSON() });
-      for (const item of [...active.values()]) {
+      for (const item of active.values()) {
         emit({ type: 'failed', id: item.id, error: error.toJSON() });
         free(item);
       }

@@ -134,6 +134,7 @@ export function openLibrary(directory: string): LlamaLibrary {
   koffi.load(fileOf(directory, 'ggml'));
   const library = koffi.load(fileOf(directory, 'llama'));
   const types = createStructTypes();
+  // oxlint-disable-next-line no-unnecessary-type-parameters -- the caller states the signature of the native function
   function bind<Signature>(name: string, result: string | TypeObject, ...parameters: (string | TypeObject)[]): Signature {
     try {
       return library.func(`llama_${name}`, result, parameters) as Signature;

@@ -1,4 +1,5 @@
-import { MillraceError, toMillraceError } from '../../../errors.ts';
+import type { MillraceError } from '../../../errors.ts';
+import { toMillraceError } from '../../../errors.ts';
 import type { Clock } from '../../../util/clock.ts';
 import type { EncoderContext } from './encoder-context.ts';
 import type { GeneratorContext } from './generator-context.ts';

@@ -17,9 +17,8 @@ export interface EncoderSettings {
   readonly path: string;
   readonly threads: number;
   readonly pooling: 'mean' | 'cls' | 'last' | 'rank';
-  /** Tokens and texts of one native call. */
+  /** Tokens of one native call; at least the longest text. */
   readonly batchTokens: number;
-  readonly batchItems: number;
 }
 
 export interface GenerateCommand {

@@ -162,7 +162,7 @@ function createCandidates(library: LlamaLibrary, tokens: number) {
       values[2] = 0;
       reset(1);
       library.samplerApply(grammar, array);
-      return values[1]! > -Infinity;
+      return values[1] > -Infinity;
     },
     free(): void {
       koffi.free(data);

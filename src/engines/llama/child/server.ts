@@ -30,8 +30,6 @@ const readBytes = 8 * 1024 * 1024;
 const progressMs = 100;
 /** llama.cpp rounds the cells of a sequence to multiples of this. */
 const kvUnit = 256;
-/** Texts of one native encode call. */
-const batchItems = 64;
 /** Share of the free memory that a KV cache of default size may take. */
 const kvMemoryShare = 0.5;
 
@@ -66,7 +64,7 @@ export function createEngineServer(options: {
   const preparing = new Map<number, boolean>();
   const command = (message: WorkerCommand): void => worker.postMessage(message);
 
-  worker.on('error', (error) => {
+  worker.on('error', (error: Error) => {
     process.stderr.write(`The compute thread failed: ${error.stack ?? error.message}\n`);
     options.exit(70);
   });
@@ -223,10 +221,12 @@ export function createEngineServer(options: {
       case 'tokenize-prompt':
         return { value: modelOf(request.handle).vocabulary.promptTokens(request.prompt) };
       case 'generate':
-        return void generate(request);
+        generate(request);
+        return undefined;
       case 'embed':
       case 'score':
-        return void (await encode(request));
+        await encode(request);
+        return undefined;
       case 'quantise':
         await call(request.id, request);
         return { value: undefined };
@@ -281,5 +281,5 @@ function loadCommand({ id, handle, settings, threads, path }: LoadRequest, vocab
   }
   const pooling = settings.task === 'reranker' ? 'rank' : settings.pooling;
   const batchTokens = Math.max(settings.batchTokens, settings.maxInputTokens);
-  return { type: 'load-encoder', id, handle, settings: { path, threads, pooling, batchTokens, batchItems } };
+  return { type: 'load-encoder', id, handle, settings: { path, threads, pooling, batchTokens } };
 }

@@ -32,7 +32,9 @@ describe('split placement', () => {
     const { placement } = setup(6);
     const places = Array.from({ length: 5 }, (_, number) => placement.place(range(number * 100, 5), 5, 0)!);
     for (const sequence of [1, 4]) placement.leave(places[sequence]!);
-    expect([placement.place(range(0, 3), 1, 0)?.sequence, placement.place(range(0, 3), 1, 0)?.sequence].sort()).toEqual([1, 4]);
+    expect([placement.place(range(0, 3), 1, 0)?.sequence, placement.place(range(0, 3), 1, 0)?.sequence]).toEqual(
+      expect.arrayContaining([1, 4]),
+    );
   });
 
   it('copies a named prefix from a running request', () => {
