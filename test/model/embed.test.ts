@@ -64,6 +64,6 @@ describe.skipIf(withoutModels)('embedding', () => {
     const texts = Array.from({ length: 1200 }, (_, index) => filler(index, index % 7));
     const counts = await embedder.tokenizer.countTokens(texts);
     expect(counts).toHaveLength(1200);
-    expect(counts.slice(0, 7)).toEqual([0, 1, 2, 3, 4, 5, 6]);
+    expect(counts.slice(0, 7)).toEqual(Uint32Array.of(0, 1, 2, 3, 4, 5, 6));
   });
 });
