@@ -53,6 +53,8 @@ export interface EncoderContextOptions {
  * the vector of a short text is the same alone and among others (and comes sooner).
  */
 const smallestBatch = 64;
+/** Calls that may wait; the scheduler admits few. */
+const maxWaiting = 1024;
 /** llama.cpp wants a multiple of these as tokens of a call. One is for filling up. */
 const nativeSequences = 64;
 
@@ -105,6 +107,8 @@ export function createEncoderContext({ library, model, settings, emit, count }: 
       width,
     },
     admit(command) {
+      if (calls.length >= maxWaiting)
+        throw new MillraceError('E_OVERLOADED', `The engine holds ${maxWaiting} calls that wait for a batch.`);
       const call: Call = {
         id: command.id,
         class: command.class,

@@ -18,6 +18,8 @@ const idlePrefixShare = 0.5;
 /** Tokens of one native call. */
 const batchTokens = 512;
 const warmUpTokens = 16;
+/** Requests that may wait for a sequence; the scheduler admits none that would. */
+const maxWaiting = 1024;
 /** GGML_TYPE_F16 and GGML_TYPE_Q8_0. */
 const kvTypes = { f16: 1, q8_0: 8 };
 
@@ -209,6 +211,8 @@ export function createGeneratorContext({ library, model, settings, clock, emit, 
       width: library.modelEmbeddingWidth(model),
     },
     admit(command) {
+      if (waiting.length >= maxWaiting)
+        throw new MillraceError('E_OVERLOADED', `The engine holds ${maxWaiting} requests that wait for a sequence.`);
       waiting.push({ command, arrival: arrivals++ });
       startWaiting();
     },

@@ -1,4 +1,3 @@
-import type { MillraceError } from '../../../errors.ts';
 import { toMillraceError } from '../../../errors.ts';
 import type { Clock } from '../../../util/clock.ts';
 import type { EncoderContext } from './encoder-context.ts';
@@ -26,6 +25,8 @@ const recentMs = 2000;
  */
 export function createLoop({ clock, generators, encoders, take, report, count }: LoopOptions): { run(): void } {
   const recent = { decode: 0, encode: 0 };
+  const lastServed = new Map<GeneratorContext | EncoderContext, number>();
+  let served = 0;
 
   function decodeStep(context: GeneratorContext): void {
     const chunks = context.plan();
@@ -54,7 +55,8 @@ export function createLoop({ clock, generators, encoders, take, report, count }:
     }
   }
 
-  function attempt<Context extends { fail(error: MillraceError): void }>(context: Context, step: (context: Context) => void): void {
+  function attempt<Context extends GeneratorContext | EncoderContext>(context: Context, step: (context: Context) => void): void {
+    lastServed.set(context, ++served);
     try {
       step(context);
     } catch (error) {
@@ -68,8 +70,8 @@ export function createLoop({ clock, generators, encoders, take, report, count }:
       let startedAt = clock.monotonic();
       for (;;) {
         take();
-        const generator = strongest(generators());
-        const encoder = strongest(encoders());
+        const generator = strongest(generators(), lastServed);
+        const encoder = strongest(encoders(), lastServed);
         const kind = chooseKind(
           { class: generator?.claim(), recentMs: recent.decode },
           { class: encoder?.claim(), recentMs: recent.encode },
@@ -86,11 +88,14 @@ export function createLoop({ clock, generators, encoders, take, report, count }:
   };
 }
 
-/** Of several contexts of a kind the one with the strongest class; contexts of one class take turns. */
-function strongest<Context extends GeneratorContext | EncoderContext>(contexts: readonly Context[]): Context | undefined {
-  const claims = contexts.flatMap((context, arrival) => {
+/** Of several contexts of a kind the one with the strongest class; those of one class take turns. */
+function strongest<Context extends GeneratorContext | EncoderContext>(
+  contexts: readonly Context[],
+  lastServed: ReadonlyMap<GeneratorContext | EncoderContext, number>,
+): Context | undefined {
+  const claims = contexts.flatMap((context) => {
     const claim = context.claim();
-    return claim === undefined ? [] : [{ context, class: claim, arrival }];
+    return claim === undefined ? [] : [{ context, class: claim, arrival: lastServed.get(context) ?? 0 }];
   });
   return claims.sort(byClaim)[0]?.context;
 }

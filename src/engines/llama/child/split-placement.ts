@@ -1,8 +1,8 @@
 import type { CellMemory } from './cell-memory.ts';
 import type { Placement } from './placement.ts';
 
-/** Shorter prefixes are computed rather than copied. */
-const minimumCopyTokens = 16;
+/** A copy moves the cells of a whole sequence: fewer tokens than these are computed rather than copied. */
+const minimumCopyTokens = 4;
 
 interface Slot {
   readonly sequence: number;

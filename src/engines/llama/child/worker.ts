@@ -53,32 +53,38 @@ function startComputeThread(): void {
     count,
   });
 
-  function loadModel(path: string): Pointer {
+  /** Loads the weights and makes a context of them; frees the weights when that fails. */
+  function loadInto<Context>(
+    contexts: Map<number, Context>,
+    handle: number,
+    path: string,
+    createContext: (model: Pointer) => Context,
+  ): Context {
     const model = library.modelLoad(path, library.modelDefaults());
     if (model === null) throw new MillraceError('E_MODEL_INVALID', `${path} is not a GGUF model that can be loaded, or it is cut short.`);
-    return model;
+    try {
+      const context = createContext(model);
+      contexts.set(handle, context);
+      return context;
+    } catch (error) {
+      library.modelFree(model);
+      throw error;
+    }
   }
 
   function apply(command: WorkerCommand): void {
     try {
       switch (command.type) {
         case 'load-generator': {
-          const model = loadModel(command.settings.path);
-          const context = createGeneratorContext({ library, model, settings: command.settings, clock: systemClock, emit, count });
-          generators.set(command.handle, context);
-          emit({ type: 'done', id: command.id, value: context.loaded });
+          const { id, handle, settings } = command;
+          const create = (model: Pointer) => createGeneratorContext({ library, model, settings, clock: systemClock, emit, count });
+          emit({ type: 'done', id, value: loadInto(generators, handle, settings.path, create).loaded });
           break;
         }
         case 'load-encoder': {
-          const context = createEncoderContext({
-            library,
-            model: loadModel(command.settings.path),
-            settings: command.settings,
-            emit,
-            count,
-          });
-          encoders.set(command.handle, context);
-          emit({ type: 'done', id: command.id, value: context.loaded });
+          const { id, handle, settings } = command;
+          const create = (model: Pointer) => createEncoderContext({ library, model, settings, emit, count });
+          emit({ type: 'done', id, value: loadInto(encoders, handle, settings.path, create).loaded });
           break;
         }
         case 'generate':
