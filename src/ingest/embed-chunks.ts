@@ -75,7 +75,9 @@ interface EmbedText {
 
 async function withHeadings(window: readonly Unembedded[], embedder: Embedder, signal: AbortSignal): Promise<EmbedText[]> {
   const plain = window.map(({ text }) => text);
-  const headed = window.map(({ text, headingPath }) => (headingPath.length === 0 ? text : `${headingPath.join(' > ')}\n${text}`));
+  const headed = window.map(({ text, headingPath, tableHeader }) =>
+    [...(headingPath.length === 0 ? [] : [headingPath.join(' > ')]), ...(tableHeader === null ? [] : [tableHeader]), text].join('\n'),
+  );
   const counts = await embedder.tokenizer.countTokens([...headed, ...plain], signal);
   const room = embedder.model.maxInputTokens - 2 * specialTokens;
   return window.map(({ id }, index) => {

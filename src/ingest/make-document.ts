@@ -58,11 +58,12 @@ export async function makeDocument(
     blocks: parsed.blocks,
     warnings: parsed.warnings,
     chunkerHash: chunker.hash,
-    chunks: chunks.map(({ start, end, headingPath, tokens }, number) => ({
+    chunks: chunks.map(({ start, end, headingPath, tableHeader, tokens }, number) => ({
       number,
       start,
       end,
       headingPath,
+      ...(tableHeader === undefined ? {} : { tableHeader }),
       tokens,
       sha256: sha256(parsed.text.slice(start, end)),
     })),

@@ -16,6 +16,7 @@ function hit(text: string, title = 'Handbook'): Hit {
     start: 0,
     end: text.length,
     headingPath: [],
+    tableHeader: null,
     text,
     chunk: 1,
     ranks: {},

@@ -30,7 +30,7 @@ export function isRefusal(text: string): boolean {
 export function checkAnswer(text: string, hits: readonly Hit[]): Omit<CitedAnswer, 'citations'> & { readonly uses: readonly Use[] } {
   if (isRefusal(text)) return { text: refusal, abstained: true, uses: [], unsupported: [] };
   const passages = hits.map((hit) => {
-    const whole = `${hit.title ?? ''} ${hit.headingPath.join(' ')} ${hit.text}`;
+    const whole = `${hit.title ?? ''} ${hit.headingPath.join(' ')} ${hit.tableHeader ?? ''} ${hit.text}`;
     return { words: contentWords(whole), numbers: numbersIn(whole) };
   });
   const support = (sentence: string, index: number): number => {

@@ -77,6 +77,7 @@ export async function retrieve(parts: QueryParts, request: RetrieveRequest): Pro
       start: chunk.start,
       end: chunk.end,
       headingPath: [...chunk.headingPath],
+      tableHeader: chunk.tableHeader,
       text: chunk.text,
       chunk: chunk.id,
       ranks: { ...ranks },

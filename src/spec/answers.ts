@@ -20,6 +20,8 @@ export const hit = z.object({
   start: z.number().int().nonnegative(),
   end: z.number().int().nonnegative(),
   headingPath: z.array(z.string()),
+  /** Header row of the table that the hit starts inside of. */
+  tableHeader: z.string().nullable(),
   text: z.string(),
   chunk: z.number().int().positive(),
   /** Rank in each retrieval that found it. */

@@ -60,6 +60,8 @@ export interface NewChunk {
   readonly start: number;
   readonly end: number;
   readonly headingPath: readonly string[];
+  /** Range of the header row of the table that the chunk starts inside of, where the chunk does not hold it. */
+  readonly tableHeader?: { readonly start: number; readonly end: number };
   /** Tokens of the embedder. */
   readonly tokens: number;
   /** sha256 of the chunk's text. */
@@ -196,6 +198,8 @@ export interface StoredChunk {
   readonly start: number;
   readonly end: number;
   readonly headingPath: readonly string[];
+  /** Header row of the table that the chunk starts inside of; null where there is none or the chunk holds it. */
+  readonly tableHeader: string | null;
   readonly tokens: number;
   readonly text: string;
   /** Page of `start`. */
@@ -259,7 +263,7 @@ export interface StoreReader {
     collection: string,
     embedderHash: string,
     options: { readonly after: ChunkId | 0; readonly limit: number },
-  ): Promise<readonly { readonly id: ChunkId; readonly text: string; readonly headingPath: readonly string[]; readonly tokens: number }[]>;
+  ): Promise<readonly Pick<StoredChunk, 'id' | 'text' | 'headingPath' | 'tableHeader' | 'tokens'>[]>;
   /** BM25 over chunk texts, titles and headings. `query` is any text; it is tokenised and quoted here. */
   searchText(query: string, scope: SearchScope, limit: number): Promise<readonly ScoredChunk[]>;
   searchVectors(vector: Float32Array, embedderHash: string, scope: SearchScope, limit: number): Promise<readonly ScoredChunk[]>;

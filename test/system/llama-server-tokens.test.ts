@@ -20,7 +20,13 @@ const outputTokens = 32;
 const port = 18_471;
 
 const topics = ['a river', 'the moon', 'bread', 'a bicycle', 'winter', 'glass', 'a library', 'salt', 'an island', 'music'];
-const forms = ['Explain what {} is to a child.', 'Write two sentences about {}.', 'List three facts about {}:', 'Why do people like {}?', 'Continue: Long ago, {}'];
+const forms = [
+  'Explain what {} is to a child.',
+  'Write two sentences about {}.',
+  'List three facts about {}:',
+  'Why do people like {}?',
+  'Continue: Long ago, {}',
+];
 const prompts = topics.flatMap((topic) => forms.map((form) => form.replace('{}', topic)));
 
 interface Completion {
@@ -68,14 +74,26 @@ describe.skipIf(server === undefined)('tokens of llama-server', () => {
 });
 
 async function healthy(): Promise<boolean> {
-  return await fetch(`http://127.0.0.1:${port}/health`).then(
+  return fetch(`http://127.0.0.1:${port}/health`).then(
     (response) => response.ok,
     () => false,
   );
 }
 
 async function complete(prompt: number[]): Promise<Completion> {
-  const body = { prompt, n_predict: outputTokens, temperature: 0, cache_prompt: false, return_tokens: true, n_probs: 2, post_sampling_probs: false };
-  const response = await fetch(`http://127.0.0.1:${port}/completion`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+  const body = {
+    prompt,
+    n_predict: outputTokens,
+    temperature: 0,
+    cache_prompt: false,
+    return_tokens: true,
+    n_probs: 2,
+    post_sampling_probs: false,
+  };
+  const response = await fetch(`http://127.0.0.1:${port}/completion`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
   return (await response.json()) as Completion;
 }

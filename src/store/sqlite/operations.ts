@@ -1,6 +1,6 @@
 import { MillraceError } from '../../errors.ts';
 import type { ChunkId, DocumentId } from '../../spec/identifiers.ts';
-import type { NewDocument, NewSource, OperationOutcome, StoreOperation } from '../../spec/store.ts';
+import type { NewDocument, NewSource, OperationOutcome, StoredChunk, StoreOperation } from '../../spec/store.ts';
 import type { Connection } from './connection.ts';
 import { encodeUnitVector } from './half-float.ts';
 import { runOperation } from './run-operations.ts';
@@ -114,8 +114,8 @@ function insertDocument(connection: Connection, id: string, collection: string, 
     insertPage.run(id, page.number, page.label ?? null, page.start, page.end, page.width ?? null, page.height ?? null, boxes);
   }
   const insertChunk = connection.prepare(
-    `INSERT INTO chunks (collection, document, chunker_hash, number, start, "end", heading_path, tokens, sha256)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO chunks (collection, document, chunker_hash, number, start, "end", heading_path, table_header_start, table_header_end, tokens, sha256)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   return document.chunks.map((chunk) => {
     const { lastInsertRowid } = insertChunk.run(
@@ -126,20 +126,27 @@ function insertDocument(connection: Connection, id: string, collection: string, 
       chunk.start,
       chunk.end,
       JSON.stringify(chunk.headingPath),
+      chunk.tableHeader?.start ?? null,
+      chunk.tableHeader?.end ?? null,
       chunk.tokens,
       chunk.sha256,
     );
     const chunkId = Number(lastInsertRowid) as ChunkId;
-    indexChunk(connection, chunkId, document.text.slice(chunk.start, chunk.end), chunk.headingPath, document.title ?? null);
+    const header = chunk.tableHeader === undefined ? null : document.text.slice(chunk.tableHeader.start, chunk.tableHeader.end);
+    const text = document.text.slice(chunk.start, chunk.end);
+    indexChunk(connection, { id: chunkId, text, headingPath: chunk.headingPath, tableHeader: header, title: document.title ?? null });
     return chunkId;
   });
 }
 
 /** Adds one chunk to the text index. */
-export function indexChunk(connection: Connection, id: ChunkId, text: string, headingPath: readonly string[], title: string | null): void {
+export function indexChunk(
+  connection: Connection,
+  { id, text, headingPath, tableHeader, title }: Pick<StoredChunk, 'id' | 'text' | 'headingPath' | 'tableHeader' | 'title'>,
+): void {
   connection
     .prepare('INSERT INTO chunk_index (rowid, text, headings, title) VALUES (?, ?, ?, ?)')
-    .run(id, text, headingPath.join('\n'), title ?? '');
+    .run(id, text, [...headingPath, ...(tableHeader === null ? [] : [tableHeader])].join('\n'), title ?? '');
 }
 
 function commitDocument(connection: Connection, operation: Operation<'commitDocument'>, ids: OperationIds): OperationOutcome {

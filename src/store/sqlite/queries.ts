@@ -58,11 +58,19 @@ interface ChunkRow {
   readonly start: number;
   readonly end: number;
   readonly headingPath: string;
+  readonly tableHeaderStart: number | null;
+  readonly tableHeaderEnd: number | null;
   readonly tokens: number;
   readonly sha256: string;
 }
 
-const chunkColumns = 'c.id, c.document, c.number, c.start, c."end", c.heading_path AS headingPath, c.tokens, c.sha256';
+const chunkColumns = `c.id, c.document, c.number, c.start, c."end", c.heading_path AS headingPath,
+  c.table_header_start AS tableHeaderStart, c.table_header_end AS tableHeaderEnd, c.tokens, c.sha256`;
+
+function tableHeaderOf(row: ChunkRow, documentText: string): string | null {
+  if (row.tableHeaderStart === null || row.tableHeaderEnd === null) return null;
+  return documentText.slice(row.tableHeaderStart, row.tableHeaderEnd);
+}
 
 function checkedText(row: ChunkRow, documentText: string): string {
   const text = documentText.slice(row.start, row.end);
@@ -94,6 +102,7 @@ function readChunk(connection: Connection, id: ChunkId, textOf: (id: DocumentId)
     start: row.start,
     end: row.end,
     headingPath: JSON.parse(row.headingPath) as string[],
+    tableHeader: tableHeaderOf(row, textOf(row.document)),
     tokens: row.tokens,
     text: checkedText(row, textOf(row.document)),
     page,
@@ -203,6 +212,7 @@ export function createQueries(connection: Connection): RecordQueries {
         id: row.id,
         text: checkedText(row, textOf(row.document)),
         headingPath: JSON.parse(row.headingPath) as string[],
+        tableHeader: tableHeaderOf(row, textOf(row.document)),
         tokens: row.tokens,
       }));
     },

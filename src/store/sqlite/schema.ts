@@ -77,6 +77,8 @@ CREATE TABLE chunks (
   start INTEGER NOT NULL,
   "end" INTEGER NOT NULL,
   heading_path TEXT NOT NULL,
+  table_header_start INTEGER,
+  table_header_end INTEGER,
   tokens INTEGER NOT NULL,
   sha256 TEXT NOT NULL,
   UNIQUE (document, number)

@@ -64,7 +64,7 @@ export function rebuildTextIndex(connection: Connection): void {
     const rows = ids.all(last) as { readonly id: ChunkId }[];
     if (rows.length === 0) return;
     for (const chunk of queries.readChunks(rows.map((row) => row.id))) {
-      indexChunk(connection, chunk.id, chunk.text, chunk.headingPath, chunk.title);
+      indexChunk(connection, chunk);
     }
     last = rows.at(-1)?.id ?? last;
   }
