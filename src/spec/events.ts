@@ -28,6 +28,23 @@ export const ingestEvent = z.discriminatedUnion('type', [
     embeddedChunks: z.number(),
     remainingChunks: z.number(),
   }),
+  /** Where the whole call stands; at most one a half second. Figures of the embedder are 0 where vectors are left for later. */
+  z.object({
+    type: z.literal('ingest-progress'),
+    ...head,
+    stage: z.enum(['reading', 'embedding']),
+    /** Sources found so far, and whether that is all of them. */
+    found: z.number(),
+    allFound: z.boolean(),
+    /** Sources committed, skipped or failed. */
+    settled: z.number(),
+    bytesRead: z.number(),
+    chunks: z.number(),
+    embeddedChunks: z.number(),
+    /** Of the current stage; null until it can be told. */
+    itemsPerSecond: z.number().nullable(),
+    remainingMs: z.number().nullable(),
+  }),
   z.object({
     type: z.literal('ingest-end'),
     ...head,
