@@ -133,7 +133,7 @@ export const errorCatalogue = {
     413,
     false,
     'Prompt and answer together are longer than the model or its context can hold.',
-    'Shorten the question, use fewer passages, or raise --context-tokens.',
+    'Shorten the question, or allow fewer tokens of passages or of the answer.',
   ),
   E_TEMPLATE_INVALID: entry(
     1,

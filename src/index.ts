@@ -1,9 +1,35 @@
 /** The public API. */
 export { open, openModels, type OpenOptions } from './open.ts';
+export { openEngine, type Engine, type OpenEngineOptions } from './open-engine.ts';
 export { errorCatalogue, isMillraceError, MillraceError, type ErrorCode, type ErrorEntry } from './errors.ts';
 export type { Answer, AnswerEvent, AskOptions, Citation, Hit, SearchOptions, SearchResult, StageTimings, Usage } from './spec/answers.ts';
+export type {
+  CallOptions,
+  Embedder,
+  EngineStatistics,
+  GeneratePart,
+  GenerateRequest,
+  Generator,
+  KvMode,
+  LoadEvent,
+  Prompt,
+  Sampling,
+  Tokenizer,
+  WorkClass,
+} from './spec/engine.ts';
 export type { Event, IngestEvent, IngestSummary } from './spec/events.ts';
 export type { Metadata, MetadataFilter } from './spec/identifiers.ts';
-export type { HandedSource, IngestOptions, IngestSource, Mill, MillStatus, MillStream } from './spec/mill.ts';
+export type {
+  CollectionState,
+  EmbedOptions,
+  HandedSource,
+  IngestOptions,
+  IngestSource,
+  ListOptions,
+  Mill,
+  MillStatus,
+  MillStream,
+  SourcePage,
+} from './spec/mill.ts';
 export type { InstalledModel, ModelListing, Models, PullProgress } from './spec/model.ts';
 export type { CollectionStatus, DocumentRecord, RunRecord, SourceRecord, VerifyReport } from './spec/store.ts';

@@ -1,9 +1,17 @@
 import type { z } from 'zod';
+import { chunkOptionsFor } from './chunk/chunk-options-for.ts';
+import { chunkerHash } from './chunk/chunker-hash.ts';
 import { MillraceError, toMillraceError } from './errors.ts';
+import { ingest } from './ingest/pipeline.ts';
+import type { LoadedEngines } from './loaded-engines.ts';
+import { createOpenCalls } from './open-calls.ts';
+import { embedMany } from './query/embed-many.ts';
 import { answerQuestion, searchDocuments } from './query/pipeline.ts';
-import { type AnswerEvent, askOptions, searchOptions } from './spec/answers.ts';
-import type { Embedder, Generator, LoadEvent } from './spec/engine.ts';
-import { type IngestOptions, ingestOptions, type Mill } from './spec/mill.ts';
+import { type Answer, type AnswerEvent, askOptions, questionText, searchOptions } from './spec/answers.ts';
+import type { ChunkOptions } from './spec/chunk.ts';
+import { embedOptions, type IngestOptions, ingestOptions, listOptions, type Mill, scopeOptions, sourceKey, textList } from './spec/mill.ts';
+import type { IngestEvent, IngestSummary } from './spec/events.ts';
+import type { DocumentParser } from './spec/parser.ts';
 import type { Store } from './spec/store.ts';
 import type { Scheduler } from './spec/work.ts';
 import type { Clock } from './util/clock.ts';
@@ -11,123 +19,191 @@ import { createEventStream } from './util/event-stream.ts';
 
 export interface MillParts {
   readonly directory: string;
+  /** Relative paths are meant from here. */
+  readonly workingDirectory: string;
   readonly store: Store;
   readonly scheduler: Scheduler;
   readonly clock: Clock;
-  embedder(collection: string): Promise<Embedder | undefined>;
-  defaultEmbedder(): Promise<Embedder>;
-  generator(onEvent: (event: LoadEvent) => void): Promise<Generator>;
-  loaded(): { readonly embedder: string | null; readonly generator: string | null };
+  readonly parser: Pick<DocumentParser, 'optionsHash'>;
+  readonly engines: LoadedEngines;
   readonly questionDefaults: { readonly contextTokens?: number; readonly maxTokens?: number };
-  ingest: (sources: Parameters<Mill['ingest']>[0], options: IngestOptions) => ReturnType<Mill['ingest']>;
+  /** Ends engines, parsers and store; called once, when no call is open any more. */
   close(): Promise<void>;
 }
 
-/** The public object over its parts: checks arguments, turns timeouts into deadlines, numbers events. No logic of its own. */
+/** The public object over its parts: checks arguments, bounds every call by its signal and deadline, numbers events. */
 export function createMill(parts: MillParts): Mill {
-  const { store, scheduler, clock } = parts;
+  const { store, scheduler, clock, engines } = parts;
+  const calls = createOpenCalls(clock);
+  const query = { store, scheduler, clock, embedder: engines.searchEmbedder, generator: engines.generator };
   let closing: Promise<void> | undefined;
-  const query = { store, scheduler, clock, embedder: parts.embedder, generator: parts.generator };
 
-  function call(options: { readonly signal?: AbortSignal | undefined; readonly timeoutMs?: number | undefined }) {
-    return {
-      signal: options.signal ?? new AbortController().signal,
-      ...(options.timeoutMs === undefined ? {} : { deadline: clock.monotonic() + options.timeoutMs }),
-    };
+  function ingestInto(
+    collection: string,
+    sources: Parameters<Mill['ingest']>[0],
+    options: IngestOptions & { readonly signal: AbortSignal },
+  ) {
+    const chunking = createLateChunker();
+    return ingest(sources, options, {
+      ...parts,
+      chunker: chunking.chunker,
+      async embedder() {
+        options.signal.throwIfAborted();
+        const embedder = await engines.ingestEmbedder(collection);
+        chunking.decide(chunkOptionsFor(embedder.model.maxInputTokens));
+        return embedder;
+      },
+    });
   }
 
-  const close = (): Promise<void> => (closing ??= parts.close());
+  function close(): Promise<void> {
+    calls.close();
+    return (closing ??= parts.close());
+  }
 
   return {
     ingest(sources, options = {}) {
-      const { signal, ...rest } = options;
-      const checked = parse(ingestOptions, rest, 'ingest options');
-      return parts.ingest(sources, { ...checked, ...(signal === undefined ? {} : { signal }) });
+      try {
+        const { checked, signal } = check(ingestOptions.strict(), options, 'ingest options');
+        const until = signal === undefined ? calls.closing : AbortSignal.any([signal, calls.closing]);
+        return ingestInto(checked.collection ?? 'default', sources, { ...checked, signal: until });
+      } catch (error) {
+        return failedIngest(toMillraceError(error), clock);
+      }
     },
 
     ask(question, options = {}) {
-      const { signal, ...rest } = options;
-      const checked = parse(askOptions.strict(), rest, 'ask options');
       let sequence = 0;
       const stamp = () => ({ sequence: ++sequence, at: new Date(clock.now()).toISOString() });
-      return createEventStream<AnswerEvent, Awaited<ReturnType<typeof answerQuestion>>>(
+      return createEventStream<AnswerEvent, Answer>(
         async (producer) => {
-          const answer = await answerQuestion(
-            query,
-            question,
-            { ...parts.questionDefaults, ...checked },
-            call({ signal: producer.signal, timeoutMs: checked.timeoutMs }),
-            (event) => producer.emit({ ...event, ...stamp() }),
+          const { checked } = check(askOptions.strict(), options, 'options of the question');
+          const text = parse(questionText, question, 'question');
+          const answer = await calls.run({ signal: producer.signal, timeoutMs: checked.timeoutMs }, (call) =>
+            answerQuestion(query, text, { ...parts.questionDefaults, ...checked }, call, async (event) => {
+              call.signal.throwIfAborted();
+              await producer.emit({ ...event, ...stamp() });
+            }),
           );
           await producer.emit({ type: 'answer-end', ...stamp(), answer });
           return answer;
         },
         {
-          ...(signal === undefined ? {} : { signal }),
+          ...(options.signal instanceof AbortSignal ? { signal: options.signal } : {}),
           failed: (error) => ({ type: 'answer-failed', ...stamp(), error: toMillraceError(error).toJSON() }),
         },
       );
     },
 
     async search(text, options = {}) {
-      const { signal, ...rest } = options;
-      const checked = parse(searchOptions.strict(), rest, 'search options');
-      return searchDocuments(query, text, checked, call({ signal, timeoutMs: checked.timeoutMs }));
+      const { checked, signal } = check(searchOptions.strict(), options, 'search options');
+      const words = parse(questionText, text, 'query');
+      return calls.run({ signal, timeoutMs: checked.timeoutMs }, (call) => searchDocuments(query, words, checked, call));
     },
 
     async embedMany(texts, options = {}) {
-      const embedder = await parts.defaultEmbedder();
-      const signal = options.signal ?? new AbortController().signal;
-      const counts = await embedder.tokenizer.countTokens(texts, signal);
-      const special = 16;
-      const handles = [];
-      for (const [index, text] of texts.entries()) {
-        const cost = { tokens: (counts[index] ?? 0) + special, items: 1, bytes: text.length * 2 };
-        await scheduler.ready('embed', cost, signal);
-        handles.push(
-          scheduler.submit({
-            lane: 'embed',
-            class: 'batch',
-            input: { texts: [text], kind: options.kind ?? 'passage' },
-            cost,
-            signal,
-            deliver: 'final',
-          }),
-        );
-      }
-      return (await Promise.all(handles.map((handle) => handle.result()))).flat();
+      const { checked, signal } = check(embedOptions.strict(), options, 'options of embedMany');
+      const list = parse(textList, texts, 'texts');
+      return calls.run({ signal, timeoutMs: checked.timeoutMs }, async (call) =>
+        embedMany(scheduler, await engines.embedderNamed(checked.embedder), list, { kind: checked.kind ?? 'passage', ...call }),
+      );
     },
 
     documents: {
-      list: ({ collection = 'default', ...options } = {}) => store.listSources(collection, options),
-      async show(key, { collection = 'default' } = {}) {
-        const source = await store.readSource(collection, key);
-        if (source === undefined) throw new MillraceError('E_NOT_FOUND', `The collection "${collection}" has no source "${key}".`);
-        const document = source.document === null ? undefined : await store.readDocument(source.document);
-        return { source, document: document ?? null };
+      async list(options = {}) {
+        const { collection = 'default', limit = 1_000, ...rest } = check(listOptions.strict(), options, 'list options').checked;
+        return calls.run({}, async () => {
+          const found = await store.listSources(collection, { ...rest, limit: limit + 1 } as Parameters<Store['listSources']>[1]);
+          const sources = found.slice(0, limit);
+          return { sources, nextKey: found.length > limit ? (sources.at(-1)?.key ?? null) : null };
+        });
       },
-      async remove(key, { collection = 'default' } = {}) {
-        const [outcome] = await store.commit([{ type: 'removeSource', collection, key, at: clock.now() }]);
-        return outcome?.done ?? false;
+      async show(key, options = {}) {
+        const { collection = 'default' } = check(scopeOptions.strict(), options, 'options').checked;
+        const name = parse(sourceKey, key, 'key');
+        return calls.run({}, async () => {
+          const source = await store.readSource(collection, name);
+          if (source === undefined) throw new MillraceError('E_NOT_FOUND', `The collection "${collection}" has no source "${name}".`);
+          const document = source.document === null ? undefined : await store.readDocument(source.document);
+          return { source, document: document ?? null };
+        });
+      },
+      async remove(key, options = {}) {
+        const { collection = 'default' } = check(scopeOptions.strict(), options, 'options').checked;
+        const name = parse(sourceKey, key, 'key');
+        return calls.run({}, async () => {
+          const [outcome] = await store.commit([{ type: 'removeSource', collection, key: name, at: clock.now() }]);
+          return outcome?.done ?? false;
+        });
       },
     },
 
-    runs: { list: () => store.listRuns() },
+    runs: { list: () => calls.run({}, () => store.listRuns()) },
 
-    async status() {
-      return {
+    status: () =>
+      calls.run({}, async () => ({
         directory: parts.directory,
         writable: store.writable,
-        collections: await store.collections(),
-        ...parts.loaded(),
+        collections: await Promise.all(
+          (await store.collections()).map(async (status) => {
+            const embedder = await engines.collectionEmbedder(status.collection);
+            const embeddedChunks = embedder === undefined ? 0 : (status.embedded[embedder.hash] ?? 0);
+            return { ...status, embedder: embedder?.id ?? null, embeddedChunks };
+          }),
+        ),
+        ...engines.loaded(),
         lanes: scheduler.snapshot(),
-      };
-    },
+      })),
 
-    verify: (options) => store.verify(options),
+    verify: ({ signal } = {}) => calls.run({ signal }, (call) => store.verify(call)),
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** A stream that has failed before it began: what is wrong with a call is told in one way, as its only event and its result. */
+function failedIngest(error: MillraceError, clock: Clock): ReturnType<Mill['ingest']> {
+  const fail = async (): Promise<never> => {
+    throw error;
+  };
+  return createEventStream<IngestEvent, IngestSummary>(fail, {
+    failed: () => ({ type: 'ingest-failed', sequence: 1, at: new Date(clock.now()).toISOString(), error: error.toJSON(), elapsedMs: 0 }),
+  });
+}
+
+/** Sizes of chunks follow the embedder, which a run of ingestion loads before it cuts the first one. */
+function createLateChunker() {
+  let decided: { readonly options: ChunkOptions; readonly hash: string } | undefined;
+  function known() {
+    if (decided === undefined) throw new MillraceError('E_INTERNAL', 'A document was chunked before the embedder was known.');
+    return decided;
+  }
+  return {
+    chunker: {
+      get options() {
+        return known().options;
+      },
+      get hash() {
+        return known().hash;
+      },
+    },
+    decide(options: ChunkOptions): void {
+      decided = { options, hash: chunkerHash(options) };
+    },
+  };
+}
+
+/** Options without their signal, which is no JSON, and the signal. */
+function check<Schema extends z.ZodType>(
+  schema: Schema,
+  options: unknown,
+  what: string,
+): { readonly checked: z.infer<Schema>; readonly signal: AbortSignal | undefined } {
+  const { signal, ...rest } = (typeof options === 'object' && options !== null ? options : { options }) as Record<string, unknown>;
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new MillraceError('E_INPUT_INVALID', `The ${what} are not valid at "signal": it is not an AbortSignal.`);
+  }
+  return { checked: parse(schema, rest, what), signal };
 }
 
 function parse<Schema extends z.ZodType>(schema: Schema, value: unknown, what: string): z.infer<Schema> {
@@ -137,6 +213,6 @@ function parse<Schema extends z.ZodType>(schema: Schema, value: unknown, what: s
   const path = issue?.path.join('.') ?? '';
   throw new MillraceError(
     'E_INPUT_INVALID',
-    `The ${what} are not valid${path === '' ? '' : ` at "${path}"`}: ${issue?.message ?? 'unknown reason'}.`,
+    `The ${what} ${what.endsWith('s') ? 'are' : 'is'} not valid${path === '' ? '' : ` at "${path}"`}: ${issue?.message ?? 'unknown reason'}.`,
   );
 }

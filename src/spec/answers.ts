@@ -100,6 +100,9 @@ export const answer = z.object({
 });
 export type Answer = z.infer<typeof answer>;
 
+/** A question or query. What a model cannot hold of it is told by the model. */
+export const questionText = z.string().max(200_000);
+
 export const searchOptions = z.object({
   collection: z.string().optional(),
   /** Most hits. Default 10. */

@@ -29,6 +29,8 @@ export const ingestOptions = z.object({
   maxConcurrentFiles: z.number().int().min(1).max(1_000).optional(),
   /** False leaves vectors for later: documents are then found by text only. Default true. */
   embed: z.boolean().optional(),
+  /** True reads every file, also those whose size and time of modification are as recorded. Default false. */
+  reread: z.boolean().optional(),
   /** Set on every source of this call. */
   metadata: metadata.optional(),
 });
@@ -39,10 +41,45 @@ export interface MillStream<Event, Result> extends AsyncIterable<Event> {
   result(): Promise<Result>;
 }
 
+/** The key of a source: a path, a URL or the program's own id. */
+export const sourceKey = z.string().min(1).max(4_096);
+export const scopeOptions = z.object({ collection: collectionName.optional() });
+export const listOptions = scopeOptions.extend({
+  /** Where a page goes on: `nextKey` of the page before. */
+  afterKey: sourceKey.optional(),
+  /** Sources of one page. Default 1,000. */
+  limit: z.number().int().min(1).max(1_000).optional(),
+});
+export type ListOptions = z.infer<typeof listOptions>;
+
+/** One page of the sources of a collection, in order of key. */
+export interface SourcePage {
+  readonly sources: readonly SourceRecord[];
+  /** Pass as `afterKey` for the next page; null where there is none. */
+  readonly nextKey: string | null;
+}
+
+export const textList = z.array(z.string()).max(1_000_000);
+export const embedOptions = z.object({
+  /** Many embedders give the same text different vectors as a question and as a passage. Default `passage`. */
+  kind: z.enum(['query', 'passage']).optional(),
+  /** Catalogue id or path. Default: the one in use. Another than the one in use is `E_EMBEDDER_MISMATCH`. */
+  embedder: z.string().min(1).optional(),
+  timeoutMs: z.number().positive().optional(),
+});
+export type EmbedOptions = z.infer<typeof embedOptions> & { readonly signal?: AbortSignal };
+
+/** A collection with the embedder of its vectors: documents whose chunks have none yet are found by words only. */
+export interface CollectionState extends CollectionStatus {
+  readonly embedder: string | null;
+  readonly embeddedChunks: number;
+}
+
 export interface MillStatus {
   readonly directory: string;
   readonly writable: boolean;
-  readonly collections: readonly CollectionStatus[];
+  readonly collections: readonly CollectionState[];
+  /** Ids of the models that are loaded now. */
   readonly embedder: string | null;
   readonly generator: string | null;
   readonly lanes: readonly LaneSnapshot[];
@@ -50,7 +87,8 @@ export interface MillStatus {
 
 /**
  * One directory, open. Every argument and result is JSON (besides bytes, async iterables and signals), so that the same interface
- * works in process and over a socket. All methods reject with `MillraceError`.
+ * works in process and over a socket. All methods reject with `MillraceError`; a call that was aborted or ran past its `timeoutMs` ends
+ * at once, whatever it was doing.
  */
 export interface Mill {
   /** Reads, parses, chunks, stores and embeds. Each document is acknowledged by its `document-committed`. */
@@ -58,13 +96,10 @@ export interface Mill {
   /** Sources first, then the answer in pieces; `result()` is the whole answer. */
   ask(question: string, options?: AskOptions): MillStream<AnswerEvent, Answer>;
   search(query: string, options?: SearchOptions): Promise<SearchResult>;
-  /** Unit vectors in the order of the texts, batched. */
-  embedMany(
-    texts: readonly string[],
-    options?: { readonly kind?: 'query' | 'passage'; readonly signal?: AbortSignal },
-  ): Promise<Float32Array[]>;
+  /** Unit vectors in the order of the texts, batched. The first failure ends the call; a text too long is `E_CONTEXT_EXCEEDED`. */
+  embedMany(texts: readonly string[], options?: EmbedOptions): Promise<Float32Array[]>;
   readonly documents: {
-    list(options?: { readonly collection?: string; readonly afterKey?: string; readonly limit?: number }): Promise<readonly SourceRecord[]>;
+    list(options?: ListOptions): Promise<SourcePage>;
     show(
       key: string,
       options?: { readonly collection?: string },
@@ -74,6 +109,7 @@ export interface Mill {
   readonly runs: { list(): Promise<readonly RunRecord[]> };
   status(): Promise<MillStatus>;
   verify(options?: { readonly signal?: AbortSignal }): Promise<VerifyReport>;
+  /** Ends every open call with `E_SHUTTING_DOWN` and frees models, processes and files. What was acknowledged is kept. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }

@@ -21,5 +21,9 @@ export { createMemoryStore } from '../store/memory/memory-store.ts';
 
 export { describeEngineConformance, questionRequest, readParts } from './engine-conformance.ts';
 export type { EngineFixture } from './engine-conformance.ts';
+export { createFakeMill } from './fake-mill.ts';
+export type { FakeMill, FakeMillOptions } from './fake-mill.ts';
+export { describeMillConformance } from './mill-conformance.ts';
+export type { MillFixture } from './mill-conformance.ts';
 export { commitLines, describeStoreConformance, lineDocument } from './store-conformance.ts';
 export type { SuiteRunner } from './store-conformance.ts';

@@ -49,12 +49,12 @@ export function addDocuments(program: Command, session: Session): void {
       let afterKey: string | undefined;
       for (;;) {
         const page = await mill.documents.list({ collection: options.collection, ...(afterKey === undefined ? {} : { afterKey }) });
-        for (const source of page) {
+        for (const source of page.sources) {
           if (options.json) terminal.out(`${JSON.stringify(source)}\n`);
           else terminal.out(`${source.error === null ? 'ok    ' : 'failed'}  ${sourceName(source.uri)}\n`);
         }
-        afterKey = page.at(-1)?.key;
-        if (afterKey === undefined) return 0;
+        if (page.nextKey === null) return 0;
+        afterKey = page.nextKey;
       }
     }),
   );

@@ -1,0 +1,131 @@
+import { createFakeEmbedder } from '../engines/fake/embedder.ts';
+import { createFakeGenerator } from '../engines/fake/generator.ts';
+import { MillraceError } from '../errors.ts';
+import { parseLane } from '../lanes.ts';
+import { createLoadedEngines, defaultEmbedder, type LoadedEnginesParts } from '../loaded-engines.ts';
+import { createMill } from '../mill.ts';
+import { createFormatParsers } from '../parse/formats.ts';
+import { parseDocument } from '../parse/parse-document.ts';
+import { createScheduler } from '../scheduler/scheduler.ts';
+import type { Embedder, Generator } from '../spec/engine.ts';
+import type { Mill } from '../spec/mill.ts';
+import type { InstalledModel } from '../spec/model.ts';
+import type { DocumentParser } from '../spec/parser.ts';
+import type { Store } from '../spec/store.ts';
+import type { Scheduler } from '../spec/work.ts';
+import { createMemoryStore } from '../store/memory/memory-store.ts';
+import type { Clock } from '../util/clock.ts';
+import { createSeededRandom } from '../util/random.ts';
+
+export interface FakeMillOptions {
+  readonly clock: Clock;
+  /** Default: one fake generator that answers from the passages. Null: none is installed. */
+  readonly generator?: Generator | null;
+  /** Those that are installed; the first one is the default. Default: one fake embedder. */
+  readonly embedders?: readonly Embedder[];
+  /** As the option of `open`: id of the embedder to work with. */
+  readonly embedder?: string;
+  /** Default: an empty store in memory. */
+  readonly store?: Store;
+  /** Awaited while a model loads, after its first `model-loading` event: a test can hold it there. */
+  readonly loading?: (model: string) => Promise<void>;
+}
+
+/** A Mill whose insides a test can look at. */
+export interface FakeMill extends Mill {
+  readonly store: Store;
+  readonly scheduler: Scheduler;
+}
+
+/**
+ * A whole Mill without models, threads or files: the real pipelines, scheduler and parsers over fake engines and a store in memory, in
+ * the time of its clock. For tests of programs that use millrace.
+ */
+export function createFakeMill(options: FakeMillOptions): FakeMill {
+  const { clock } = options;
+  const store = options.store ?? createMemoryStore({ clock, random: createSeededRandom(1) });
+  const scheduler = createScheduler({ clock });
+  const parser = createParser();
+  scheduler.addLane(parseLane(parser));
+  const embedders = options.embedders ?? [createFakeEmbedder({ clock })];
+  const generator = options.generator === undefined ? createFakeGenerator({ clock }) : options.generator;
+  const engines = createLoadedEngines({
+    ...fakeModels(embedders, generator, options.loading ?? (() => Promise.resolve())),
+    store,
+    scheduler,
+    options: options.embedder === undefined ? {} : { embedder: options.embedder },
+    freeMemoryBytes: () => Number.POSITIVE_INFINITY,
+  });
+  const mill = createMill({
+    directory: 'memory',
+    workingDirectory: '.',
+    store,
+    scheduler,
+    clock,
+    parser,
+    engines,
+    questionDefaults: {},
+    async close() {
+      await scheduler.close();
+      await store.close();
+    },
+  });
+  return { ...mill, store, scheduler };
+}
+
+/** Parses in this process. */
+function createParser(): DocumentParser {
+  const parsers = createFormatParsers();
+  return {
+    optionsHash: 'in-process',
+    concurrency: 2,
+    parse: (request) => parseDocument(request, parsers),
+    close: () => Promise.resolve(),
+  };
+}
+
+function fakeModels(
+  embedders: readonly Embedder[],
+  generator: Generator | null,
+  loading: (model: string) => Promise<void>,
+): Pick<LoadedEnginesParts, 'device' | 'models'> {
+  function find<Engine extends Embedder | Generator>(engines: readonly Engine[], name: string): Engine {
+    const engine = name === defaultEmbedder ? engines[0] : engines.find(({ model }) => model.id === name);
+    if (engine !== undefined) return engine;
+    throw new MillraceError('E_MODEL_NOT_INSTALLED', `There is no fake model "${name}".`);
+  }
+  const generators = generator === null ? [] : [generator];
+  return {
+    device: {
+      async loadEmbedder({ id }) {
+        await loading(id);
+        return find(embedders, id);
+      },
+      async loadGenerator({ id, onEvent }) {
+        onEvent?.({ type: 'model-loading', model: id, doneBytes: 0, totalBytes: 100 });
+        await loading(id);
+        onEvent?.({ type: 'model-loading', model: id, doneBytes: 100, totalBytes: 100 });
+        return find(generators, id);
+      },
+    },
+    models: {
+      resolve: async (name, { task = 'generator' } = {}) =>
+        task === 'embedder' ? describeEmbedder(find(embedders, name)) : describeModel(find(generators, name), 'generator'),
+      recommend: () => Promise.resolve(undefined),
+      list: () => Promise.resolve(generators.map((one) => ({ ...describeModel(one, 'generator'), ...listed }))),
+    },
+  };
+}
+
+const listed = { parameters: '0', downloadBytes: 0, installedBytes: 0, installed: true, sources: [] };
+
+function describeModel({ model }: Generator | Embedder, task: InstalledModel['task']): InstalledModel {
+  const { id, title, hash } = model;
+  return { id, task, title, path: `/fake/${id}.gguf`, bytes: 0, sha256: hash, licence: 'MIT', contextTokens: 4_096 };
+}
+
+function describeEmbedder(embedder: Embedder): InstalledModel {
+  const { dimensions, maxInputTokens, languages } = embedder.model;
+  const rules = { dimensions, pooling: 'mean', queryPrefix: '', passagePrefix: '', maxInputTokens, languages: [...languages] } as const;
+  return { ...describeModel(embedder, 'embedder'), embedder: { ...rules, languages: [...languages] } };
+}
