@@ -21,6 +21,7 @@ export interface Given {
     readonly limit?: string;
     readonly quotes?: boolean;
     readonly embed?: boolean;
+    readonly reread?: boolean;
     readonly all?: boolean;
     readonly small?: boolean;
   };

@@ -1,40 +1,30 @@
-import { readFile, stat } from 'node:fs/promises';
-import { dirname, join, relative, resolve, sep } from 'node:path';
-import ignore, { type Ignore } from 'ignore';
+import { stat } from 'node:fs/promises';
+import { dirname, resolve, sep } from 'node:path';
 import { glob, isDynamicPattern } from 'tinyglobby';
 import { MillraceError } from '../errors.ts';
 import type { HandedSource, IngestSource } from '../spec/mill.ts';
+import { createIgnoreFilter } from './ignore-rules.ts';
+import { walkFolder } from './walk-folder.ts';
 
 /** A file found under a path, folder or pattern, or a source that the program handed over. */
-export type FoundSource =
+export type ReachedSource =
   | { readonly kind: 'file'; readonly path: string; /** No link may lead out of it. */ readonly root: string }
-  | { readonly kind: 'handed'; readonly source: HandedSource }
-  | { readonly kind: 'missing'; readonly given: string; readonly error: MillraceError };
+  | { readonly kind: 'handed'; readonly source: HandedSource };
 
-const ignoreFiles = ['.gitignore', '.millraceignore'];
-/** Never part of a folder's documents, whatever the ignore files say. Files named outright are always read. */
-const alwaysIgnored = ['**/node_modules/**', '**/.millrace/**', '**/.git/**'];
+/** Also a path or pattern that names nothing, and a folder that cannot be read. */
+export type FoundSource = ReachedSource | { readonly kind: 'unreachable'; readonly given: string; readonly error: MillraceError };
 
-/** The sources one by one, folders and patterns expanded in order of path. A path that names nothing is reported as such. */
+/**
+ * The sources one by one, folders and patterns expanded in order of path. What two of them name comes twice; the second time it is
+ * unchanged.
+ */
 export async function* discover(
   sources: Iterable<IngestSource> | AsyncIterable<IngestSource>,
   workingDirectory: string,
-  signal: AbortSignal,
 ): AsyncGenerator<FoundSource> {
-  const seen = new Set<string>();
   for await (const source of sources) {
-    signal.throwIfAborted();
-    if (typeof source !== 'string') {
-      yield { kind: 'handed', source };
-      continue;
-    }
-    for await (const found of expand(source, workingDirectory)) {
-      if (found.kind === 'file') {
-        if (seen.has(found.path)) continue;
-        seen.add(found.path);
-      }
-      yield found;
-    }
+    if (typeof source === 'string') yield* expand(source, workingDirectory);
+    else yield { kind: 'handed', source };
   }
 }
 
@@ -42,63 +32,42 @@ async function* expand(given: string, workingDirectory: string): AsyncGenerator<
   const path = resolve(workingDirectory, given);
   const status = await stat(path).catch((error: NodeJS.ErrnoException) => error);
   if (!(status instanceof Error)) {
-    if (!status.isDirectory()) yield { kind: 'file', path, root: dirname(path) };
-    else yield* files(['**/*'], path);
-    return;
+    if (status.isDirectory()) yield* filesBelow(path);
+    else yield { kind: 'file', path, root: dirname(path) };
+  } else if (isDynamicPattern(given)) {
+    yield* matches(given, workingDirectory);
+  } else {
+    const { code } = status;
+    const reason = code === 'ENOENT' || code === 'ENOTDIR' ? 'does not exist' : `cannot be reached (${code ?? status.message})`;
+    yield { kind: 'unreachable', given, error: new MillraceError('E_SOURCE_MISSING', `The path ${path} ${reason}.`) };
   }
-  if (isDynamicPattern(given)) {
-    let any = false;
-    for await (const found of files([given.split(sep).join('/')], workingDirectory)) {
-      any = true;
-      yield found;
-    }
-    if (any) return;
-    yield { kind: 'missing', given, error: new MillraceError('E_SOURCE_MISSING', `No file matches the pattern "${given}".`) };
-    return;
-  }
-  const reason =
-    status.code === 'ENOENT' || status.code === 'ENOTDIR' ? 'does not exist' : `cannot be reached (${status.code ?? status.message})`;
-  yield { kind: 'missing', given, error: new MillraceError('E_SOURCE_MISSING', `The path ${path} ${reason}.`) };
 }
 
-async function* files(patterns: readonly string[], root: string): AsyncGenerator<FoundSource> {
-  const found = await glob([...patterns], {
+async function* filesBelow(root: string): AsyncGenerator<FoundSource> {
+  for await (const { path, error } of walkFolder(root)) {
+    yield error === undefined ? { kind: 'file', path, root } : { kind: 'unreachable', given: path, error };
+  }
+}
+
+/** Ignore files count from the folder that the pattern names in plain words: what is named outright is read. */
+async function* matches(given: string, workingDirectory: string): AsyncGenerator<FoundSource> {
+  const segments = given.split(sep).join('/').split('/');
+  const firstDynamic = segments.findIndex((segment) => isDynamicPattern(segment));
+  const root = resolve(workingDirectory, segments.slice(0, firstDynamic).join('/') || (given.startsWith('/') ? '/' : '.'));
+  const found = await glob([segments.slice(firstDynamic).join('/')], {
     cwd: root,
     absolute: true,
     onlyFiles: true,
     dot: false,
     followSymbolicLinks: false,
-    ignore: alwaysIgnored,
+    ignore: ['**/node_modules/**'],
   });
-  const rules = new Map<string, Ignore | undefined>();
+  const isIgnored = createIgnoreFilter(root);
+  let any = false;
   for (const path of found.map((one) => resolve(one)).toSorted()) {
-    if (!(await isIgnored(path, root, rules))) yield { kind: 'file', path, root };
+    if (await isIgnored(path)) continue;
+    any = true;
+    yield { kind: 'file', path, root };
   }
-}
-
-/** Rules of the ignore files in every folder from the root down to the file. */
-async function isIgnored(path: string, root: string, rules: Map<string, Ignore | undefined>): Promise<boolean> {
-  const folders = [root];
-  const inside = relative(root, dirname(path));
-  if (inside !== '' && !inside.startsWith('..')) for (const name of inside.split(sep)) folders.push(join(folders.at(-1) ?? root, name));
-  for (const folder of folders) {
-    if (!rules.has(folder)) rules.set(folder, await readRules(folder));
-    const local = relative(folder, path).split(sep).join('/');
-    if (local !== '' && !local.startsWith('..') && rules.get(folder)?.ignores(local) === true) return true;
-  }
-  return false;
-}
-
-async function readRules(folder: string): Promise<Ignore | undefined> {
-  let rules: Ignore | undefined;
-  for (const name of ignoreFiles) {
-    try {
-      const text = await readFile(join(folder, name), 'utf8');
-      rules ??= ignore();
-      rules.add(text);
-    } catch (error) {
-      if (!['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
-    }
-  }
-  return rules;
+  if (!any) yield { kind: 'unreachable', given, error: new MillraceError('E_SOURCE_MISSING', `No file matches the pattern "${given}".`) };
 }

@@ -1,70 +1,102 @@
+import { MillraceError } from '../errors.ts';
 import type { Embedder } from '../spec/engine.ts';
 import type { ChunkId } from '../spec/identifiers.ts';
 import type { Store } from '../spec/store.ts';
-import type { Scheduler } from '../spec/work.ts';
+import type { WorkHandle } from '../spec/work.ts';
+import { type BoundedQueue, createBoundedQueue } from '../util/bounded-queue.ts';
+import type { Pulse } from '../util/pulse.ts';
+import { runTogether } from '../util/run-together.ts';
+import type { IngestRun } from './ingest-run.ts';
+import { packCalls } from './pack-calls.ts';
 
-export interface EmbedProgress {
+export interface EmbeddedCall {
   readonly chunks: number;
   readonly tokens: number;
 }
 
 type Unembedded = Awaited<ReturnType<Store['listUnembedded']>>[number];
 
+interface SubmittedCall {
+  readonly texts: readonly EmbedText[];
+  readonly tokens: number;
+  readonly handle: WorkHandle<never, Float32Array[]>;
+}
+
 /** Chunks looked at together: sorted by length, so that a call holds texts of similar length. */
 const windowChunks = 256;
 /** Special tokens of one text. */
 const specialTokens = 4;
+/** Calls given to the scheduler and not yet committed: one computes, one is prepared, the others cover the time of a commit. */
+const submittedCalls = 4;
 
 /**
- * Gives every chunk of the collection that has none a vector, those of earlier interrupted runs included, and yields after each
- * commit. A chunk's heading path is put before its text where both fit the embedder.
+ * Gives every chunk of the collection that has none a vector, those that earlier interrupted calls left included, and goes on while
+ * `committed` tells of new documents. One feeder; `onCommitted` is called after each commit. A chunk's heading path and table header
+ * are put before its text where they fit the embedder.
  */
-export async function* embedChunks(
-  parts: { readonly store: Store; readonly scheduler: Scheduler },
-  collection: string,
-  embedder: Embedder,
+export async function embedChunks(
+  run: IngestRun,
+  committed: Pulse,
   signal: AbortSignal,
-): AsyncGenerator<EmbedProgress> {
+  onCommitted: (call: EmbeddedCall) => Promise<void>,
+): Promise<void> {
+  const submitted = createBoundedQueue<SubmittedCall>({ maxItems: submittedCalls, maxBytes: Number.POSITIVE_INFINITY });
+  await runTogether(signal, [
+    (stop) => submitAll(run, committed, submitted, stop),
+    async (stop) => {
+      for await (const call of submitted) {
+        stop.throwIfAborted();
+        await onCommitted(await commitVectors(run, call));
+      }
+    },
+  ]);
+}
+
+async function submitAll(run: IngestRun, committed: Pulse, submitted: BoundedQueue<SubmittedCall>, signal: AbortSignal): Promise<void> {
+  const { embedder, collection } = run;
+  const { scheduler, store } = run.parts;
   let after: ChunkId | 0 = 0;
-  for (;;) {
-    signal.throwIfAborted();
-    const window: readonly Unembedded[] = await parts.store.listUnembedded(collection, embedder.model.hash, { after, limit: windowChunks });
-    const last = window.at(-1);
-    if (last === undefined) return;
-    after = last.id;
-    const texts = await withHeadings(window, embedder, signal);
-    const calls = packCalls(texts, embedder.limits);
-    const handles = calls.map((call) =>
-      parts.scheduler.submit({
-        lane: 'embed',
-        class: 'background',
-        input: { texts: call.map(({ text }) => text), kind: 'passage' },
-        cost: {
-          tokens: call.reduce((sum, { tokens }) => sum + tokens, 0),
-          items: call.length,
-          bytes: call.reduce((sum, { text }) => sum + text.length * 2, 0),
-        },
-        signal,
-        deliver: 'final',
-      }),
-    );
-    for (const [index, handle] of handles.entries()) {
-      const call = calls[index] ?? [];
-      const vectors = await handle.result();
-      await parts.store.commit([
-        {
-          type: 'commitVectors',
-          embedderHash: embedder.model.hash,
-          dimensions: embedder.model.dimensions,
-          vectors: call.flatMap(({ id }, position) => {
-            const vector = vectors[position];
-            return vector === undefined ? [] : [{ chunk: id, vector }];
-          }),
-        },
-      ]);
-      yield { chunks: call.length, tokens: call.reduce((sum, { tokens }) => sum + tokens, 0) };
+  try {
+    for (;;) {
+      const more = committed.next();
+      // Ids of chunks grow: what is committed later comes later.
+      const window: readonly Unembedded[] = await store.listUnembedded(collection, embedder.model.hash, { after, limit: windowChunks });
+      signal.throwIfAborted();
+      const last = window.at(-1);
+      if (last === undefined) {
+        if (!(await more)) return;
+        signal.throwIfAborted();
+        continue;
+      }
+      after = last.id;
+      for (const texts of packCalls(await withHeadings(window, embedder, signal), embedder.limits)) {
+        const tokens = texts.reduce((sum, text) => sum + text.tokens, 0);
+        const cost = { tokens, items: texts.length, bytes: texts.reduce((sum, { text }) => sum + text.length * 2, 0) };
+        await scheduler.ready('embed', cost, signal);
+        const input = { texts: texts.map(({ text }) => text), kind: 'passage' } as const;
+        const handle = scheduler.submit({ lane: 'embed', class: 'background', input, cost, signal, deliver: 'final' });
+        await submitted.push({ texts, tokens, handle }, { signal });
+      }
     }
+  } finally {
+    submitted.end();
   }
+}
+
+async function commitVectors({ parts, embedder }: IngestRun, { texts, tokens, handle }: SubmittedCall): Promise<EmbeddedCall> {
+  const vectors = await handle.result();
+  if (vectors.length !== texts.length) {
+    throw new MillraceError('E_INTERNAL', `The embedder gave ${vectors.length} vectors for ${texts.length} texts.`);
+  }
+  await parts.store.commit([
+    {
+      type: 'commitVectors',
+      embedderHash: embedder.model.hash,
+      dimensions: embedder.model.dimensions,
+      vectors: vectors.map((vector, index) => ({ chunk: (texts[index] as EmbedText).id, vector })),
+    },
+  ]);
+  return { chunks: texts.length, tokens };
 }
 
 interface EmbedText {
@@ -89,24 +121,4 @@ async function withHeadings(window: readonly Unembedded[], embedder: Embedder, s
       tokens: (useHeaded ? headedTokens : (counts[window.length + index] ?? 0)) + specialTokens,
     };
   });
-}
-
-/** Longest first, cut into calls inside the embedder's limits. Pure. */
-export function packCalls<Text extends { readonly tokens: number }>(
-  texts: readonly Text[],
-  limits: { readonly batchTokens: number; readonly batchItems: number },
-): Text[][] {
-  const calls: Text[][] = [];
-  let tokens = 0;
-  for (const text of texts.toSorted((a, b) => b.tokens - a.tokens)) {
-    const call = calls.at(-1);
-    if (call === undefined || call.length >= limits.batchItems || tokens + text.tokens > limits.batchTokens) {
-      calls.push([text]);
-      tokens = text.tokens;
-    } else {
-      call.push(text);
-      tokens += text.tokens;
-    }
-  }
-  return calls;
 }

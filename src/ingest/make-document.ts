@@ -5,7 +5,7 @@ import type { ChunkOptions, TextSpan } from '../spec/chunk.ts';
 import type { Tokenizer } from '../spec/engine.ts';
 import type { ParsedDocument } from '../spec/parser.ts';
 import type { NewDocument } from '../spec/store.ts';
-import { sha256 } from '../util/hash.ts';
+import { sha256, sha256InSteps } from '../util/hash.ts';
 
 export interface Chunker {
   readonly options: ChunkOptions;
@@ -53,7 +53,7 @@ export async function makeDocument(
     parseOptionsHash: identity.parseOptionsHash,
     contentType: parsed.contentType,
     text: parsed.text,
-    textSha256: sha256(parsed.text),
+    textSha256: await sha256InSteps(parsed.text),
     pages: parsed.pages,
     blocks: parsed.blocks,
     warnings: parsed.warnings,

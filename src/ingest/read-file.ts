@@ -1,70 +1,110 @@
-import { open, realpath } from 'node:fs/promises';
-import { relative, isAbsolute } from 'node:path';
+import { constants, type Stats } from 'node:fs';
+import { open, realpath, stat } from 'node:fs/promises';
+import { isAbsolute, relative } from 'node:path';
 import { MillraceError, toMillraceError } from '../errors.ts';
 import { createSha256 } from '../util/hash.ts';
 
-export interface FileContent {
-  readonly bytes: Uint8Array;
-  readonly sha256: string;
+/** A regular file as it was when it was looked at. */
+export interface LookedFile {
+  readonly size: number;
   /** Integer ms UTC. */
   readonly mtime: number;
-  readonly size: number;
+  /** The whole content, if the file still is as it was looked at, before and after. */
+  read(signal: AbortSignal): Promise<{ readonly bytes: Uint8Array; readonly sha256: string }>;
 }
 
 /** Largest file that is read at all. */
-export const maxFileBytes = 1024 * 1024 * 1024;
+const maxFileBytes = 1024 * 1024 * 1024;
 
 /** Read and hashed in slices of this size, so that the main thread is held for a few milliseconds at most. */
 const sliceBytes = 4 * 1024 * 1024;
 
 /**
- * The whole content of a regular file below `root`, with its hash.
+ * Looks at a file below `root` without opening it.
  * @throws MillraceError E_SOURCE_MISSING, E_SOURCE_UNREADABLE (permission, not a regular file, a link out of the root),
- *   E_SOURCE_TOO_LARGE, E_SOURCE_CHANGED (written to meanwhile)
+ *   E_SOURCE_TOO_LARGE; `read` also E_SOURCE_CHANGED (written to meanwhile)
  */
-export async function readWholeFile(path: string, root: string, signal: AbortSignal): Promise<FileContent> {
-  const [real, realRoot] = await Promise.all([realpath(path), realpath(root)]).catch((error: unknown) => {
-    throw describe(error, path);
-  });
-  const inside = relative(realRoot, real);
-  if (inside.startsWith('..') || isAbsolute(inside)) {
-    throw new MillraceError('E_SOURCE_UNREADABLE', `The file ${path} is a link that leads out of ${root}.`);
-  }
-  const file = await open(real, 'r').catch((error: unknown) => {
-    throw describe(error, path);
-  });
+export async function lookAtFile(path: string, root: string): Promise<LookedFile> {
   try {
-    const before = await file.stat();
-    if (!before.isFile()) throw new MillraceError('E_SOURCE_UNREADABLE', `${path} is not a regular file.`);
-    if (before.size > maxFileBytes) {
-      throw new MillraceError('E_SOURCE_TOO_LARGE', `The file ${path} has ${before.size} bytes; at most ${maxFileBytes} are read.`);
+    const [real, realRoot] = await Promise.all([realpath(path), realpath(root)]);
+    const inside = relative(realRoot, real);
+    if (inside.startsWith('..') || isAbsolute(inside)) {
+      throw new MillraceError('E_SOURCE_UNREADABLE', `The file ${path} is a link that leads out of ${root}.`);
     }
-    const bytes = new Uint8Array(before.size);
-    const hash = createSha256();
-    let position = 0;
-    while (position < bytes.length) {
-      signal.throwIfAborted();
-      const { bytesRead } = await file.read(bytes, position, Math.min(sliceBytes, bytes.length - position), position);
-      if (bytesRead === 0) break;
-      hash.update(bytes.subarray(position, position + bytesRead));
-      position += bytesRead;
+    const looked = await stat(real);
+    requireRegular(looked, path);
+    if (looked.size > maxFileBytes) {
+      const details = { bytes: looked.size, maxFileBytes };
+      throw new MillraceError('E_SOURCE_TOO_LARGE', `The file ${path} has ${looked.size} bytes; at most ${maxFileBytes} are read.`, {
+        details,
+      });
     }
-    const after = await file.stat();
-    if (position !== before.size || after.size !== before.size || after.mtimeMs !== before.mtimeMs || after.ino !== before.ino) {
-      throw new MillraceError('E_SOURCE_CHANGED', `The file ${path} changed while it was being read.`);
-    }
-    return { bytes, sha256: hash.digest(), mtime: Math.round(before.mtimeMs), size: before.size };
+    return { size: looked.size, mtime: Math.round(looked.mtimeMs), read: (signal) => readLooked(path, real, looked, signal) };
   } catch (error) {
     throw describe(error, path);
-  } finally {
-    await file.close();
   }
 }
 
+async function readLooked(path: string, real: string, looked: Stats, signal: AbortSignal): ReturnType<LookedFile['read']> {
+  try {
+    // A pipe that took the place of the file must not block.
+    const file = await open(real, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOFOLLOW ?? 0));
+    try {
+      const before = await file.stat();
+      requireRegular(before, path);
+      requireSame(looked, before, path);
+      const bytes = new Uint8Array(before.size);
+      const hash = createSha256();
+      let position = 0;
+      while (position < bytes.length) {
+        signal.throwIfAborted();
+        const { bytesRead } = await file.read(bytes, position, Math.min(sliceBytes, bytes.length - position), position);
+        if (bytesRead === 0) break;
+        hash.update(bytes.subarray(position, position + bytesRead));
+        position += bytesRead;
+      }
+      if (position !== looked.size) throw changed(path);
+      requireSame(looked, await file.stat(), path);
+      requireSame(looked, await stat(real), path);
+      return { bytes, sha256: hash.digest() };
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    throw describe(error, path);
+  }
+}
+
+function requireRegular(status: Stats, path: string): void {
+  if (status.isFile()) return;
+  const kind = status.isDirectory()
+    ? 'a folder'
+    : status.isFIFO()
+      ? 'a named pipe'
+      : status.isSocket()
+        ? 'a socket'
+        : status.isCharacterDevice() || status.isBlockDevice()
+          ? 'a device'
+          : 'a special file';
+  throw new MillraceError('E_SOURCE_UNREADABLE', `${path} is ${kind}, not a regular file.`);
+}
+
+type Identity = Pick<Stats, 'size' | 'mtimeMs' | 'ino' | 'dev'>;
+
+function requireSame(looked: Identity, now: Identity, path: string): void {
+  const same = looked.size === now.size && looked.mtimeMs === now.mtimeMs && looked.ino === now.ino && looked.dev === now.dev;
+  if (!same) throw changed(path);
+}
+
+function changed(path: string): MillraceError {
+  return new MillraceError('E_SOURCE_CHANGED', `The file ${path} changed while it was being read.`);
+}
+
 function describe(error: unknown, path: string): MillraceError {
-  const code = (error as NodeJS.ErrnoException).code;
+  const { code } = error as NodeJS.ErrnoException;
   if (code === 'ENOENT') return new MillraceError('E_SOURCE_MISSING', `The file ${path} does not exist any more.`, { cause: error });
-  if (code === 'EACCES' || code === 'EPERM' || code === 'ELOOP' || code === 'EISDIR') {
+  if (code === 'EACCES' || code === 'EPERM' || code === 'ELOOP' || code === 'EISDIR' || code === 'ENXIO') {
     return new MillraceError('E_SOURCE_UNREADABLE', `The file ${path} cannot be read (${code}).`, { cause: error });
   }
   return toMillraceError(error, 'E_SOURCE_UNREADABLE', `The file ${path}`);

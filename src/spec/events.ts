@@ -39,6 +39,7 @@ export const ingestEvent = z.discriminatedUnion('type', [
     /** Sources committed, skipped or failed. */
     settled: z.number(),
     bytesRead: z.number(),
+    /** Of the collection, and how many of them have a vector of its embedder. */
     chunks: z.number(),
     embeddedChunks: z.number(),
     /** Of the current stage; null until it can be told. */
@@ -52,8 +53,11 @@ export const ingestEvent = z.discriminatedUnion('type', [
     indexed: z.number(),
     skipped: z.number(),
     failed: z.number(),
+    /** Of the failed ones: those that ended their parser process. They are left out until they change or are reread. */
     quarantined: z.number(),
+    /** Of the documents that were indexed. */
     chunks: z.number(),
+    /** Read, those of unchanged files that had to be read included. */
     bytes: z.number(),
     elapsedMs: z.number(),
   }),

@@ -29,3 +29,25 @@ export function createSha256(): { update(data: Uint8Array): void; digest(): stri
   const state = createHash('sha256');
   return { update: (data) => void state.update(data), digest: () => state.digest('hex') };
 }
+
+const stepLength = 2 * 1024 * 1024;
+
+/** `sha256` of large data in steps of a few milliseconds, with a turn of the event loop between them. */
+export async function sha256InSteps(data: string | Uint8Array): Promise<string> {
+  if (data.length <= stepLength) return sha256(data);
+  const state = createHash('sha256');
+  let start = 0;
+  while (start < data.length) {
+    let end = Math.min(start + stepLength, data.length);
+    if (typeof data === 'string') {
+      // Both halves of a surrogate pair are encoded together.
+      if (end < data.length && (data.charCodeAt(end) & 0xfc00) === 0xdc00) end += 1;
+      state.update(data.slice(start, end), 'utf8');
+    } else state.update(data.subarray(start, end));
+    start = end;
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
+  }
+  return state.digest('hex');
+}

@@ -11,6 +11,7 @@ export function addIngest(program: Command, session: Session): void {
       'millrace ingest docs "reports/**/*.pdf"',
     )
     .option('--no-embed', 'leave vectors for later: documents are then found by words only')
+    .option('--reread', 'read every file, also those that look unchanged or ended their parser before')
     .action(
       session.run(async (terminal, { paths, options }) => {
         const mill = await session.open('write');
@@ -19,6 +20,7 @@ export function addIngest(program: Command, session: Session): void {
           collection: options.collection,
           signal: terminal.signal,
           ...(options.embed === false ? { embed: false } : {}),
+          ...(options.reread === true ? { reread: true } : {}),
         });
         for await (const event of stream) {
           if (event.type === 'document-failed') failed += 1;

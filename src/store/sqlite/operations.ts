@@ -59,7 +59,10 @@ function writeSource(
   const fields = [source.uri, source.title ?? null, source.mtime ?? null, source.size ?? null, JSON.stringify(source.metadata)] as const;
   if (before !== undefined) {
     const old = [before.uri, before.title, before.mtime, before.size, before.metadata];
-    if (old.every((value, index) => value === fields[index]) && before.document === document && before.error === target.error) return false;
+    if (old.every((value, index) => value === fields[index]) && before.document === document && before.error === target.error) {
+      connection.prepare('UPDATE sources SET updated_at = ? WHERE collection = ? AND key = ?').run(target.at, collection, source.key);
+      return false;
+    }
   }
   connection
     .prepare(

@@ -1,0 +1,98 @@
+import type { Embedder } from '../spec/engine.ts';
+import type { IngestEvent } from '../spec/events.ts';
+import type { IngestOptions } from '../spec/mill.ts';
+import type { DocumentParser } from '../spec/parser.ts';
+import type { Store } from '../spec/store.ts';
+import type { Scheduler } from '../spec/work.ts';
+import type { Clock } from '../util/clock.ts';
+import type { Chunker } from './make-document.ts';
+
+export interface IngestParts {
+  readonly store: Store;
+  readonly scheduler: Scheduler;
+  readonly parser: Pick<DocumentParser, 'optionsHash'>;
+  readonly chunker: Chunker;
+  /** Loads on first use. Its tokenizer counts for the chunker, also where vectors are left for later. */
+  embedder(): Promise<Embedder>;
+  readonly clock: Clock;
+  readonly workingDirectory: string;
+  readonly limits?: Partial<IngestLimits>;
+}
+
+/** What one call holds in memory, whatever the number and size of its sources. */
+export interface IngestLimits {
+  /** Of all files being read, parsed and chunked. One larger file is taken alone. */
+  readonly bytesInFlight: number;
+  /** Paths found ahead of reading, and bytes of handed-over texts. */
+  readonly foundItems: number;
+  readonly foundBytes: number;
+  /** UTF-16 units of the documents of one commit. */
+  readonly commitLength: number;
+  /** A commit waits so long for more documents. */
+  readonly commitQuietMs: number;
+  /** Least time between two progress events. */
+  readonly progressMs: number;
+}
+
+const megabyte = 1024 * 1024;
+
+export const defaultIngestLimits: IngestLimits = {
+  bytesInFlight: 256 * megabyte,
+  foundItems: 10_000,
+  foundBytes: 16 * megabyte,
+  commitLength: 16 * megabyte,
+  commitQuietMs: 5,
+  progressMs: 500,
+};
+
+export type EventBody = IngestEvent extends infer Each ? (Each extends IngestEvent ? Omit<Each, 'sequence' | 'at'> : never) : never;
+
+/** Figures of the call so far. */
+export interface IngestCounts {
+  /** Sources that exist: paths that name nothing are not among them. */
+  found: number;
+  allFound: boolean;
+  indexed: number;
+  skipped: number;
+  /** Paths that name nothing included. */
+  failed: number;
+  quarantined: number;
+  unreachable: number;
+  chunks: number;
+  bytes: number;
+}
+
+/** One call of `ingest`. */
+export interface IngestRun {
+  readonly parts: IngestParts;
+  readonly options: IngestOptions;
+  readonly limits: IngestLimits;
+  readonly collection: string;
+  readonly embedder: Embedder;
+  readonly counts: IngestCounts;
+  /** Numbers the event and hands it over, one after another; waits while the consumer is slow. */
+  emit(event: EventBody): Promise<void>;
+}
+
+/** Emits events one after another, numbered without gaps. */
+export function createEmitter(clock: Clock, hand: (event: IngestEvent) => Promise<void>) {
+  let sequence = 0;
+  let last: Promise<void> = Promise.resolve();
+
+  const stamp = (event: EventBody): IngestEvent => ({ ...event, sequence: sequence + 1, at: new Date(clock.now()).toISOString() });
+
+  async function next(event: EventBody): Promise<void> {
+    await hand(stamp(event));
+    sequence += 1;
+  }
+
+  return {
+    stamp,
+    emit(event: EventBody): Promise<void> {
+      const mine = last.then(() => next(event));
+      // An event that could not be handed over fails its own caller, not the one after it.
+      last = mine.catch(() => undefined);
+      return mine;
+    },
+  };
+}

@@ -1,0 +1,111 @@
+import { MillraceError } from '../errors.ts';
+import type { DocumentId } from '../spec/identifiers.ts';
+import type { DocumentRecord, NewSource, SourceRecord, Store } from '../spec/store.ts';
+import { canonicalJson } from '../util/hash.ts';
+
+/** What the record holds of a source. */
+export interface KnownSource {
+  readonly source: SourceRecord;
+  readonly document: DocumentRecord | undefined;
+}
+
+/** What made, or would make, a document besides its bytes. */
+export interface Versions {
+  readonly chunkerHash: string;
+  readonly parseOptionsHash: string;
+}
+
+/** Content, as far as it is known: without the hash it is a file that looks as it was recorded. */
+export interface SeenContent {
+  readonly bytesSha256?: string;
+  readonly contentType: string | undefined;
+}
+
+/** What came of the same content before. */
+export type RecordedOutcome =
+  | { readonly type: 'made'; readonly document: DocumentId }
+  | { readonly type: 'failed'; readonly error: MillraceError };
+
+export async function readKnown(store: Store, collection: string, key: string): Promise<KnownSource | undefined> {
+  const source = await store.readSource(collection, key);
+  if (source === undefined) return undefined;
+  return { source, document: source.document === null ? undefined : await store.readDocument(source.document) };
+}
+
+/**
+ * A file that was written so shortly before it was looked at can be written to again without a new time of modification; such a one
+ * is read again, as git does with "racily clean" entries.
+ */
+const racyMs = 2_000;
+
+export function isRacy(mtime: number | null | undefined, lookedAt: number): boolean {
+  return mtime === null || mtime === undefined || mtime > lookedAt - racyMs;
+}
+
+/** Whether a file may be taken for what was recorded without reading it. `updatedAt` is the time at which it was looked at. */
+export function looksUnchanged({ source }: KnownSource, now: NewSource): boolean {
+  return source.mtime === now.mtime && source.size === now.size && !isRacy(source.mtime, source.updatedAt);
+}
+
+/** What came of the same content with the same versions; `undefined` where it has to be parsed. */
+export function recordedOutcome(known: KnownSource | undefined, versions: Versions, content: SeenContent): RecordedOutcome | undefined {
+  if (known === undefined) return undefined;
+  const { source, document } = known;
+  const { bytesSha256 } = content;
+  if (
+    document !== undefined &&
+    document.chunkerHash === versions.chunkerHash &&
+    document.parseOptionsHash === versions.parseOptionsHash &&
+    (bytesSha256 === undefined ? source.error === null : document.bytesSha256 === bytesSha256) &&
+    isOfType(document, content.contentType)
+  ) {
+    return { type: 'made', document: document.id };
+  }
+  const attempt = source.error?.details?.['attempt'] as Attempt | undefined;
+  if (
+    source.error !== null &&
+    attempt !== undefined &&
+    attempt.parseOptionsHash === versions.parseOptionsHash &&
+    (bytesSha256 === undefined || attempt.bytesSha256 === bytesSha256) &&
+    attempt.contentType === (content.contentType ?? null)
+  ) {
+    return { type: 'failed', error: MillraceError.fromJSON(source.error as Parameters<typeof MillraceError.fromJSON>[0]) };
+  }
+  return undefined;
+}
+
+function isOfType(document: DocumentRecord, given: string | undefined): boolean {
+  return given === undefined || given.split(';')[0]?.trim().toLowerCase() === document.contentType;
+}
+
+/** What was tried when it failed; kept with the error, so that it is not tried again in vain. */
+interface Attempt {
+  readonly bytesSha256: string;
+  readonly parseOptionsHash: string;
+  readonly contentType: string | null;
+}
+
+/** Failures that the same bytes will meet again. A parser that died twice puts the file into quarantine. */
+export function rememberAttempt(error: MillraceError, content: Required<SeenContent>, versions: Versions): MillraceError {
+  const quarantined = error.code === 'E_PARSE_CRASHED';
+  if (!quarantined && !error.code.startsWith('E_DOCUMENT_')) return error;
+  const attempt: Attempt = {
+    bytesSha256: content.bytesSha256,
+    parseOptionsHash: versions.parseOptionsHash,
+    contentType: content.contentType ?? null,
+  };
+  const remedy = quarantined ? 'The file is left out until it changes; ingest it with --reread to try it again.' : error.remedy;
+  return new MillraceError(error.code, error.message, { cause: error, remedy, details: { ...error.details, attempt } });
+}
+
+/** Whether the record already says all of this about the source. */
+export function sameFacts({ source: known }: KnownSource, now: NewSource, lookedAt: number): boolean {
+  return (
+    known.error === null &&
+    known.mtime === (now.mtime ?? null) &&
+    known.title === (now.title ?? null) &&
+    canonicalJson(known.metadata) === canonicalJson(now.metadata) &&
+    // A file that was racy when it was recorded and no longer is need not be read the next time.
+    (now.mtime === undefined || !isRacy(known.mtime, known.updatedAt) || isRacy(now.mtime, lookedAt))
+  );
+}

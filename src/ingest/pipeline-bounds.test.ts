@@ -1,0 +1,249 @@
+import { utimesSync, writeFileSync } from 'node:fs';
+import { afterEach, describe, expect, it } from 'vitest';
+import { createIngestBench, type IngestBenchOptions, ofType } from '../../test/support/ingest-bench.ts';
+import type { IngestEvent } from '../spec/events.ts';
+import type { HandedSource } from '../spec/mill.ts';
+import { createManualClock } from '../testing/manual-clock.ts';
+import { createDeferred } from '../util/deferred.ts';
+
+const benches: ReturnType<typeof createIngestBench>[] = [];
+function bench(options?: IngestBenchOptions) {
+  const created = createIngestBench(options);
+  benches.push(created);
+  return created;
+}
+
+afterEach(async () => {
+  await Promise.all(benches.splice(0).map((one) => one.close()));
+});
+
+function rows(count: number, length = 20): HandedSource[] {
+  return Array.from({ length: count }, (_, index) => ({ id: `row-${index}`, text: `Row ${index}. `.padEnd(length, 'x') }));
+}
+
+/** Document commits by their number of documents. */
+function batches(commits: ReturnType<typeof bench>['commits']): number[] {
+  return commits.map((operations) => operations.filter(({ type }) => type === 'commitDocument').length).filter((count) => count > 0);
+}
+
+/** Lets events collect while a manual clock stands still or moves. */
+function collect(stream: AsyncIterable<IngestEvent>): { readonly events: IngestEvent[]; readonly ended: Promise<void> } {
+  const events: IngestEvent[] = [];
+  return {
+    events,
+    ended: (async () => {
+      for await (const event of stream) events.push(event);
+    })(),
+  };
+}
+
+describe('commits of ingest', () => {
+  it('hold batchSize documents while many arrive, and are acknowledged afterwards', async () => {
+    const clock = createManualClock();
+    const { start, commits } = bench({ clock });
+    const { events, ended } = collect(start(rows(25), { batchSize: 10, embed: false }));
+    for (let turn = 0; turn < 50; turn += 1) await clock.settle();
+    expect(batches(commits)).toEqual([10, 10, 5]);
+    await ended;
+    expect(ofType(events, 'document-committed')).toHaveLength(25);
+  });
+
+  it('are made when nothing else arrives for a few milliseconds', async () => {
+    const clock = createManualClock();
+    const more = createDeferred<void>();
+    async function* slow(): AsyncGenerator<HandedSource> {
+      yield* rows(3);
+      await more.promise;
+      yield { id: 'last', text: 'The last.' };
+    }
+    const { start, commits } = bench({ clock });
+    const { events, ended } = collect(start(slow(), { embed: false }));
+    for (let turn = 0; turn < 50; turn += 1) await clock.settle();
+    expect(batches(commits)).toEqual([]);
+    expect(ofType(events, 'document-committed')).toEqual([]);
+    await clock.advance(5);
+    expect(batches(commits)).toEqual([3]);
+    for (let turn = 0; turn < 10; turn += 1) await clock.settle();
+    expect(ofType(events, 'document-committed')).toHaveLength(3);
+    more.resolve();
+    await ended;
+    expect(batches(commits)).toEqual([3, 1]);
+  });
+
+  it('are made at a limit of text', async () => {
+    const { run, commits } = bench({ limits: { commitLength: 1_000, commitQuietMs: 1_000 } });
+    await run(rows(10, 400), { embed: false });
+    expect(Math.max(...batches(commits))).toBeLessThanOrEqual(3);
+    expect(batches(commits).reduce((sum, count) => sum + count)).toBe(10);
+  });
+});
+
+describe('memory of ingest', () => {
+  it('holds at most the given bytes in files being read and parsed, one larger file alone', async () => {
+    const limit = 1_000;
+    const sizes = [400, 300, 200, 5_000, 600, 600, 100, 900, 50];
+    let inHand: number[] = [];
+    let most = 0;
+    let alone = true;
+    const { run, write, folder } = bench({
+      limits: { bytesInFlight: limit },
+      async onParse({ bytes }) {
+        inHand.push(bytes.length);
+        const sum = inHand.reduce((total, size) => total + size, 0);
+        if (bytes.length > limit) alone &&= inHand.length === 1;
+        else most = Math.max(most, sum);
+        for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+        if (bytes.length > limit) alone &&= inHand.length === 1;
+        inHand = inHand.filter((_, index) => index !== inHand.indexOf(bytes.length));
+      },
+    });
+    for (const [index, size] of sizes.entries()) write(`${index}.txt`, 'word '.repeat(size / 5));
+    const events = await run([folder]);
+    expect(events.at(-1)).toMatchObject({ indexed: sizes.length });
+    expect(most).toBeLessThanOrEqual(limit);
+    expect(most).toBeGreaterThan(600);
+    expect(alone).toBe(true);
+  });
+
+  it('reads a program’s iterable ahead by a bounded number of sources', async () => {
+    const hold = createDeferred<void>();
+    let taken = 0;
+    function* many(): Generator<HandedSource> {
+      for (const row of rows(500)) {
+        taken += 1;
+        yield row;
+      }
+    }
+    const { start } = bench({ limits: { foundItems: 20 }, onParse: () => hold.promise });
+    const { events, ended } = collect(start(many(), { maxConcurrentFiles: 4 }));
+    for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    expect(taken).toBeLessThanOrEqual(20 + 4 + 1);
+    hold.resolve();
+    await ended;
+    expect(events.at(-1)).toMatchObject({ indexed: 500 });
+  });
+
+  it('embeds alongside reading', async () => {
+    const hold = createDeferred<void>();
+    const { start, requireWhole } = bench({ onParse: ({ name }) => (name === 'row-9' ? hold.promise : undefined) });
+    const events: IngestEvent[] = [];
+    for await (const event of start(rows(10))) {
+      events.push(event);
+      // The last file is only parsed once the others have vectors.
+      if (event.type === 'vectors-committed') hold.resolve();
+    }
+    expect(events.at(-1)).toMatchObject({ type: 'ingest-end', indexed: 10 });
+    expect(ofType(events, 'vectors-committed').reduce((sum, { chunks }) => sum + chunks, 0)).toBe(10);
+    await requireWhole();
+  });
+});
+
+describe('progress of ingest', () => {
+  it('comes at most twice a second with rate and remaining time, and last at the end of each stage', async () => {
+    const clock = createManualClock();
+    const one = bench({ clock, onParse: () => clock.sleep(250), limits: { commitQuietMs: 0 } });
+    const { events, ended } = collect(one.start(rows(8), { maxConcurrentFiles: 1 }));
+    for (let turn = 0; turn < 60 && events.at(-1)?.type !== 'ingest-end'; turn += 1) {
+      await clock.advance(50);
+      for (let settle = 0; settle < 5; settle += 1) await clock.settle();
+    }
+    await ended;
+    const progress = ofType(events, 'ingest-progress');
+    const reading = progress.filter(({ stage }) => stage === 'reading');
+    expect(reading.length).toBeGreaterThanOrEqual(4);
+    const times = reading.slice(0, -1).map(({ at }) => Date.parse(at));
+    for (const [index, time] of times.slice(1).entries()) expect(time - (times[index] ?? 0)).toBeGreaterThanOrEqual(500);
+    for (const one of reading) expect(one).toMatchObject({ found: 8, allFound: true });
+    expect(reading[1]?.itemsPerSecond).toBeGreaterThan(2);
+    expect(reading[1]?.itemsPerSecond).toBeLessThanOrEqual(4);
+    expect(reading[1]?.remainingMs).toBeGreaterThan(500);
+    expect(reading.map(({ settled }) => settled)).toEqual(reading.map(({ settled }) => settled).toSorted((a, b) => a - b));
+    expect(reading.at(-1)).toMatchObject({ settled: 8, remainingMs: 0, chunks: 8 });
+    expect(progress.at(-1)).toMatchObject({ stage: 'embedding', chunks: 8, embeddedChunks: 8, remainingMs: 0 });
+    expect(events.at(-2)).toBe(progress.at(-1));
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('says nothing of the remaining time before everything is found', async () => {
+    const clock = createManualClock();
+    const more = createDeferred<void>();
+    async function* slow(): AsyncGenerator<HandedSource> {
+      yield* rows(3);
+      await more.promise;
+    }
+    const { events, ended } = collect(bench({ clock }).start(slow()));
+    for (let turn = 0; turn < 50; turn += 1) await clock.settle();
+    await clock.advance(1_000);
+    expect(ofType(events, 'ingest-progress').at(-1)).toMatchObject({ found: 3, allFound: false, settled: 3, remainingMs: null });
+    more.resolve();
+    await ended;
+  });
+
+  it('counts anew what replaced documents leave', async () => {
+    const { run } = bench();
+    await run(rows(6));
+    const events = await run(rows(6, 60));
+    expect(ofType(events, 'ingest-progress').at(-1)).toMatchObject({ stage: 'embedding', chunks: 6, embeddedChunks: 6 });
+  });
+});
+
+describe('files that look unchanged', () => {
+  it('are skipped without being read', async () => {
+    const { run, write, folder, texts } = bench();
+    const path = write('a.txt', 'The first text.');
+    await run([folder]);
+    // Same size and time, so that only reading could tell.
+    write('a.txt', 'The other text.');
+    const events = await run([path]);
+    expect(events.at(-1)).toMatchObject({ skipped: 1, bytes: 0 });
+    expect(await texts()).toEqual({ 'a.txt': 'The first text.' });
+    expect((await run([path], { reread: true })).at(-1)).toMatchObject({ indexed: 1, skipped: 0 });
+    expect(await texts()).toEqual({ 'a.txt': 'The other text.' });
+    expect((await run([path], { reread: true })).at(-1)).toMatchObject({ indexed: 0, skipped: 1, bytes: 15 });
+  });
+
+  it('are read again when they were written within two seconds before they were recorded, until that is past', async () => {
+    const clock = createManualClock();
+    const { start, folder } = bench({ clock });
+    async function run(): Promise<IngestEvent[]> {
+      const { events, ended } = collect(start([folder]));
+      await ended;
+      return events;
+    }
+    const path = `${folder}/a.txt`;
+    const written = (clock.now() - 1_999) / 1_000;
+    writeFileSync(path, 'The first text.');
+    utimesSync(path, written, written);
+    await run();
+    writeFileSync(path, 'The other text.');
+    utimesSync(path, written, written);
+    expect((await run()).at(-1)).toMatchObject({ indexed: 1, bytes: 15 });
+    // Still within two seconds: read, found unchanged.
+    expect((await run()).at(-1)).toMatchObject({ skipped: 1, bytes: 15 });
+    await clock.advance(10);
+    // Read once more, recorded as looked at later, and from then on not read.
+    expect((await run()).at(-1)).toMatchObject({ skipped: 1, bytes: 15 });
+    expect((await run()).at(-1)).toMatchObject({ skipped: 1, bytes: 0 });
+  });
+
+  it('are read when the last attempt failed for another reason than their content', async () => {
+    const { run, write, store, folder } = bench();
+    const path = write('a.txt', 'A text.');
+    await run([folder]);
+    const source = await store.readSource('default', path);
+    const error = { code: 'E_SOURCE_UNREADABLE', message: 'No permission.', remedy: 'Change it.', retryable: false };
+    const { mtime, size, metadata, uri } = source ?? { mtime: null, size: null, metadata: {}, uri: '' };
+    await store.commit([
+      {
+        type: 'commitFailure',
+        collection: 'default',
+        source: { key: path, uri, metadata, mtime: mtime ?? 0, size: size ?? 0 },
+        error,
+        at: Date.UTC(2026, 0, 1),
+      },
+    ]);
+    expect((await run([folder])).at(-1)).toMatchObject({ skipped: 1, bytes: 7 });
+    expect((await store.readSource('default', path))?.error).toBeNull();
+    expect((await run([folder])).at(-1)).toMatchObject({ skipped: 1, bytes: 0 });
+  });
+});

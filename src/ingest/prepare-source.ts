@@ -1,0 +1,220 @@
+import { type MillraceError, toMillraceError } from '../errors.ts';
+import type { NewDocument, NewSource, StoreOperation } from '../spec/store.ts';
+import type { BoundedQueue } from '../util/bounded-queue.ts';
+import type { BytePermits } from '../util/byte-permits.ts';
+import type { Turns } from '../util/turns.ts';
+import type { PreparedCommit } from './commit-batches.ts';
+import type { ReachedSource } from './discover.ts';
+import type { IngestRun } from './ingest-run.ts';
+import {
+  type KnownSource,
+  looksUnchanged,
+  readKnown,
+  recordedOutcome,
+  rememberAttempt,
+  sameFacts,
+  type SeenContent,
+  type Versions,
+} from './known-source.ts';
+import { type LookedSource, lookAtSource, sourceKey, sourceUri } from './look-at-source.ts';
+import { makeDocument } from './make-document.ts';
+import type { Progress } from './progress.ts';
+
+export interface PrepareContext {
+  readonly run: IngestRun;
+  /** Where finished documents and failures go to be committed. */
+  readonly prepared: BoundedQueue<PreparedCommit>;
+  readonly inFlight: BytePermits;
+  readonly turns: Turns;
+  readonly progress: Pick<Progress, 'settled' | 'added'>;
+}
+
+/** A source on its way. */
+interface Visit {
+  readonly found: ReachedSource;
+  readonly key: string;
+  readonly known: KnownSource | undefined;
+  readonly versions: Versions;
+  /** Ms UTC at which the source was looked at: the time that goes into the record. */
+  readonly lookedAt: number;
+  readonly signal: AbortSignal;
+  /** The source is settled: committed, skipped or failed. */
+  done(): void;
+}
+
+/** Failures that concern one source. Every other one (store, engine, shutdown) ends the call. */
+function isOfSource({ code }: MillraceError): boolean {
+  return /^E_(?:SOURCE|DOCUMENT|PARSE)_/.test(code) || ['E_INPUT_INVALID', 'E_WORK_TOO_LARGE', 'E_INTERNAL'].includes(code);
+}
+
+/** look → unchanged? → read → unchanged? → parse, chunk → hand over to be committed. Settles or hands over; throws only what ends the call. */
+export async function prepareSource(context: PrepareContext, found: ReachedSource, signal: AbortSignal): Promise<void> {
+  const { run, turns, progress } = context;
+  const { store, clock, chunker, parser } = run.parts;
+  const key = sourceKey(found);
+  const endTurn = await turns.take(key, signal);
+  const visit: Visit = {
+    found,
+    key,
+    known: await readKnown(store, run.collection, key),
+    versions: { chunkerHash: chunker.hash, parseOptionsHash: parser.optionsHash },
+    lookedAt: clock.now(),
+    signal,
+    done() {
+      endTurn();
+      progress.settled();
+    },
+  };
+  let source = lastKnown(visit, run);
+  try {
+    const looked = await lookAtSource(found, run.options.metadata ?? {});
+    source = looked.source;
+    await run.emit({ type: 'document-found', source: key, bytes: looked.size });
+    if (await settleUnread(context, visit, looked)) return;
+    const release = await context.inFlight.take(looked.size, signal);
+    try {
+      await readAndPrepare(context, visit, looked);
+    } finally {
+      release();
+    }
+  } catch (thrown) {
+    signal.throwIfAborted();
+    const error = toMillraceError(thrown, 'E_INTERNAL', key);
+    if (!isOfSource(error)) throw error;
+    if (error.code === 'E_INPUT_INVALID') {
+      // What was handed over wrongly need not even have a key.
+      await countFailure(run, key, error);
+      return visit.done();
+    }
+    // What could not be read keeps the facts of its last good version.
+    const facts = error.code.startsWith('E_SOURCE_') ? lastKnown(visit, run) : source;
+    await hand(context, visit, failure(context, visit, facts, error));
+  }
+}
+
+/** A file that looks as it was recorded is settled without reading it. */
+async function settleUnread(context: PrepareContext, visit: Visit, looked: LookedSource): Promise<boolean> {
+  const { known, found } = visit;
+  if (known === undefined || found.kind !== 'file' || context.run.options.reread === true) return false;
+  return looksUnchanged(known, looked.source) && settleRecorded(context, visit, looked, { contentType: looked.contentType });
+}
+
+async function readAndPrepare(context: PrepareContext, visit: Visit, looked: LookedSource): Promise<void> {
+  const { run } = context;
+  const { bytes, sha256 } = await looked.read(visit.signal);
+  run.counts.bytes += bytes.length;
+  const content = { bytesSha256: sha256, contentType: looked.contentType };
+  if (await settleRecorded(context, visit, looked, content)) return;
+  let document: NewDocument;
+  try {
+    document = await parseAndChunk(run, visit, looked, bytes, sha256);
+  } catch (thrown) {
+    visit.signal.throwIfAborted();
+    throw rememberAttempt(toMillraceError(thrown, 'E_INTERNAL', visit.key), content, visit.versions);
+  }
+  await hand(context, visit, success(context, visit, looked.source, document));
+}
+
+/** Settles a source whose content was parsed before, well or in vain. False where it has to be parsed. */
+async function settleRecorded({ run }: PrepareContext, visit: Visit, looked: LookedSource, content: SeenContent): Promise<boolean> {
+  const { known, versions, key, lookedAt } = visit;
+  const outcome = recordedOutcome(known, versions, content);
+  if (known === undefined || outcome === undefined) return false;
+  if (outcome.type === 'failed') {
+    if (run.options.reread === true) return false;
+    await countFailure(run, key, outcome.error);
+    visit.done();
+    return true;
+  }
+  if (!sameFacts(known, looked.source, lookedAt)) {
+    const { source } = looked;
+    const [written] = await run.parts.store.commit([
+      { type: 'commitSource', collection: run.collection, source, document: outcome.document, at: lookedAt },
+    ]);
+    // Its document was removed meanwhile.
+    if (written?.document === undefined) return false;
+  }
+  run.counts.skipped += 1;
+  await run.emit({ type: 'document-skipped', source: key, reason: 'unchanged' });
+  visit.done();
+  return true;
+}
+
+async function parseAndChunk(run: IngestRun, { signal }: Visit, looked: LookedSource, bytes: Uint8Array, sha256: string) {
+  const { scheduler, parser, chunker } = run.parts;
+  const cost = { items: 1, bytes: bytes.length };
+  await scheduler.ready('parse', cost, signal);
+  const { name, contentType } = looked;
+  const input = { bytes, name, ...(contentType === undefined ? {} : { contentType }) };
+  const parsed = await scheduler.submit({ lane: 'parse', class: 'background', input, cost, signal, deliver: 'final' }).result();
+  const identity = { bytesSha256: sha256, parseOptionsHash: parser.optionsHash };
+  return makeDocument(parsed, identity, chunker, run.embedder.tokenizer, signal);
+}
+
+/** The turn of the key and the place among the settled go on with the commit. */
+function hand({ prepared }: PrepareContext, { signal }: Visit, commit: PreparedCommit): Promise<void> {
+  return prepared.push(commit, { bytes: commit.length, signal });
+}
+
+function success(context: PrepareContext, visit: Visit, source: NewSource, document: NewDocument): PreparedCommit {
+  const { run, progress } = context;
+  const { chunks, pages, warnings } = document;
+  return {
+    operation: { type: 'commitDocument', collection: run.collection, source, document, at: visit.lookedAt },
+    length: document.text.length,
+    async committed(outcome) {
+      run.counts.indexed += 1;
+      run.counts.chunks += chunks.length;
+      progress.added(chunks.length);
+      await run.emit({
+        type: 'document-committed',
+        source: visit.key,
+        document: outcome.document ?? '',
+        chunks: chunks.length,
+        pages: pages.length,
+        warnings: [...warnings],
+      });
+      visit.done();
+    },
+    refused: (error) => failure(context, visit, source, error),
+  };
+}
+
+function failure({ run }: PrepareContext, visit: Visit, source: NewSource, error: MillraceError): PreparedCommit {
+  const operation: StoreOperation = {
+    type: 'commitFailure',
+    collection: run.collection,
+    source,
+    error: error.toJSON(),
+    at: visit.lookedAt,
+  };
+  return {
+    operation,
+    length: 0,
+    async committed() {
+      await countFailure(run, visit.key, error);
+      visit.done();
+    },
+    refused: () => undefined,
+  };
+}
+
+async function countFailure({ counts, emit }: IngestRun, key: string, error: MillraceError): Promise<void> {
+  counts.failed += 1;
+  if (error.code === 'E_PARSE_CRASHED') counts.quarantined += 1;
+  await emit({ type: 'document-failed', source: key, error: error.toJSON() });
+}
+
+/** What is said of a source that could not be looked at. */
+function lastKnown({ known, key, found }: Pick<Visit, 'known' | 'key' | 'found'>, { options }: IngestRun): NewSource {
+  if (known === undefined) return { key, uri: sourceUri(found), metadata: options.metadata ?? {} };
+  const { uri, title, mtime, size, metadata } = known.source;
+  return {
+    key,
+    uri,
+    metadata,
+    ...(title === null ? {} : { title }),
+    ...(mtime === null ? {} : { mtime }),
+    ...(size === null ? {} : { size }),
+  };
+}
