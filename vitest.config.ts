@@ -5,6 +5,8 @@ const optIn = ['system', 'corpora', 'long'];
 const suite = process.env['MILLRACE_SUITE'];
 
 export default defineConfig({
+  // `import … from 'millrace'` means the sources, as with --conditions=millrace-source.
+  ssr: { resolve: { conditions: ['millrace-source', 'module', 'node', 'development|production'] } },
   test: {
     include: suite === undefined ? ['src/**/*.test.ts', 'test/**/*.test.ts', 'bench/**/*.test.ts'] : [`test/${suite}/**/*.test.ts`],
     exclude: ['**/node_modules/**', '**/dist/**', ...(suite === undefined ? optIn.map((name) => `test/${name}/**`) : [])],

@@ -19,7 +19,10 @@ export const collectionName = z.string().regex(/^[\p{L}\p{N}_][\p{L}\p{N}_.-]{0,
 export const metadata = z.record(z.string().max(200), z.union([z.string().max(10_000), z.number(), z.boolean(), z.null()]));
 export type Metadata = z.infer<typeof metadata>;
 
-/** Every condition must hold. A value means equality; `in` means one of; the rest compares numbers with numbers and text with text. */
+/**
+ * Every condition must hold. A value means equality; `in` means one of; the rest compares numbers with numbers and text with text.
+ * A condition that is not one of these is refused, since without it the filter would let everything through.
+ */
 export const metadataFilter = z.record(
   z.string().max(200),
   z.union([
@@ -27,7 +30,7 @@ export const metadataFilter = z.record(
     z.number(),
     z.boolean(),
     z.null(),
-    z.object({
+    z.strictObject({
       in: z
         .array(z.union([z.string(), z.number(), z.boolean()]))
         .max(1_000)

@@ -196,6 +196,7 @@ const queryChecks: Readonly<Record<string, (mill: Mill) => Promise<void>>> = {
       [ferryQuestion, { limit: 0 }],
       [ferryQuestion, { limt: 3 }],
       [ferryQuestion, { mode: 'fuzzy' }],
+      [ferryQuestion, { filter: { team: { like: 'har' } } }],
       [ferryQuestion, { timeoutMs: -1 }],
       [ferryQuestion, { signal: 'now' }],
     ];
