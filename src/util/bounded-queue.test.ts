@@ -2,9 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { createBoundedQueue } from './bounded-queue.ts';
 
 async function settled(promise: Promise<unknown>): Promise<boolean> {
-  const pending = Symbol('pending');
-  for (let turn = 0; turn < 10; turn++) await Promise.resolve();
-  return (await Promise.race([promise.catch(() => undefined), Promise.resolve(pending)])) !== pending;
+  let is = false;
+  const settle = (): void => {
+    is = true;
+  };
+  promise.then(settle, settle);
+  for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+  return is;
 }
 
 describe('createBoundedQueue', () => {

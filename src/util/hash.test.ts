@@ -1,11 +1,20 @@
 import { describe, expect, it } from 'vitest';
-import { canonicalJson, hashOf, sha256 } from './hash.ts';
+import { canonicalJson, hashOf, sha256, sha256InSteps } from './hash.ts';
 import { createSeededRandom, systemRandom } from './random.ts';
 
 describe('hash', () => {
   it('is the sha256 of the UTF-8 bytes', () => {
     expect(sha256('abc')).toBe('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
     expect(sha256(new TextEncoder().encode('abc'))).toBe(sha256('abc'));
+  });
+
+  it('is the same in steps, also where a step would cut a surrogate pair', async () => {
+    for (const before of [0, 1, 2]) {
+      const text = `${'a'.repeat(2 * 1024 * 1024 - before)}\u{1F600} and more \u{1F600}`.repeat(2);
+      expect(await sha256InSteps(text)).toBe(sha256(text));
+      expect(await sha256InSteps(new TextEncoder().encode(text))).toBe(sha256(text));
+    }
+    expect(await sha256InSteps('')).toBe(sha256(''));
   });
 
   it('does not depend on the order of members', () => {

@@ -1,0 +1,111 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, readFileSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, it } from 'vitest';
+import { createIngestBench, type IngestBenchOptions, ofType } from '../../test/support/ingest-bench.ts';
+import { column, writePdf } from '../parse/fixtures/write-pdf.ts';
+import { createDocumentParser } from '../parse/pool.ts';
+import { systemClock } from '../util/clock.ts';
+
+const benches: ReturnType<typeof createIngestBench>[] = [];
+/** With real parser processes. */
+function bench(options: IngestBenchOptions = {}) {
+  const created = createIngestBench({ parser: createDocumentParser({ clock: systemClock, concurrency: 1 }), ...options });
+  benches.push(created);
+  return created;
+}
+
+afterEach(async () => {
+  await Promise.all(benches.splice(0).map((one) => one.close()));
+});
+
+const pdf = writePdf(
+  Array.from({ length: 3 }, (_, page) => ({ texts: column(72, 770, [`The text of page ${page + 1}.`, 'It goes on.']) })),
+);
+const encrypted = readFileSync(new URL('../parse/fixtures/encrypted.pdf', import.meta.url));
+/** Bytes of no known format. */
+const noise = Buffer.from(Array.from({ length: 2_000 }, (_, index) => (index * 7919 + (index >> 3) * 104_729) & 0xff));
+
+describe('bad input', () => {
+  it('is told in a sentence with its code, and its neighbours are read', async () => {
+    const { run, write, folder, texts, store, requireWhole } = bench();
+    write('empty.txt', '');
+    write('blank.md', ' \n\n\t\n');
+    write('binary.txt', noise);
+    write('picture.txt', Buffer.from('89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489', 'hex'));
+    write('zero.pdf', '');
+    write('encrypted.pdf', encrypted);
+    write('truncated.pdf', pdf.subarray(0, 200));
+    write('invented.pdf', '%PDF-1.7 and nothing else');
+    write('renamed.txt', pdf);
+    write('good.txt', 'A good text.');
+    const events = await run([folder]);
+    const failures = Object.fromEntries(
+      ofType(events, 'document-failed').map(({ source, error }) => [source.replace(`${folder}/`, ''), `${error.code}: ${error.message}`]),
+    );
+    expect(failures).toEqual({
+      'empty.txt': 'E_DOCUMENT_EMPTY: empty.txt holds no bytes.',
+      'blank.md': 'E_DOCUMENT_EMPTY: blank.md holds no text.',
+      'binary.txt': 'E_DOCUMENT_UNSUPPORTED: binary.txt holds binary data of an unknown type, not text.',
+      'picture.txt': 'E_DOCUMENT_UNSUPPORTED: picture.txt looks like a PNG image (image/png), which millrace cannot read.',
+      'zero.pdf': 'E_DOCUMENT_EMPTY: zero.pdf holds no bytes.',
+      'encrypted.pdf': 'E_DOCUMENT_ENCRYPTED: encrypted.pdf is a PDF that opens only with a password.',
+      'truncated.pdf': 'E_DOCUMENT_DAMAGED: truncated.pdf is not a complete PDF: its structure cannot be read.',
+      'invented.pdf': 'E_DOCUMENT_DAMAGED: invented.pdf is not a complete PDF: its structure cannot be read.',
+    });
+    expect(events.at(-1)).toMatchObject({ type: 'ingest-end', found: 10, indexed: 2, failed: 8, quarantined: 0 });
+    for (const { error } of ofType(events, 'document-failed')) expect(error.remedy).toMatch(/\.$/);
+    const read = await texts();
+    expect(read['good.txt']).toBe('A good text.');
+    expect(read['renamed.txt']).toContain('The text of page 3.');
+    expect((await store.readSource('default', join(folder, 'encrypted.pdf')))?.error?.code).toBe('E_DOCUMENT_ENCRYPTED');
+    await requireWhole();
+  });
+
+  it('is put into quarantine when it ends the parser process twice, and the neighbours are read by the next one', async () => {
+    const childEntry = fileURLToPath(new URL('../parse/fixtures/faulty-child.ts', import.meta.url));
+    const { run, write, folder, texts, requireWhole } = bench({
+      parser: createDocumentParser({ clock: systemClock, concurrency: 1, childEntry }),
+    });
+    write('a.txt', 'fine');
+    write('b.txt', 'exit');
+    write('c.txt', 'fine too');
+    const events = await run([folder]);
+    expect(ofType(events, 'document-failed')).toMatchObject([
+      {
+        source: join(folder, 'b.txt'),
+        error: {
+          code: 'E_PARSE_CRASHED',
+          message: 'The parser process ended with exit code 7 while it read b.txt. Its last words: a native library gave up',
+          remedy: 'The file is left out until it changes; ingest it with --reread to try it again.',
+        },
+      },
+    ]);
+    expect(events.at(-1)).toMatchObject({ indexed: 2, failed: 1, quarantined: 1 });
+    expect((await texts())['c.txt']).toContain('pid');
+    await requireWhole();
+  });
+
+  it('that cannot be opened is told, whatever it is', async () => {
+    const { run, write, folder } = bench();
+    write('docs/good.txt', 'A good text.');
+    symlinkSync(write('outside.txt', 'A secret.'), join(folder, 'docs', 'link.txt'));
+    symlinkSync(join(folder, 'nowhere'), join(folder, 'docs', 'broken.txt'));
+    execFileSync('mkfifo', [join(folder, 'docs', 'pipe.txt')]);
+    const isRoot = process.getuid?.() === 0;
+    // For the superuser there is no file without permission.
+    if (!isRoot) chmodSync(write('docs/closed.txt', 'A closed text.'), 0);
+    const events = await run(['docs']);
+    const failures = Object.fromEntries(
+      ofType(events, 'document-failed').map(({ source, error }) => [source.replace(`${folder}/docs/`, ''), error.code]),
+    );
+    expect(failures).toEqual({
+      'broken.txt': 'E_SOURCE_MISSING',
+      'link.txt': 'E_SOURCE_UNREADABLE',
+      'pipe.txt': 'E_SOURCE_UNREADABLE',
+      ...(isRoot ? {} : { 'closed.txt': 'E_SOURCE_UNREADABLE' }),
+    });
+    expect(events.at(-1)).toMatchObject({ type: 'ingest-end', indexed: 1 });
+  });
+});
