@@ -65,8 +65,8 @@ export async function createProgress(run: IngestRun): Promise<Progress> {
         bytesRead: counts.bytes,
         chunks,
         embeddedChunks,
-        itemsPerSecond: rate,
-        remainingMs: !isKnown ? null : left <= 0 ? 0 : rate === null || rate === 0 ? null : (left / rate) * 1_000,
+        itemsPerSecond: rate === null ? null : Math.round(rate * 100) / 100,
+        remainingMs: !isKnown ? null : left <= 0 ? 0 : rate === null || rate === 0 ? null : Math.round((left / rate) * 1_000),
       });
     } finally {
       telling = false;

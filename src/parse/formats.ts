@@ -27,7 +27,7 @@ export function createFormatParsers(): readonly FormatParser[] {
     },
     {
       name: 'pdf',
-      version: 1,
+      version: 2,
       contentTypes: ['application/pdf'],
       parse: async (bytes, context) => {
         pdf ??= import('./pdf/pdf.ts').then(({ createPdfReader }) => createPdfReader());

@@ -6,6 +6,7 @@ import { createPageText } from './page-text.ts';
 import { type PageWords, readPageWords } from './page-words.ts';
 import { isPdfiumFault, loadPdfium, type Pdfium, pdfiumError, readUtf16, withMemory } from './pdfium.ts';
 import { type Line, readingOrder } from './reading-order.ts';
+import { runningLines } from './running-lines.ts';
 
 /** Keeps one pdfium for all documents of the process; a new one is made after a fault inside it. */
 export function createPdfReader(): FormatParser['parse'] {
@@ -66,9 +67,15 @@ function readDocument(pdfium: Pdfium, document: number, name: string): Content {
   if (withoutText + unreadable.length === count) throw noText(name, count, unreadable.length);
 
   const pageText = createPageText(words);
+  const placed = words.map((page, index) => ({
+    height: page.height,
+    lines: (lines[index] ?? []).map((line) => ({ line, text: pageText.lineText(page, line) })),
+  }));
+  const running = runningLines(placed);
+  const body = placed.map((page) => page.lines.filter(({ line }) => !running.has(line)));
   const style = documentStyle(
-    lines,
-    lines.map((pageLines, page) => pageLines.map((line) => letters(words[page] ?? emptyPage, line))),
+    body.map((pageLines) => pageLines.map(({ line }) => line)),
+    body.map((pageLines, page) => pageLines.map(({ line }) => letters(words[page] ?? emptyPage, line))),
   );
   const parts: string[] = [];
   const pages: ParsedPage[] = [];
@@ -79,8 +86,7 @@ function readDocument(pdfium: Pdfium, document: number, name: string): Content {
       parts.push('\n\n');
       length += 2;
     }
-    const pageLines = (lines[index] ?? []).map((line) => ({ line, text: pageText.lineText(page, line) }));
-    const written = pageText.write(page, pageBlocks(pageLines, style), length);
+    const written = pageText.write(page, pageBlocks(body[index] ?? [], style), length);
     const label = readUtf16(pdfium, (buffer, size) => pdfium.FPDF_GetPageLabel(document, index, buffer, size));
     parts.push(written.text);
     blocks.push(...written.blocks);
