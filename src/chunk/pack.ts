@@ -28,18 +28,34 @@ export function packChunks(
   tokenCounts: Uint32Array,
   options: ChunkOptions,
 ): ChunkSpan[] {
+  return [...packSlices(document, spans, tokenCounts, options)].flat();
+}
+
+/** Chunks of one step; a few milliseconds of work. */
+const sliceChunks = 500;
+
+/** The same in slices, so that the caller can give others a turn in a long document. */
+export function* packSlices(
+  document: Pick<ParsedDocument, 'text' | 'blocks'>,
+  spans: readonly TextSpan[],
+  tokenCounts: Uint32Array,
+  options: ChunkOptions,
+): Generator<ChunkSpan[]> {
   const limits = { ...options, targetTokens: Math.min(options.targetTokens, options.maxTokens) };
   const counted = splitOversized(document.text, spans, tokenCounts, limits.maxTokens).map(({ span, tokens }) => ({ ...span, tokens }));
   const sections = sectionsOf(document, counted);
-  const chunks: ChunkSpan[] = [];
+  let chunks: ChunkSpan[] = [];
   for (const group of mergeTiny(sections, limits)) {
     let repeatable = group.last + 1;
     for (const { first, last } of cuts(counted, group, document, limits.targetTokens, limits.maxTokens)) {
       chunks.push(toChunk(document, counted, sections, { first, last }, repeatable, limits));
       repeatable = first + 1;
+      if (chunks.length < sliceChunks) continue;
+      yield chunks;
+      chunks = [];
     }
   }
-  return chunks;
+  yield chunks;
 }
 
 interface Group {

@@ -1,10 +1,11 @@
-import { packChunks } from '../chunk/pack.ts';
+import { packSlices } from '../chunk/pack.ts';
 import { segmentSlices } from '../chunk/segment.ts';
 import { refineSpans } from '../chunk/split-oversized.ts';
 import type { ChunkOptions, TextSpan } from '../spec/chunk.ts';
 import type { Tokenizer } from '../spec/engine.ts';
 import type { ParsedDocument } from '../spec/parser.ts';
-import type { NewDocument } from '../spec/store.ts';
+import type { NewChunk, NewDocument } from '../spec/store.ts';
+import { eventLoopTurn } from '../util/event-loop-turn.ts';
 import { sha256, sha256InSteps } from '../util/hash.ts';
 
 export interface Chunker {
@@ -45,7 +46,22 @@ export async function makeDocument(
     const recounted = await tokenizer.countTokens(texts, signal);
     for (const [position, index] of refined.changed.entries()) counts[index] = recounted[position] ?? 0;
   }
-  const chunks = packChunks(parsed, spans, counts, chunker.options);
+  const chunks: NewChunk[] = [];
+  for (const slice of packSlices(parsed, spans, counts, chunker.options)) {
+    for (const { start, end, headingPath, tableHeader, tokens } of slice) {
+      chunks.push({
+        number: chunks.length,
+        start,
+        end,
+        headingPath,
+        ...(tableHeader === undefined ? {} : { tableHeader }),
+        tokens,
+        sha256: sha256(parsed.text.slice(start, end)),
+      });
+    }
+    signal.throwIfAborted();
+    if (slice.length > 0) await eventLoopTurn();
+  }
   return {
     bytesSha256: identity.bytesSha256,
     parser: parsed.parser,
@@ -58,15 +74,7 @@ export async function makeDocument(
     blocks: parsed.blocks,
     warnings: parsed.warnings,
     chunkerHash: chunker.hash,
-    chunks: chunks.map(({ start, end, headingPath, tableHeader, tokens }, number) => ({
-      number,
-      start,
-      end,
-      headingPath,
-      ...(tableHeader === undefined ? {} : { tableHeader }),
-      tokens,
-      sha256: sha256(parsed.text.slice(start, end)),
-    })),
+    chunks,
     ...(parsed.title === undefined ? {} : { title: parsed.title }),
     ...(parsed.author === undefined ? {} : { author: parsed.author }),
     ...(parsed.language === undefined ? {} : { language: parsed.language }),

@@ -1,4 +1,5 @@
 import { createHash, hash } from 'node:crypto';
+import { eventLoopTurn } from './event-loop-turn.ts';
 
 /** Lower-case hexadecimal sha256 of UTF-8 text or bytes. */
 export function sha256(data: string | Uint8Array): string {
@@ -45,9 +46,7 @@ export async function sha256InSteps(data: string | Uint8Array): Promise<string> 
       state.update(data.slice(start, end), 'utf8');
     } else state.update(data.subarray(start, end));
     start = end;
-    await new Promise((resolve) => {
-      setImmediate(resolve);
-    });
+    await eventLoopTurn();
   }
   return state.digest('hex');
 }
