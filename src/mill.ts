@@ -24,7 +24,7 @@ export interface MillParts {
   readonly store: Store;
   readonly scheduler: Scheduler;
   readonly clock: Clock;
-  readonly parser: Pick<DocumentParser, 'optionsHash'>;
+  readonly parser: Pick<DocumentParser, 'optionsHash' | 'formats'>;
   readonly engines: LoadedEngines;
   readonly questionDefaults: { readonly contextTokens?: number; readonly maxTokens?: number };
   /** Ends engines, parsers and store; called once, when no call is open any more. */

@@ -10,7 +10,7 @@ import type { Chunker } from './make-document.ts';
 export interface IngestParts {
   readonly store: Store;
   readonly scheduler: Scheduler;
-  readonly parser: Pick<DocumentParser, 'optionsHash'>;
+  readonly parser: Pick<DocumentParser, 'optionsHash' | 'formats'>;
   readonly chunker: Chunker;
   /** Loads on first use. Its tokenizer counts for the chunker, also where vectors are left for later. */
   embedder(): Promise<Embedder>;

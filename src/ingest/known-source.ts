@@ -1,7 +1,8 @@
 import { MillraceError } from '../errors.ts';
 import type { DocumentId } from '../spec/identifiers.ts';
+import type { DocumentParser } from '../spec/parser.ts';
 import type { DocumentRecord, NewSource, SourceRecord, Store } from '../spec/store.ts';
-import { canonicalJson } from '../util/hash.ts';
+import { canonicalJson, hashOf } from '../util/hash.ts';
 
 /** What the record holds of a source. */
 export interface KnownSource {
@@ -12,7 +13,7 @@ export interface KnownSource {
 /** What made, or would make, a document besides its bytes. */
 export interface Versions {
   readonly chunkerHash: string;
-  readonly parseOptionsHash: string;
+  readonly parser: Pick<DocumentParser, 'optionsHash' | 'formats'>;
 }
 
 /** Content, as far as it is known: without the hash it is a file that looks as it was recorded. */
@@ -55,7 +56,8 @@ export function recordedOutcome(known: KnownSource | undefined, versions: Versio
   if (
     document !== undefined &&
     document.chunkerHash === versions.chunkerHash &&
-    document.parseOptionsHash === versions.parseOptionsHash &&
+    document.parseOptionsHash === versions.parser.optionsHash &&
+    versions.parser.formats.some(({ name, version }) => name === document.parser && version === document.parserVersion) &&
     (bytesSha256 === undefined ? source.error === null : document.bytesSha256 === bytesSha256) &&
     isOfType(document, content.contentType)
   ) {
@@ -65,7 +67,7 @@ export function recordedOutcome(known: KnownSource | undefined, versions: Versio
   if (
     source.error !== null &&
     attempt !== undefined &&
-    attempt.parseOptionsHash === versions.parseOptionsHash &&
+    attempt.parserHash === parserHash(versions) &&
     (bytesSha256 === undefined || attempt.bytesSha256 === bytesSha256) &&
     attempt.contentType === (content.contentType ?? null)
   ) {
@@ -81,8 +83,13 @@ function isOfType(document: DocumentRecord, given: string | undefined): boolean 
 /** What was tried when it failed; kept with the error, so that it is not tried again in vain. */
 interface Attempt {
   readonly bytesSha256: string;
-  readonly parseOptionsHash: string;
+  readonly parserHash: string;
   readonly contentType: string | null;
+}
+
+/** Of all formats: what cannot be read today may be of a format that is added tomorrow. */
+function parserHash({ parser }: Versions): string {
+  return hashOf([parser.optionsHash, ...parser.formats.map(({ name, version }) => `${name}@${version}`).toSorted()]);
 }
 
 /** Failures that the same bytes will meet again. A parser that died twice puts the file into quarantine. */
@@ -91,7 +98,7 @@ export function rememberAttempt(error: MillraceError, content: Required<SeenCont
   if (!quarantined && !error.code.startsWith('E_DOCUMENT_')) return error;
   const attempt: Attempt = {
     bytesSha256: content.bytesSha256,
-    parseOptionsHash: versions.parseOptionsHash,
+    parserHash: parserHash(versions),
     contentType: content.contentType ?? null,
   };
   const remedy = quarantined ? 'The file is left out until it changes; ingest it with --reread to try it again.' : error.remedy;

@@ -74,6 +74,24 @@ describe('ingest', () => {
     await second.requireWhole();
   });
 
+  it('parses again what another version of its parser made, or could not read', async () => {
+    const first = bench();
+    first.write('a.txt', 'A text.');
+    first.write('b.txt', 'bad content');
+    await first.run([first.folder]);
+    const second = bench({ store: first.store, parserVersion: 2 });
+    expect((await second.run([first.folder])).at(-1)).toMatchObject({ indexed: 1, failed: 1 });
+    expect((await second.run([first.folder])).at(-1)).toMatchObject({ skipped: 1, failed: 1, bytes: 0 });
+    await second.requireWhole();
+  });
+
+  it('takes what two sources name once, and skips it the second time', async () => {
+    const { run, write, folder, parsed } = bench();
+    const path = write('a.txt', 'A text.');
+    expect((await run([folder, path, '*.txt'])).at(-1)).toMatchObject({ found: 3, indexed: 1, skipped: 2 });
+    expect(parsed).toEqual(['a.txt']);
+  });
+
   it('takes texts and bytes under the program’s own ids, and the same id again replaces', async () => {
     const { run, texts, store } = bench();
     const sources: HandedSource[] = [

@@ -57,7 +57,7 @@ export async function prepareSource(context: PrepareContext, found: ReachedSourc
     found,
     key,
     known: await readKnown(store, run.collection, key),
-    versions: { chunkerHash: chunker.hash, parseOptionsHash: parser.optionsHash },
+    versions: { chunkerHash: chunker.hash, parser },
     lookedAt: clock.now(),
     signal,
     done() {

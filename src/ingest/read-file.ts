@@ -103,6 +103,12 @@ function changed(path: string): MillraceError {
 
 function describe(error: unknown, path: string): MillraceError {
   const { code } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT' && path.includes('\uFFFD')) {
+    return new MillraceError('E_SOURCE_UNREADABLE', `The name of the file ${path} is not valid UTF-8.`, {
+      cause: error,
+      remedy: 'Rename the file.',
+    });
+  }
   if (code === 'ENOENT') return new MillraceError('E_SOURCE_MISSING', `The file ${path} does not exist any more.`, { cause: error });
   if (code === 'EACCES' || code === 'EPERM' || code === 'ELOOP' || code === 'EISDIR' || code === 'ENXIO') {
     return new MillraceError('E_SOURCE_UNREADABLE', `The file ${path} cannot be read (${code}).`, { cause: error });

@@ -36,11 +36,3 @@ export function createFormatParsers(): readonly FormatParser[] {
     },
   ];
 }
-
-/** What changes the outcome besides the bytes: part of the key under which a parsed document is reused. */
-export function parsersIdentity(parsers: readonly FormatParser[]): string {
-  return parsers
-    .map(({ name, version }) => `${name}@${version}`)
-    .toSorted()
-    .join(' ');
-}

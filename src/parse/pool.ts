@@ -3,8 +3,7 @@ import { MillraceError, toMillraceError } from '../errors.ts';
 import type { DocumentParser, ParsedDocument, ParseRequest } from '../spec/parser.ts';
 import type { Clock } from '../util/clock.ts';
 import { entryPath } from '../util/entry.ts';
-import { sha256 } from '../util/hash.ts';
-import { createFormatParsers, parsersIdentity } from './formats.ts';
+import { createFormatParsers } from './formats.ts';
 import { childHeapBytes, childResidentBytes, defaultParseLimits, documentDeadlineMs, type ParseLimits } from './limits.ts';
 import { type ChildEnd, type ParserChild, startParserChild } from './parser-child.ts';
 import { decodeDocument, encodeFrame, responseHeader } from './wire.ts';
@@ -19,6 +18,9 @@ export interface DocumentParserOptions {
   /** The child's module. Default: the one with all formats. */
   readonly childEntry?: string;
 }
+
+/** There are no options yet that change what a document becomes. */
+const optionsHash = 'none';
 
 /** One child and what the pool knows of it. */
 interface Slot {
@@ -158,7 +160,8 @@ export function createDocumentParser(options: DocumentParserOptions): DocumentPa
   }
 
   return {
-    optionsHash: sha256(parsersIdentity(createFormatParsers())),
+    optionsHash,
+    formats: createFormatParsers().map(({ name, version }) => ({ name, version })),
     concurrency,
     async parse(request, signal) {
       if (closed) throw new MillraceError('E_SHUTTING_DOWN', `${request.name} was not parsed: the parser is closed.`);

@@ -68,8 +68,10 @@ export interface ParseRequest {
 
 /** Bytes in, `ParsedDocument` out, in an isolated child; cancelled or past its deadline the child is killed. */
 export interface DocumentParser {
-  /** Hash of everything that changes the outcome besides the bytes: parser versions and options. */
+  /** Hash of everything that changes the outcome besides the bytes and the version of the format's parser. */
   readonly optionsHash: string;
+  /** What can be read. A document that another version of its parser made is parsed again. */
+  readonly formats: readonly Pick<FormatParser, 'name' | 'version'>[];
   /**
    * Errors: `E_DOCUMENT_EMPTY`, `E_DOCUMENT_UNSUPPORTED`, `E_DOCUMENT_ENCRYPTED`, `E_DOCUMENT_DAMAGED`, `E_SOURCE_TOO_LARGE`;
    * `E_PARSE_CRASHED` when the child died or ran past its limits (retryable by the scheduler, once).

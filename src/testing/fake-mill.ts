@@ -78,6 +78,7 @@ function createParser(): DocumentParser {
   const parsers = createFormatParsers();
   return {
     optionsHash: 'in-process',
+    formats: parsers,
     concurrency: 2,
     parse: (request) => parseDocument(request, parsers),
     close: () => Promise.resolve(),

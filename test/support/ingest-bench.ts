@@ -25,6 +25,8 @@ export interface IngestBenchOptions {
   readonly loadEmbedder?: () => Promise<Embedder>;
   readonly limits?: Partial<IngestLimits>;
   readonly chunkerHash?: string;
+  /** Of the fake parser. Default 1. */
+  readonly parserVersion?: number;
   /** An earlier bench whose record goes on. */
   readonly store?: Store;
   /** Runs before each commit; may throw. */
@@ -42,12 +44,13 @@ export function createIngestBench(options: IngestBenchOptions = {}) {
   const embedder = options.embedder?.(fake) ?? fake;
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'millrace-ingest-')));
   const parser: DocumentParser = options.parser ?? {
-    optionsHash: 'fake-parser@1',
+    optionsHash: 'none',
+    formats: [{ name: 'fake', version: options.parserVersion ?? 1 }],
     concurrency: 4,
     async parse(request, signal) {
       await options.onParse?.(request, signal);
       parsed.push(request.name);
-      return parseText(request);
+      return { ...parseText(request), parserVersion: options.parserVersion ?? 1 };
     },
     close: () => Promise.resolve(),
   };
