@@ -143,6 +143,21 @@ describe('pdf', () => {
     ]);
   });
 
+  it('makes one block of a paragraph that goes on over a page, below the running header', async () => {
+    const header = { x: 72, y: 810, size: 9, text: 'Rules of the society' };
+    const document = await read([
+      { texts: [header, ...column(72, 740, ['The first page ends in the middle', 'of a sentence about the'])] },
+      { texts: [header, ...column(72, 740, ['weir and its keeper.', 'It ends here.']), ...column(72, 600, ['Another paragraph ends.'])] },
+      { texts: [header, ...column(72, 740, ['in lower case but after a full stop.'])] },
+    ]);
+    expect(blocks(document)).toEqual([
+      'paragraph: The first page ends in the middle of a sentence about the\n\nweir and its keeper. It ends here.',
+      'paragraph: Another paragraph ends.',
+      'paragraph: in lower case but after a full stop.',
+    ]);
+    expect(document.pages.map(({ start, end }) => document.text.slice(start, end).split(' ')[0])).toEqual(['The', 'weir', 'in']);
+  });
+
   it.each([90, 180, 270] as const)('reads a page shown rotated by %d degrees in the order it is seen', async (rotate) => {
     const mediaBox = [100, 50, 695, 892] as const;
     const angle = rotate;

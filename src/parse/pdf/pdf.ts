@@ -1,6 +1,7 @@
 import { MillraceError } from '../../errors.ts';
 import type { FormatParser, ParsedBlock, ParsedPage } from '../../spec/parser.ts';
 import { canonicalText } from '../canonical-text.ts';
+import { joinContinued } from './continued-paragraphs.ts';
 import { documentStyle, pageBlocks } from './page-blocks.ts';
 import { createPageText } from './page-text.ts';
 import { type PageWords, readPageWords } from './page-words.ts';
@@ -104,7 +105,8 @@ function readDocument(pdfium: Pdfium, document: number, name: string): Content {
   const warnings: string[] = [];
   if (withoutText > 0) warnings.push(`${withoutText} of ${count} pages ${withoutText === 1 ? 'has' : 'have'} no text layer.`);
   if (unreadable.length > 0) warnings.push(`${unreadable.length} of ${count} pages cannot be read: ${unreadable.slice(0, 10).join(', ')}.`);
-  return { text: parts.join(''), pages, blocks, ...metadata(pdfium, document), warnings };
+  const text = parts.join('');
+  return { text, pages, blocks: joinContinued(text, pages, blocks), ...metadata(pdfium, document), warnings };
 }
 
 const emptyPage: PageWords = {
