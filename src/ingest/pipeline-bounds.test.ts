@@ -138,6 +138,49 @@ describe('memory of ingest', () => {
   });
 });
 
+describe('files and calls that interfere', () => {
+  it('reports a file that changed between looking and reading, and reads it the next time', async () => {
+    const hold = createDeferred<void>();
+    const parsing = createDeferred<void>();
+    const { start, write, folder, texts, run } = bench({
+      limits: { bytesInFlight: 1 },
+      async onParse({ name }) {
+        if (name !== 'a.txt') return;
+        parsing.resolve();
+        await hold.promise;
+      },
+    });
+    write('a.txt', 'The first text.');
+    const path = write('b.txt', 'The second text.');
+    const found = createDeferred<void>();
+    const events: IngestEvent[] = [];
+    const reading = (async () => {
+      for await (const event of start([folder])) {
+        events.push(event);
+        if (event.type === 'document-found' && event.source === path) found.resolve();
+      }
+    })();
+    // Looked at, but not read: the first file has all the bytes.
+    await Promise.all([found.promise, parsing.promise]);
+    write('b.txt', 'The second text, changed.');
+    hold.resolve();
+    await reading;
+    expect(ofType(events, 'document-failed')).toMatchObject([
+      { source: path, error: { code: 'E_SOURCE_CHANGED', message: `The file ${path} changed while it was being read.` } },
+    ]);
+    expect((await run([folder])).at(-1)).toMatchObject({ indexed: 1, skipped: 1, failed: 0 });
+    expect(await texts()).toEqual({ 'a.txt': 'The first text.', 'b.txt': 'The second text, changed.' });
+  });
+
+  it('makes no duplicates when two calls ingest the same at the same time', async () => {
+    const { run, texts, requireWhole } = bench();
+    const ends = await Promise.all([run(rows(40)), run(rows(40))]);
+    expect(ends.map((events) => events.at(-1)?.type)).toEqual(['ingest-end', 'ingest-end']);
+    expect(Object.keys(await texts())).toHaveLength(40);
+    await requireWhole();
+  });
+});
+
 describe('progress of ingest', () => {
   it('comes at most twice a second with rate and remaining time, and last at the end of each stage', async () => {
     const clock = createManualClock();
