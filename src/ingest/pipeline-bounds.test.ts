@@ -142,7 +142,7 @@ describe('files and calls that interfere', () => {
   it('reports a file that changed between looking and reading, and reads it the next time', async () => {
     const hold = createDeferred<void>();
     const parsing = createDeferred<void>();
-    const { start, write, folder, texts, run } = bench({
+    const { start, write, folder, texts, run, store } = bench({
       limits: { bytesInFlight: 1 },
       async onParse({ name }) {
         if (name !== 'a.txt') return;
@@ -168,6 +168,8 @@ describe('files and calls that interfere', () => {
     expect(ofType(events, 'document-failed')).toMatchObject([
       { source: path, error: { code: 'E_SOURCE_CHANGED', message: `The file ${path} changed while it was being read.` } },
     ]);
+    // Nothing is recorded of a content that was not read.
+    expect(await store.readSource('default', path)).toMatchObject({ document: null, mtime: null, size: null });
     expect((await run([folder])).at(-1)).toMatchObject({ indexed: 1, skipped: 1, failed: 0 });
     expect(await texts()).toEqual({ 'a.txt': 'The first text.', 'b.txt': 'The second text, changed.' });
   });
@@ -223,9 +225,26 @@ describe('progress of ingest', () => {
   });
 
   it('counts anew what replaced documents leave', async () => {
-    const { run } = bench();
+    const read = createDeferred<void>();
+    let isFirst = true;
+    const { run, start } = bench({
+      embedder: (fake) => ({
+        ...fake,
+        async embed(...call) {
+          if (!isFirst) await read.promise;
+          return fake.embed(...call);
+        },
+      }),
+    });
     await run(rows(6));
-    const events = await run(rows(6, 60));
+    isFirst = false;
+    const events: IngestEvent[] = [];
+    for await (const event of start(rows(6, 60))) {
+      events.push(event);
+      // Nothing is embedded before all is read.
+      if (event.type === 'ingest-progress' && event.settled === 6) read.resolve();
+    }
+    expect(ofType(events, 'vectors-committed').at(-1)).toMatchObject({ embeddedChunks: 6, remainingChunks: 0 });
     expect(ofType(events, 'ingest-progress').at(-1)).toMatchObject({ stage: 'embedding', chunks: 6, embeddedChunks: 6 });
   });
 });

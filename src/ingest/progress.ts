@@ -86,9 +86,9 @@ export async function createProgress(run: IngestRun): Promise<Progress> {
       return { embeddedChunks, remainingChunks: Math.max(0, chunks - embeddedChunks) };
     },
     async endReading() {
+      mustCount = true;
       await tell();
       stage = 'embedding';
-      mustCount = true;
       samples = [{ at: clock.monotonic(), items: embeddedChunks }];
       if (run.options.embed === false) cancel();
     },
