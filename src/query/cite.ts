@@ -1,3 +1,4 @@
+import { isMillraceError } from '../errors.ts';
 import type { Citation, Hit } from '../spec/answers.ts';
 import type { StoreReader } from '../spec/store.ts';
 import { contentWords, coverage, fold, numbersIn, sentencesOf } from './matching.ts';
@@ -99,7 +100,7 @@ async function citationOf(hit: Hit | undefined, number: number, claim: string, s
   const start = hit.start + span.start;
   const end = hit.start + span.end;
   const [quote, pages] = await Promise.all([
-    store.readSpan(hit.document as Parameters<StoreReader['readSpan']>[0], start, end),
+    readQuote(hit, start, end, store),
     store.readPages(hit.document as Parameters<StoreReader['readPages']>[0]),
   ]);
   const page = pages.find((one) => start >= one.start && start < one.end);
@@ -114,6 +115,16 @@ async function citationOf(hit: Hit | undefined, number: number, claim: string, s
     end,
     quote,
   };
+}
+
+/** The span as the record holds it. When the document was replaced or removed meanwhile, as it was read from the record for this answer. */
+async function readQuote(hit: Hit, start: number, end: number, store: StoreReader): Promise<string> {
+  try {
+    return await store.readSpan(hit.document as Parameters<StoreReader['readSpan']>[0], start, end);
+  } catch (error) {
+    if (isMillraceError(error) && error.code === 'E_NOT_FOUND') return hit.text.slice(start - hit.start, end - hit.start);
+    throw error;
+  }
 }
 
 /** The sentence or line of `text` that shares most content words and numbers with `claim`; the whole text when none shares any. */

@@ -3,12 +3,16 @@ import type { Connection } from './connection.ts';
 import { scopeCondition } from './filter.ts';
 import { textQuery } from './text-query.ts';
 
+/** In smaller collections common words cost nothing, and leaving them out could leave only words that nothing holds. */
+const largeCollectionChunks = 1_000;
+
 /** BM25 over text, headings and title of the chunks in scope, best first. */
 export function searchText(connection: Connection, query: string, scope: SearchScope, limit: number): readonly ScoredChunk[] {
   const { count } = connection.prepare('SELECT count(*) AS count FROM chunks').get() as { readonly count: number };
   const half = Math.ceil(count / 2);
   const countHolders = connection.prepare('SELECT count(*) AS count FROM (SELECT 1 FROM chunk_index WHERE chunk_index MATCH ? LIMIT ?)');
-  const expression = textQuery(query, (term) => (countHolders.get(term, half) as { readonly count: number }).count >= half);
+  const isCommon = (term: string): boolean => (countHolders.get(term, half) as { readonly count: number }).count >= half;
+  const expression = textQuery(query, count < largeCollectionChunks ? () => false : isCommon);
   if (expression === undefined || limit <= 0) return [];
   const condition = scopeCondition(scope);
   return connection
