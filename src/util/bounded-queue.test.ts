@@ -60,8 +60,49 @@ describe('createBoundedQueue', () => {
     const aborted = queue.push(2, { signal: controller.signal });
     controller.abort(new Error('enough'));
     await expect(aborted).rejects.toThrow('enough');
-    const waiting = queue.push(3);
+    // The item that the consumer takes makes room for the first of them.
+    const admitted = queue.push(3);
+    const waiting = queue.push(4);
     for await (const _ of queue) break;
+    await admitted;
     await expect(waiting).rejects.toThrow('closed');
+  });
+
+  it('keeps the order of arrival: who comes while others wait waits behind them', async () => {
+    const queue = createBoundedQueue<string>({ maxItems: 1, maxBytes: 10 });
+    await queue.push('first');
+    const large = queue.push('large', { bytes: 20 });
+    const small = queue.push('small');
+    const iterator = queue[Symbol.asyncIterator]();
+    expect((await iterator.next()).value).toBe('first');
+    // There is room since the turn before; the ones that wait have it.
+    const late = queue.push('late');
+    await large;
+    expect(await settled(small)).toBe(false);
+    expect((await iterator.next()).value).toBe('large');
+    expect((await iterator.next()).value).toBe('small');
+    expect((await iterator.next()).value).toBe('late');
+    await Promise.all([small, late]);
+  });
+
+  it('lets those behind one who stopped waiting in', async () => {
+    const queue = createBoundedQueue<string>({ maxItems: 10, maxBytes: 10 });
+    await queue.push('first', { bytes: 5 });
+    const controller = new AbortController();
+    const large = queue.push('large', { bytes: 9, signal: controller.signal });
+    const small = queue.push('small', { bytes: 5 });
+    controller.abort(new Error('stop'));
+    await expect(large).rejects.toThrow('stop');
+    await small;
+    expect(queue.bytes).toBe(10);
+  });
+
+  it('refuses those who wait when it is closed', async () => {
+    const queue = createBoundedQueue<string>({ maxItems: 1, maxBytes: 10 });
+    await queue.push('first');
+    const waiting = queue.push('second');
+    queue.end();
+    await expect(waiting).rejects.toThrow('closed');
+    expect(await Array.fromAsync(queue)).toEqual(['first']);
   });
 });

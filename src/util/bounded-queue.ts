@@ -15,16 +15,37 @@ export interface BoundedQueue<T> extends AsyncIterable<T> {
 
 export function createBoundedQueue<T>(limits: { readonly maxItems: number; readonly maxBytes: number }): BoundedQueue<T> {
   const held: { readonly item: T; readonly bytes: number }[] = [];
-  const producers: Deferred<void>[] = [];
+  const producers: { readonly item: T; readonly bytes: number; readonly turn: Deferred<void> }[] = [];
   const consumers: Deferred<void>[] = [];
   let heldBytes = 0;
   let ended = false;
   let failure: Error | undefined;
 
-  const wake = (waiting: Deferred<void>[]): void => {
-    for (const one of waiting.splice(0)) one.resolve();
-  };
+  const closed = (): Error => failure ?? new Error('The queue is closed.');
   const full = (bytes: number): boolean => held.length > 0 && (held.length >= limits.maxItems || heldBytes + bytes > limits.maxBytes);
+
+  function wakeConsumers(): void {
+    for (const one of consumers.splice(0)) one.resolve();
+  }
+
+  function accept(item: T, bytes: number): void {
+    held.push({ item, bytes });
+    heldBytes += bytes;
+    wakeConsumers();
+  }
+
+  /** Takes in whom there is room for, in order of arrival. */
+  function admit(): void {
+    for (let next = producers[0]; next !== undefined && !full(next.bytes); next = producers[0]) {
+      producers.shift();
+      accept(next.item, next.bytes);
+      next.turn.resolve();
+    }
+  }
+
+  function refuseProducers(): void {
+    for (const { turn } of producers.splice(0)) turn.reject(closed());
+  }
 
   return {
     get size() {
@@ -34,26 +55,30 @@ export function createBoundedQueue<T>(limits: { readonly maxItems: number; reado
       return heldBytes;
     },
     async push(item, { bytes = 0, signal } = {}) {
-      while (!ended && full(bytes)) {
-        signal?.throwIfAborted();
-        const turn = createDeferred<void>();
-        const onAbort = (): void => turn.reject(signal?.reason);
-        signal?.addEventListener('abort', onAbort, { once: true });
-        producers.push(turn);
-        await turn.promise.finally(() => signal?.removeEventListener('abort', onAbort));
-      }
       signal?.throwIfAborted();
-      if (ended) throw failure ?? new Error('The queue is closed.');
-      held.push({ item, bytes });
-      heldBytes += bytes;
-      wake(consumers);
+      if (ended) throw closed();
+      if (producers.length === 0 && !full(bytes)) {
+        accept(item, bytes);
+        return;
+      }
+      const waiting = { item, bytes, turn: createDeferred<void>() };
+      producers.push(waiting);
+      const onAbort = (): void => {
+        const index = producers.indexOf(waiting);
+        if (index === -1) return;
+        producers.splice(index, 1);
+        waiting.turn.reject(signal?.reason);
+        admit();
+      };
+      signal?.addEventListener('abort', onAbort, { once: true });
+      await waiting.turn.promise.finally(() => signal?.removeEventListener('abort', onAbort));
     },
     end(error) {
       if (ended) return;
       ended = true;
       if (error !== undefined) failure = error instanceof Error ? error : new Error('The producer failed.', { cause: error });
-      wake(producers);
-      wake(consumers);
+      refuseProducers();
+      wakeConsumers();
     },
     async *[Symbol.asyncIterator]() {
       try {
@@ -61,7 +86,7 @@ export function createBoundedQueue<T>(limits: { readonly maxItems: number; reado
           const next = held.shift();
           if (next !== undefined) {
             heldBytes -= next.bytes;
-            wake(producers);
+            admit();
             yield next.item;
           } else if (ended) {
             if (failure !== undefined) throw failure;
@@ -76,7 +101,8 @@ export function createBoundedQueue<T>(limits: { readonly maxItems: number; reado
         ended = true;
         held.length = 0;
         heldBytes = 0;
-        wake(producers);
+        refuseProducers();
+        wakeConsumers();
       }
     },
   };
