@@ -1,0 +1,120 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type MillBench, openMillBench } from '../../test/support/mill-bench.ts';
+import { createFakeEmbedder } from '../engines/fake/embedder.ts';
+import type { QueryParts } from './parts.ts';
+import { retrieve, type RetrieveRequest } from './retrieve.ts';
+
+const sources = [
+  { id: 'a', text: 'The ferry carries 48 passengers.', metadata: { team: 'harbour', year: 2031 } },
+  { id: 'b', text: 'The old ferry was sold.', metadata: { team: 'harbour', year: 2029 } },
+  { id: 'c', text: 'The workshop opens at 7:30.', metadata: { team: 'works', year: 2031 } },
+];
+
+let bench: MillBench;
+let parts: QueryParts;
+let embedded: { readonly texts: readonly string[]; readonly kind: string }[];
+
+beforeEach(async () => {
+  bench = await openMillBench({ sources });
+  const { mill, clock } = bench;
+  embedded = [];
+  const embedder = createFakeEmbedder({ clock });
+  parts = {
+    store: mill.store,
+    clock,
+    embedder: () => Promise.resolve(embedder),
+    generator: () => Promise.reject(new Error('not needed')),
+    scheduler: {
+      ...mill.scheduler,
+      submit(work) {
+        if (work.lane === 'embed') embedded.push(work.input as (typeof embedded)[number]);
+        return mill.scheduler.submit(work);
+      },
+    },
+  };
+});
+afterEach(() => bench.close());
+
+function search(changes: Partial<RetrieveRequest> = {}) {
+  return bench.drive(
+    retrieve(parts, {
+      query: 'ferry passengers',
+      scope: { collection: 'default' },
+      limit: 10,
+      mode: 'hybrid',
+      class: 'interactive',
+      signal: new AbortController().signal,
+      ...changes,
+    }),
+  );
+}
+const found = async (changes: Partial<RetrieveRequest> = {}) => (await search(changes)).hits.map(({ source }) => source);
+
+describe('retrieve', () => {
+  it('fuses both rankings and tells the rank in each', async () => {
+    const { hits } = await search();
+    expect(hits[0]).toMatchObject({ source: 'a', rank: 1, ranks: { text: 1, vector: 1 }, metadata: { team: 'harbour', year: 2031 } });
+    expect(hits.map(({ score }) => score)).toEqual(hits.map(({ score }) => score).toSorted((x, y) => y - x));
+  });
+
+  it('asks only the part that the mode names', async () => {
+    expect((await search({ mode: 'text' })).hits.every(({ ranks }) => ranks.vector === undefined)).toBe(true);
+    expect(embedded).toEqual([]);
+    const byVector = await search({ mode: 'vector' });
+    expect(byVector.hits.every(({ ranks }) => ranks.text === undefined)).toBe(true);
+    expect(embedded).toEqual([{ texts: ['ferry passengers'], kind: 'query' }]);
+    expect(byVector.timings.searchTextMs).toBeUndefined();
+  });
+
+  it('keeps the filter in both parts', async () => {
+    for (const mode of ['text', 'vector', 'hybrid'] as const) {
+      expect(await found({ mode, scope: { collection: 'default', filter: { team: 'harbour', year: { lt: 2030 } } } }), mode).toEqual(['b']);
+    }
+    expect(await found({ scope: { collection: 'default', filter: { team: { in: ['none'] } } } })).toEqual([]);
+  });
+
+  it('keeps to the limit and to the collection', async () => {
+    expect(await found({ limit: 1 })).toEqual(['a']);
+    expect(await found({ scope: { collection: 'other' } })).toEqual([]);
+  });
+
+  it('searches by words and says so where there is no embedder', async () => {
+    parts = { ...parts, embedder: () => Promise.resolve(undefined) };
+    const { hits, notices } = await search();
+    expect(hits[0]?.source).toBe('a');
+    expect(notices).toHaveLength(1);
+    expect(embedded).toEqual([]);
+  });
+
+  it('cuts a query for the embedder only, to whole characters', async () => {
+    const query = `ferry passengers ${'🚢 harbour '.repeat(5_000)}`;
+    expect((await search({ query })).hits[0]?.source).toBe('a');
+    const [cut = ''] = embedded[0]?.texts ?? [];
+    expect(cut.length).toBeLessThan(query.length);
+    expect(cut.isWellFormed()).toBe(true);
+    expect(query.startsWith(cut.slice(0, -1))).toBe(true);
+  });
+
+  it('leaves out a chunk that is gone before it is read', async () => {
+    const { store } = parts;
+    const removing = {
+      ...store,
+      async readChunks(ids: Parameters<typeof store.readChunks>[0]) {
+        await bench.mill.documents.remove('a');
+        return store.readChunks(ids);
+      },
+    };
+    parts = { ...parts, store: removing };
+    const { hits } = await search();
+    expect(hits.map(({ source, rank }) => [source, rank])).toEqual([
+      ['b', 1],
+      ['c', 2],
+    ]);
+  });
+
+  it('ends with the reason of its signal and the deadline of its call', async () => {
+    const reason = new Error('enough');
+    await expect(search({ signal: AbortSignal.abort(reason) })).rejects.toThrow();
+    await expect(search({ deadline: bench.clock.monotonic() })).rejects.toThrow(expect.objectContaining({ code: 'E_DEADLINE_EXCEEDED' }));
+  });
+});
