@@ -80,6 +80,24 @@ function isOfType(document: DocumentRecord, given: string | undefined): boolean 
   return given === undefined || given.split(';')[0]?.trim().toLowerCase() === document.contentType;
 }
 
+/**
+ * The document that another source of the collection made of the same bytes. Not of texts: what they become depends on the name too.
+ */
+export async function findSameContent(
+  store: Store,
+  collection: string,
+  { chunkerHash, parser }: Versions,
+  content: Required<SeenContent>,
+): Promise<DocumentId | undefined> {
+  for (const { name, version } of parser.formats) {
+    const key = { bytesSha256: content.bytesSha256, parser: name, parserVersion: version, parseOptionsHash: parser.optionsHash };
+    const id = await store.findDocument(collection, key, chunkerHash);
+    const document = id === undefined ? undefined : await store.readDocument(id);
+    if (document !== undefined && !document.contentType.startsWith('text/') && isOfType(document, content.contentType)) return document.id;
+  }
+  return undefined;
+}
+
 /** What was tried when it failed; kept with the error, so that it is not tried again in vain. */
 interface Attempt {
   readonly bytesSha256: string;

@@ -85,6 +85,31 @@ describe('ingest', () => {
     await second.requireWhole();
   });
 
+  it('points a copy at the document that is there; a text is parsed under each name', async () => {
+    const { run, write, folder, parsed, store, texts, requireWhole } = bench();
+    write('a.pdf', 'The content of a page.');
+    write('a.txt', 'The content of a text.');
+    await run([folder]);
+    write('copies/b.pdf', 'The content of a page.');
+    write('copies/b.txt', 'The content of a text.');
+    const changed = write('c.pdf', 'Another page.');
+    await run([folder]);
+    const events = await run([folder]);
+    expect(events.at(-1)).toMatchObject({ found: 5, skipped: 5 });
+    expect(parsed.toSorted()).toEqual(['a.pdf', 'a.txt', 'b.txt', 'c.pdf']);
+    const original = await store.readSource('default', `${folder}/a.pdf`);
+    expect((await store.readSource('default', `${folder}/copies/b.pdf`))?.document).toBe(original?.document);
+    // A source that had another document loses it.
+    write('c.pdf', 'The content of a page.', Date.UTC(2025, 1, 1));
+    expect(ofType(await run([changed]), 'document-skipped')).toMatchObject([{ source: changed, reason: 'same-content' }]);
+    expect(
+      Object.values(await texts())
+        .map(String)
+        .toSorted(),
+    ).toEqual([...Array.from({ length: 3 }, () => 'The content of a page.'), ...Array.from({ length: 2 }, () => 'The content of a text.')]);
+    await requireWhole();
+  });
+
   it('takes what two sources name once, and skips it the second time', async () => {
     const { run, write, folder, parsed } = bench();
     const path = write('a.txt', 'A text.');

@@ -1,4 +1,5 @@
 import { type MillraceError, toMillraceError } from '../errors.ts';
+import type { DocumentId } from '../spec/identifiers.ts';
 import type { NewDocument, NewSource, StoreOperation } from '../spec/store.ts';
 import type { BoundedQueue } from '../util/bounded-queue.ts';
 import type { BytePermits } from '../util/byte-permits.ts';
@@ -7,6 +8,7 @@ import type { PreparedCommit } from './commit-batches.ts';
 import type { ReachedSource } from './discover.ts';
 import type { IngestRun } from './ingest-run.ts';
 import {
+  findSameContent,
   type KnownSource,
   looksUnchanged,
   readKnown,
@@ -105,6 +107,8 @@ async function readAndPrepare(context: PrepareContext, visit: Visit, looked: Loo
   run.counts.bytes += bytes.length;
   const content = { bytesSha256: sha256, contentType: looked.contentType };
   if (await settleRecorded(context, visit, looked, content)) return;
+  const same = await findSameContent(run.parts.store, run.collection, visit.versions, content);
+  if (same !== undefined && (await settleMade(context, visit, looked, same, 'same-content'))) return;
   let document: NewDocument;
   try {
     document = await parseAndChunk(run, visit, looked, bytes, sha256);
@@ -116,26 +120,35 @@ async function readAndPrepare(context: PrepareContext, visit: Visit, looked: Loo
 }
 
 /** Settles a source whose content was parsed before, well or in vain. False where it has to be parsed. */
-async function settleRecorded({ run }: PrepareContext, visit: Visit, looked: LookedSource, content: SeenContent): Promise<boolean> {
-  const { known, versions, key, lookedAt } = visit;
+async function settleRecorded(context: PrepareContext, visit: Visit, looked: LookedSource, content: SeenContent): Promise<boolean> {
+  const { run } = context;
+  const { known, versions, key } = visit;
   const outcome = recordedOutcome(known, versions, content);
-  if (known === undefined || outcome === undefined) return false;
+  if (outcome === undefined) return false;
   if (outcome.type === 'failed') {
     if (run.options.reread === true) return false;
     await countFailure(run, key, outcome.error);
     visit.done();
     return true;
   }
-  if (!sameFacts(known, looked.source, lookedAt)) {
-    const { source } = looked;
-    const [written] = await run.parts.store.commit([
-      { type: 'commitSource', collection: run.collection, source, document: outcome.document, at: lookedAt },
-    ]);
-    // Its document was removed meanwhile.
+  return settleMade(context, visit, looked, outcome.document, 'unchanged');
+}
+
+/** Points the source at its document, where the record does not say so yet. False where the document was removed meanwhile. */
+async function settleMade(
+  { run }: PrepareContext,
+  visit: Visit,
+  { source }: LookedSource,
+  document: DocumentId,
+  reason: 'unchanged' | 'same-content',
+): Promise<boolean> {
+  const { known, key, lookedAt } = visit;
+  if (known?.document?.id !== document || !sameFacts(known, source, lookedAt)) {
+    const [written] = await run.parts.store.commit([{ type: 'commitSource', collection: run.collection, source, document, at: lookedAt }]);
     if (written?.document === undefined) return false;
   }
   run.counts.skipped += 1;
-  await run.emit({ type: 'document-skipped', source: key, reason: 'unchanged' });
+  await run.emit({ type: 'document-skipped', source: key, reason });
   visit.done();
   return true;
 }

@@ -138,7 +138,7 @@ function parseText({ bytes, name, contentType }: ParseRequest): ParsedDocument {
     start += paragraph.length + 2;
   }
   return {
-    contentType: contentType ?? 'text/plain',
+    contentType: contentType ?? (name.endsWith('.pdf') ? 'application/pdf' : 'text/plain'),
     parser: 'fake',
     parserVersion: 1,
     text,
