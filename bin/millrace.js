@@ -5,6 +5,8 @@
  * The started module exports `main(argumentList: string[]): Promise<number>`, which resolves with the exit code.
  */
 import { existsSync } from 'node:fs';
+import nodeModule from 'node:module';
+import { fileURLToPath } from 'node:url';
 
 const source = new URL('../src/cli/main.ts', import.meta.url);
 const built = new URL('../dist/cli/main.js', import.meta.url);
@@ -27,6 +29,7 @@ async function startInClone() {
   const { BootstrapError, endLike, findNode, runChild, sayOnStderr } = await import(bootstrap.href);
   try {
     const node = findNode();
+    keepStrippedSources();
     if (node === process.execPath) await start(source);
     else endLike(await runChild(node, [process.argv[1], ...argumentList]));
   } catch (error) {
@@ -34,6 +37,16 @@ async function startInClone() {
     sayOnStderr(error.message);
     process.exitCode = 1;
   }
+}
+
+/**
+ * Sources without their types are kept on disk: to strip them costs every thread of every process 17 MB. The first run fills the cache;
+ * threads and children find it through the environment.
+ */
+function keepStrippedSources() {
+  const folder = process.env.NODE_COMPILE_CACHE ?? fileURLToPath(new URL('../node_modules/.cache/millrace-sources', import.meta.url));
+  process.env.NODE_COMPILE_CACHE = folder;
+  nodeModule.enableCompileCache?.(folder);
 }
 
 async function start(entry) {
