@@ -19,10 +19,8 @@ const notes = [
   { id: 'note/201', text: 'The workshop orders new brake pads every March.', metadata: { team: 'workshop', year: 2031 } },
 ];
 
+const mill = await open({ directory, ...(generator === undefined ? {} : { generator }) });
 try {
-  // Frees models and files when the block ends, however it ends.
-  await using mill = await open({ directory, ...(generator === undefined ? {} : { generator }) });
-
   // The same id again replaces what was there; an unchanged text costs nothing.
   const { indexed, skipped } = await mill.ingest(notes).result();
   console.log(`${indexed} notes read, ${skipped} unchanged.\n`);
@@ -49,4 +47,7 @@ try {
   if (!isMillraceError(error)) throw error;
   console.error(`${error.message} ${error.remedy}`);
   process.exitCode = 1;
+} finally {
+  // Frees models and files. From Node.js 24 on, "await using mill = await open(…)" does the same without this block.
+  await mill.close();
 }

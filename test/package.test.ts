@@ -16,6 +16,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { entries, type EntryName } from '../src/util/entry.ts';
+import { testModel, withoutModels } from './model/models.ts';
 
 /**
  * What a user gets: the packed tarball, installed without development dependencies and without install scripts into an empty
@@ -34,6 +35,14 @@ const reachable = registry.status === 0;
 const buildable = existsSync(path.join(root, 'src/cli/main.ts'));
 if (!reachable)
   process.stderr.write(`package.test.ts is skipped: npm cannot reach its registry (${registry.stderr.trim().split('\n')[0] ?? ''})\n`);
+
+const hasEmbedder =
+  !withoutModels &&
+  (await testModel('minilm-l6').then(
+    () => true,
+    () => false,
+  ));
+if (!hasEmbedder) process.stderr.write('package.test.ts opens no directory: the embedder minilm-l6 is not on this machine.\n');
 
 const node22 = reachable ? installNode22() : undefined;
 const nodes: readonly (readonly [string, string | undefined])[] = [
@@ -127,11 +136,51 @@ describe.runIf(reachable && buildable)('the packed tarball', () => {
       expect(result.status).toBe(0);
     });
 
+    it.skipIf(node === undefined)('runs the example as it is copied, up to the model that is missing', () => {
+      cpSync(path.join(root, 'examples/ask.ts'), path.join(user, 'ask.ts'));
+      const result = run(node ?? '', ['ask.ts', 'How many?', 'smollm2-135m', path.join(user, `ask-${label}`)], {
+        MILLRACE_HOME: path.join(work, 'no-models'),
+      });
+      expect(result.stderr).toContain('minilm-l6');
+      expect(result.stderr).not.toMatch(/SyntaxError|^\s+at /m);
+      expect(result.status).toBe(1);
+    });
+
+    it.skipIf(node === undefined || !hasEmbedder)(
+      `opens a directory, ingests a text and finds it${hasEmbedder ? '' : ' (skipped: the embedder minilm-l6 is not on this machine)'}`,
+      () => {
+        const result = run(node ?? '', ['--input-type=module', '-e', openingProgram(path.join(user, `record-${label}`))]);
+        expect(result.stderr).toBe('');
+        expect(JSON.parse(result.stdout)).toEqual({
+          indexed: 1,
+          hits: ['ferry', 'ferry'],
+          quotes: ['The ferry carries 48 passengers.'],
+          problems: [],
+          vector: 384,
+        });
+      },
+      120_000,
+    );
+
     it.skipIf(node === undefined).each(Object.keys(entries) as EntryName[])('starts the entry %s', (name) => {
       const result = run(node ?? '', ['--input-type=module', '-e', loaderFor(name)]);
       expect({ stderr: result.stderr, loaded: result.stdout }).toEqual({ stderr: '', loaded: 'loaded' });
     });
   });
+
+  /** What a program does first: native modules, threads, the parser and the engine, all from the installed package. */
+  function openingProgram(directory: string): string {
+    return `import { open } from 'millrace';
+      const mill = await open({ directory: ${JSON.stringify(directory)} });
+      const { indexed } = await mill.ingest([{ id: 'ferry', text: 'The ferry carries 48 passengers. Dogs travel free.' }]).result();
+      const hits = [];
+      for (const mode of ['text', 'vector']) hits.push((await mill.search('ferry passengers', { mode })).hits[0]?.source);
+      const { citations } = await mill.ask('How many passengers does the ferry carry?', { quotesOnly: true }).result();
+      const [vector] = await mill.embedMany(['ferry']);
+      const { problems } = await mill.verify();
+      await mill.close();
+      process.stdout.write(JSON.stringify({ indexed, hits, quotes: citations.map(({ quote }) => quote), problems, vector: vector.length }));`;
+  }
 
   /**
    * A program that starts one entry and says "loaded". Children get a channel and lose it, and have to end well by themselves.
@@ -162,12 +211,13 @@ describe.runIf(reachable && buildable)('the packed tarball', () => {
   function run(
     node: string,
     argumentList: readonly string[],
+    env: Readonly<Record<string, string>> = {},
   ): { readonly status: number | null; readonly stdout: string; readonly stderr: string } {
     return spawnSync(node, argumentList, {
       cwd: user,
       encoding: 'utf8',
       timeout: 60_000,
-      env: { ...process.env, NODE_OPTIONS: '', NO_COLOR: '1' },
+      env: { ...process.env, ...env, NODE_OPTIONS: '', NO_COLOR: '1' },
     });
   }
 });
