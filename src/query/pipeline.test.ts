@@ -1,9 +1,11 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { collect, type MillBench, type MillBenchOptions, openMillBench } from '../../test/support/mill-bench.ts';
+import { generateLane } from '../lanes.ts';
 import { commitLines } from '../testing/store-conformance.ts';
 import type { Answer } from '../spec/answers.ts';
 import type { HandedSource } from '../spec/mill.ts';
 import { createDeferred } from '../util/deferred.ts';
+import { answerQuestion } from './pipeline.ts';
 
 const sources: readonly HandedSource[] = [
   { id: 'ferry', text: 'The ferry carries 48 passengers. Dogs travel free of charge.', metadata: { team: 'harbour' } },
@@ -147,6 +149,40 @@ describe.each(stages)('while $stage', ({ options, load }) => {
     await settle();
     await drive(mill.close());
     await outcome;
+  });
+});
+
+describe('a reader whose connection breaks', () => {
+  async function askUntil(broken: string) {
+    const { mill, clock, drive, generator, settle, load } = await open({ generator: { decodeTokensPerSecond: 1 } });
+    const loaded: string[] = [];
+    const parts = {
+      store: mill.store,
+      scheduler: mill.scheduler,
+      clock,
+      embedder: () => Promise.resolve(undefined),
+      generator() {
+        loaded.push(generator.model.id);
+        if (!mill.scheduler.hasLane('generate')) mill.scheduler.addLane(generateLane(generator));
+        return Promise.resolve(generator);
+      },
+    };
+    const asked = answerQuestion(parts, question, {}, { signal: new AbortController().signal }, ({ type }) =>
+      type === broken ? Promise.reject(new Error('the connection broke')) : Promise.resolve(),
+    );
+    await expect(drive(asked)).rejects.toThrow('the connection broke');
+    await settle();
+    return { load: load(), loaded, outputTokens: generator.statistics().outputTokens };
+  }
+
+  it('at the sources costs no model', async () => {
+    expect(await askUntil('sources')).toEqual({ load: {}, loaded: [], outputTokens: 0 });
+  });
+
+  it('in the text stops the model at once', async () => {
+    const { load, outputTokens } = await askUntil('answer-delta');
+    expect(load).toEqual({});
+    expect(outputTokens).toBeLessThan(3);
   });
 });
 
