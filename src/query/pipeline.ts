@@ -28,8 +28,10 @@ function scopeOf(options: SearchOptions): SearchScope {
 
 function checkQuestion(question: string, what: string): string {
   const trimmed = question.trim();
-  if (trimmed === '')
-    throw new MillraceError('E_INPUT_INVALID', `The ${what} is empty.`, { remedy: `Give a ${what} with at least one word.` });
+  if (!/[\p{L}\p{N}]/u.test(trimmed)) {
+    const message = trimmed === '' ? `The ${what} is empty.` : `The ${what} holds no word.`;
+    throw new MillraceError('E_INPUT_INVALID', message, { remedy: `Give a ${what} with at least one word.` });
+  }
   return trimmed;
 }
 
