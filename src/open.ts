@@ -21,7 +21,7 @@ export interface OpenOptions {
   readonly mode?: 'write' | 'read';
   /** Generator: catalogue id, path, or `hf:owner/repository/file.gguf`. Default: the best installed one that fits the free memory. */
   readonly generator?: string;
-  /** Embedder of collections that have none yet. Default `minilm-l6`. */
+  /** Embedder of collections that have none yet. Default `minilm-l6`. One is loaded for each open directory: another is `E_EMBEDDER_MISMATCH`. */
   readonly embedder?: string;
   /** Folder of the models. Default `MILLRACE_HOME`, else the platform's cache folder. */
   readonly home?: string;
