@@ -156,6 +156,7 @@ export function createMill(parts: MillParts): Mill {
       })),
 
     verify: ({ signal } = {}) => calls.run({ signal }, (call) => store.verify(call)),
+    rebuild: ({ signal } = {}) => calls.run({ signal }, (call) => store.rebuild(call)),
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -109,6 +109,8 @@ export interface Mill {
   readonly runs: { list(): Promise<readonly RunRecord[]> };
   status(): Promise<MillStatus>;
   verify(options?: { readonly signal?: AbortSignal }): Promise<VerifyReport>;
+  /** Builds the text index and the vector index again from the record, which stays as it is. Questions go on meanwhile. */
+  rebuild(options?: { readonly signal?: AbortSignal }): Promise<void>;
   /** Ends every open call with `E_SHUTTING_DOWN` and frees models, processes and files. What was acknowledged is kept. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;

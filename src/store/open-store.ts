@@ -2,12 +2,15 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillraceError, toMillraceError } from '../errors.ts';
-import type { OperationOutcome, RunItem, Store, StoreReader, VerifyReport } from '../spec/store.ts';
+import type { OperationOutcome, RunItem, Store, StoreOperation, StoreReader, VerifyReport } from '../spec/store.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Random } from '../util/random.ts';
 import type { ReaderCall, WriterCall } from './sqlite/messages.ts';
 import { startThread } from './sqlite/thread-client.ts';
 import type { ThreadClient } from './sqlite/thread-client.ts';
+
+/** New vectors after which the thread of the vector index looks for work. */
+const vectorsPerNotice = 2_000;
 
 export interface OpenStoreOptions {
   readonly directory: string;
@@ -17,6 +20,19 @@ export interface OpenStoreOptions {
   readonly random: Random;
   /** Reader threads, 1–16. Default 2. Vector searches all go to the first, which holds the index. */
   readonly readers?: number;
+}
+
+/** The value, or the reason of the abort as soon as it comes. */
+async function untilAborted(value: Promise<unknown>, signal: AbortSignal | undefined): Promise<unknown> {
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void => aborted.reject(signal?.reason);
+  signal?.addEventListener('abort', onAbort, { once: true });
+  try {
+    signal?.throwIfAborted();
+    return await Promise.race([value, aborted.promise]);
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
+  }
 }
 
 async function makeDirectory(directory: string): Promise<void> {
@@ -43,6 +59,7 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
   const readers: Promise<ThreadClient<ReaderCall>>[] = [];
   const alive: (ThreadClient<ReaderCall> | undefined)[] = [];
   let closing: Promise<void> | undefined;
+  let newVectors = 0;
 
   function requireOpen(): void {
     if (closing !== undefined) throw new MillraceError('E_SHUTTING_DOWN', 'The store was closed.');
@@ -54,7 +71,7 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     const present = readers[place];
     if (present !== undefined && alive[place]?.ended !== true) return present;
     alive[place] = undefined;
-    const starting = startThread<ReaderCall>('store-reader', data);
+    const starting = startThread<ReaderCall>('store-reader', { ...data, writesIndex: mode === 'write' && place === 0 });
     readers[place] = starting;
     try {
       const thread = await starting;
@@ -98,15 +115,22 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     requireOpen();
     settings?.signal?.throwIfAborted();
     const thread = await startThread<ReaderCall>('store-reader', data);
-    const aborted = Promise.withResolvers<never>();
-    const onAbort = (): void => aborted.reject(settings?.signal?.reason);
-    settings?.signal?.addEventListener('abort', onAbort, { once: true });
     try {
-      return (await Promise.race([thread.call({ type: 'read', method: 'verify', parameters: [] }), aborted.promise])) as VerifyReport;
+      return (await untilAborted(thread.call({ type: 'read', method: 'verify', parameters: [] }), settings?.signal)) as VerifyReport;
     } finally {
-      settings?.signal?.removeEventListener('abort', onAbort);
       await thread.terminate();
     }
+  }
+
+  /** Has the vector index extended while documents come in, not only when the next search finds it behind. */
+  function noticeVectors(operations: readonly StoreOperation[]): void {
+    for (const operation of operations) if (operation.type === 'commitVectors') newVectors += operation.vectors.length;
+    if (newVectors < vectorsPerNotice) return;
+    newVectors = 0;
+    // The index is derived: without this call, or when it fails, the next search notices.
+    void readerAt(0)
+      .then((thread) => thread.call({ type: 'extendIndex' }))
+      .catch(() => undefined);
   }
 
   async function endThreads(): Promise<void> {
@@ -144,19 +168,24 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     readRun: reading('readRun'),
     listRunItems: reading('listRunItems'),
     verify,
-    commit(operations) {
+    async commit(operations) {
       const nowMs = clock.now();
       const prepared = operations.map((operation) => ({
         operation,
         ids: { source: random.uuid(nowMs), document: random.uuid(nowMs) },
       }));
-      return write<readonly OperationOutcome[]>({ type: 'commit', operations: prepared });
+      const outcomes = await write<readonly OperationOutcome[]>({ type: 'commit', operations: prepared });
+      noticeVectors(operations);
+      return outcomes;
     },
     claimItems: (run, claim) => write<readonly RunItem[]>({ type: 'claimItems', run, options: claim }),
     writeSetting: (key, value) => write<undefined>({ type: 'writeSetting', key, value }),
     async rebuild(settings) {
       settings?.signal?.throwIfAborted();
       await write<undefined>({ type: 'rebuild' });
+      settings?.signal?.throwIfAborted();
+      const indexing = await readerAt(0);
+      await untilAborted(indexing.call({ type: 'rebuildIndex' }), settings?.signal);
     },
     close() {
       closing ??= endThreads();

@@ -255,6 +255,8 @@ const otherChecks: Readonly<Record<string, (mill: Mill) => Promise<void>>> = {
     assert.equal(collection?.embedder, status.embedder);
     assert.deepEqual(await mill.runs.list(), []);
     assert.deepEqual((await mill.verify({ signal: never })).problems, []);
+    await mill.rebuild({ signal: never });
+    assert.deepEqual((await mill.verify()).problems, []);
   },
   'ends every open call when it closes, and refuses later ones': async (mill) => {
     const open = Array.from({ length: 20 }, () => mill.ask(ferryQuestion).result());

@@ -17,6 +17,10 @@ export type WriterCall =
 
 export type ReaderCall =
   | { readonly type: 'read'; readonly method: keyof StoreReader; readonly parameters: readonly unknown[] }
+  /** New vectors are in the record: extends the vector index. */
+  | { readonly type: 'extendIndex' }
+  /** Builds every vector index anew; answered when they are on the disk. */
+  | { readonly type: 'rebuildIndex' }
   | { readonly type: 'close' };
 
 export interface ThreadRequest<Call> {
@@ -33,4 +37,6 @@ export interface ThreadData {
   readonly directory: string;
   /** Command line of the process, for the description of the owner. */
   readonly command: string;
+  /** True for the one thread of the writer's process that writes generation files of the vector index. */
+  readonly writesIndex?: boolean;
 }

@@ -1,23 +1,51 @@
+import { join } from 'node:path';
 import type { Connection } from './connection.ts';
+import { loadUsearch } from './derived-index.ts';
 import { createQueries } from './queries.ts';
 import type { SynchronousReader } from './queries.ts';
 import { searchText } from './text-search.ts';
-import { createVectorSearch, loadUsearch } from './vector-index.ts';
+import { createVectorSearch } from './vector-index.ts';
 import type { VectorSearch } from './vector-index.ts';
 import { verifyRecord } from './verify.ts';
 
-/** All reading methods over one handle. The vector index, where one is needed, is loaded and built at the first vector search. */
-export function createReader(connection: Connection): SynchronousReader & { advanceIndex(): boolean } {
-  let vectors: VectorSearch | undefined;
+/** Where the generation files of the vector index lie. */
+export function indexFolder(directory: string): string {
+  return join(directory, 'index');
+}
+
+export interface Reader extends SynchronousReader {
+  /** Looks whether the vector index is far behind the record; `advanceIndex` then extends it. */
+  noticeNewVectors(): void;
+  /** One step of the work that searches and new vectors left; false when there is none. */
+  advanceIndex(): boolean;
+  /** Throws the vector index away; `advanceIndex` builds it anew. */
+  rebuildIndex(): void;
+  /** Puts what is only in memory on the disk. */
+  saveIndex(): void;
+}
+
+/** All reading methods over one handle. The vector index, where one is needed, is opened at the first vector search. */
+export function createReader(
+  connection: Connection,
+  options: { readonly directory?: string; readonly writesIndex?: boolean } = {},
+): Reader {
+  const folder = options.directory === undefined ? undefined : indexFolder(options.directory);
+  let opened: VectorSearch | undefined;
+  function vectors(): VectorSearch {
+    opened ??= createVectorSearch(connection, loadUsearch(), {
+      writable: options.writesIndex ?? false,
+      ...(folder === undefined ? {} : { folder }),
+    });
+    return opened;
+  }
   return {
     ...createQueries(connection),
     searchText: (query, scope, limit) => searchText(connection, query, scope, limit),
-    searchVectors(vector, embedderHash, scope, limit) {
-      vectors ??= createVectorSearch(connection, loadUsearch());
-      return vectors.search(vector, embedderHash, scope, limit);
-    },
-    /** One step of the work that searches left; false when there is none. */
-    advanceIndex: () => vectors?.advance() ?? false,
-    verify: () => verifyRecord(connection),
+    searchVectors: (vector, embedderHash, scope, limit) => vectors().search(vector, embedderHash, scope, limit),
+    noticeNewVectors: () => vectors().noticeNewVectors(),
+    advanceIndex: () => opened?.advance() ?? false,
+    rebuildIndex: () => vectors().rebuild(),
+    saveIndex: () => opened?.save(),
+    verify: () => verifyRecord(connection, folder),
   };
 }

@@ -1,142 +1,124 @@
-import { createRequire } from 'node:module';
-import type { Index } from 'usearch';
 import { MillraceError } from '../../errors.ts';
-import type { ChunkId } from '../../spec/identifiers.ts';
 import type { ScoredChunk, SearchScope } from '../../spec/store.ts';
-import { createHeap } from '../../util/heap.ts';
 import type { Connection } from './connection.ts';
-import { scopeCondition } from './filter.ts';
+import { openDerivedIndex } from './derived-index.ts';
+import type { DerivedIndex, Usearch } from './derived-index.ts';
+import { bestOf, scanVectors } from './exact-scan.ts';
 import { createHalfDecoder, encodeUnitVector } from './half-float.ts';
+import { listIndexStems, removeGenerations } from './index-generation.ts';
 
 /** Below this many vectors an exact scan is fast enough and needs no index. */
 export const exactScanLimit = 5_000;
-/** Rows added at a time: the pause between two requests of the thread. */
-const addBatch = 200;
+/** Rows after the end of an index that a search scans exactly; with more the index is extended, after the search. */
+const tailLimit = 1_000;
 const maxIndexes = 8;
 
-type Usearch = typeof import('usearch');
-
-/** Undefined where this platform has no binary; every search is then an exact scan. */
-export function loadUsearch(): Usearch | undefined {
-  try {
-    return createRequire(import.meta.url)('usearch') as Usearch;
-  } catch {
-    return undefined;
-  }
-}
-
-interface DerivedIndex {
-  readonly index: Index;
-  readonly collection: string;
-  readonly embedderHash: string;
-  readonly dimensions: number;
-  /** Greatest `vectors.number` that was added. */
-  last: number;
+export interface VectorSearchOptions {
+  readonly exactScanLimit?: number;
+  readonly tailLimit?: number;
+  /** Folder of the generation files. Default: none, the index is kept in memory alone. */
+  readonly folder?: string;
+  /** True in the process that holds the lock of the directory: it alone writes generation files. Default false. */
+  readonly writable?: boolean;
+  /** Rows not yet in a generation file that are worth a new one. */
+  readonly saveAfter?: number;
 }
 
 export interface VectorSearch {
   search(vector: Float32Array, embedderHash: string, scope: SearchScope, limit: number): readonly ScoredChunk[];
-  /** Adds one batch to an index that a search found behind the record. False when none is behind. */
+  /** Looks which indexes are far behind the record; `advance` then brings them up. */
+  noticeNewVectors(): void;
+  /** Adds one batch to an index that is behind the record. False when none is behind. */
   advance(): boolean;
-}
-
-function best(candidates: Iterable<ScoredChunk>, limit: number): readonly ScoredChunk[] {
-  const heap = createHeap<ScoredChunk>((a, b) => a.score < b.score || (a.score === b.score && a.chunk > b.chunk));
-  for (const candidate of candidates) {
-    heap.push(candidate);
-    if (heap.size > limit) heap.pop();
-  }
-  const found: ScoredChunk[] = [];
-  for (let next = heap.pop(); next !== undefined; next = heap.pop()) found.push(next);
-  return found.reverse();
+  /** Throws away every index and its files; `advance` then builds them anew. */
+  rebuild(): void;
+  /** Writes what is not yet in a generation file, where the index holds enough to be of use. */
+  save(): void;
 }
 
 /**
- * Nearest chunks by cosine. Exact for small collections and for filtered scopes, else by an HNSW index that is derived from the
- * rows of `vectors`: built in memory, batch by batch, after the first search, which like all others scans exactly until the index
- * has caught up; extended by new rows, checked against the record at each hit, built anew when a fifth of it is gone. Generation files that spare the build at start are not made yet.
+ * Nearest chunks by cosine. Exact for small collections and for filtered scopes. Else an HNSW index, which covers a prefix of the rows
+ * of `vectors`, gives candidates, and the rows after its end are scanned exactly: an index that is behind, or absent, costs time and
+ * never a hit. Every candidate is looked up in the record and scored by the vector there, so a removed chunk is never returned. The
+ * index is extended batch by batch between searches, made anew when a fifth of it is gone, and kept in generation files.
  */
-export function createVectorSearch(
-  connection: Connection,
-  usearch: Usearch | undefined,
-  options: { readonly exactScanLimit?: number } = {},
-): VectorSearch {
+export function createVectorSearch(connection: Connection, usearch: Usearch | undefined, options: VectorSearchOptions = {}): VectorSearch {
   const decoder = createHalfDecoder();
   const indexes = new Map<string, DerivedIndex>();
-  const behind = new Set<string>();
+  const behind = new Set<DerivedIndex>();
   const scanBelow = options.exactScanLimit ?? exactScanLimit;
+  const maxTail = options.tailLimit ?? tailLimit;
+  const { folder, writable = false, saveAfter } = options;
 
-  function* scan(query: Float32Array, embedderHash: string, scope: SearchScope): Generator<ScoredChunk> {
-    const condition = scopeCondition(scope);
-    const plain = scope.filter === undefined && scope.documents === undefined;
-    const rows = plain
-      ? connection
-          .prepare('SELECT chunk, vector FROM vectors WHERE collection = ? AND embedder_hash = ?')
-          .iterate(scope.collection, embedderHash)
-      : connection
-          .prepare(`SELECT v.chunk, v.vector FROM chunks c JOIN vectors v ON v.chunk = c.id WHERE v.embedder_hash = ? AND ${condition.sql}`)
-          .iterate(embedderHash, ...condition.parameters);
-    for (const row of rows as IterableIterator<{ readonly chunk: ChunkId; readonly vector: Uint8Array }>) {
-      yield { chunk: row.chunk, score: decoder.dot(row.vector, query) };
-    }
-  }
-
-  /** Adds the next batch of rows. Returns whether there may be more. */
-  function extend(derived: DerivedIndex): boolean {
-    const rows = connection
-      .prepare(
-        'SELECT number, chunk, vector FROM vectors WHERE collection = ? AND embedder_hash = ? AND number > ? ORDER BY number LIMIT ?',
-      )
-      .all(derived.collection, derived.embedderHash, derived.last, addBatch) as { number: number; chunk: number; vector: Uint8Array }[];
-    if (rows.length === 0) return false;
-    const matrix = new Float32Array(rows.length * derived.dimensions);
-    rows.forEach((row, position) => matrix.set(decoder.decode(row.vector), position * derived.dimensions));
-    derived.index.add(
-      BigUint64Array.from(rows, (row) => BigInt(row.chunk)),
-      matrix,
-      1,
-    );
-    derived.last = rows.at(-1)?.number ?? derived.last;
-    return rows.length === addBatch;
-  }
-
-  function emptyIndex(library: Usearch, collection: string, embedderHash: string, dimensions: number): DerivedIndex {
-    const { Index, MetricKind, ScalarKind } = library;
-    const index = new Index({
-      dimensions,
-      metric: MetricKind.Cos,
-      quantization: ScalarKind.F16,
-      connectivity: 0,
-      expansion_add: 0,
-      expansion_search: 0,
-      multi: false,
-    });
-    return { index, collection, embedderHash, dimensions, last: 0 };
-  }
-
-  /** Undefined while the index is more than one batch behind the record; `advance` then brings it up. */
-  function currentIndex(library: Usearch, collection: string, embedderHash: string, dimensions: number, count: number): Index | undefined {
+  function indexOf(library: Usearch, collection: string, embedderHash: string, dimensions: number): DerivedIndex {
     const key = `${embedderHash}\n${collection}`;
-    let derived = indexes.get(key);
-    if (derived === undefined || derived.index.size() > count * 1.25) {
-      indexes.delete(key);
-      const oldest = indexes.keys().next();
-      if (indexes.size >= maxIndexes && oldest.done !== true) indexes.delete(oldest.value);
-      derived = emptyIndex(library, collection, embedderHash, dimensions);
-      indexes.set(key, derived);
+    const present = indexes.get(key);
+    if (present !== undefined) return present;
+    const oldest = indexes.entries().next().value;
+    if (indexes.size >= maxIndexes && oldest !== undefined) {
+      indexes.delete(oldest[0]);
+      behind.delete(oldest[1]);
     }
-    if (!extend(derived)) return derived.index;
-    behind.add(key);
-    return undefined;
+    const opened = openDerivedIndex(connection, library, {
+      collection,
+      embedderHash,
+      dimensions,
+      writable,
+      ...(folder === undefined ? {} : { folder }),
+      ...(saveAfter === undefined ? {} : { saveAfter }),
+    });
+    indexes.set(key, opened);
+    return opened;
+  }
+
+  /** Makes an index anew that holds too much of what is gone, and has one extended that is too far behind. */
+  function check(index: DerivedIndex, collection: string, embedderHash: string, count: number): void {
+    const { tail } = connection
+      .prepare('SELECT count(*) AS tail FROM vectors WHERE collection = ? AND embedder_hash = ? AND number > ?')
+      .get(collection, embedderHash, index.last) as { readonly tail: number };
+    const covered = count - tail;
+    if (covered > index.size || index.size > covered * 1.25) index.reset();
+    else if (tail <= maxTail || index.refresh()) return;
+    behind.add(index);
+  }
+
+  /** Every pair of collection and embedder with enough vectors for an index. */
+  function indexedPairs(): readonly { collection: string; embedderHash: string; count: number; bytes: number }[] {
+    return connection
+      .prepare(
+        `SELECT p.collection, p.embedderHash, p.count,
+           (SELECT length(vector) FROM vectors v WHERE v.collection = p.collection AND v.embedder_hash = p.embedderHash LIMIT 1) AS bytes
+         FROM (SELECT collection, embedder_hash AS embedderHash, count(*) AS count FROM vectors
+               GROUP BY collection, embedder_hash HAVING count(*) >= ?) p`,
+      )
+      .all(scanBelow) as { collection: string; embedderHash: string; count: number; bytes: number }[];
+  }
+
+  function noticeNewVectors(): void {
+    if (usearch === undefined) return;
+    for (const { collection, embedderHash, count, bytes } of indexedPairs().slice(0, maxIndexes)) {
+      check(indexOf(usearch, collection, embedderHash, bytes / 2), collection, embedderHash, count);
+    }
   }
 
   return {
+    noticeNewVectors,
     advance() {
-      const key = behind.values().next();
-      if (key.done === true) return false;
-      const derived = indexes.get(key.value);
-      if (derived === undefined || !extend(derived)) behind.delete(key.value);
+      const [next] = behind;
+      if (next === undefined) return false;
+      const more = next.extend();
+      if (!more) behind.delete(next);
+      next.save();
       return behind.size > 0;
+    },
+    rebuild() {
+      indexes.clear();
+      behind.clear();
+      if (folder !== undefined && writable) for (const stem of listIndexStems(folder)) removeGenerations(folder, stem);
+      noticeNewVectors();
+    },
+    save() {
+      for (const index of indexes.values()) if (index.size >= Math.min(1_000, scanBelow)) index.save(true);
     },
     search(vector, embedderHash, scope, limit) {
       if (limit <= 0) return [];
@@ -155,20 +137,20 @@ export function createVectorSearch(
       }
       const query = decoder.decode(encodeUnitVector(vector));
       const filtered = scope.filter !== undefined || scope.documents !== undefined;
-      if (usearch === undefined || filtered || count < scanBelow || limit >= count) return best(scan(query, embedderHash, scope), limit);
-      const index = currentIndex(usearch, scope.collection, embedderHash, vector.length, count);
-      if (index === undefined) return best(scan(query, embedderHash, scope), limit);
-      // Twice the limit: room for chunks that are gone from the record, and better recall.
-      const matches = index.search(query, Math.min(index.size(), limit * 2 + 16), 1);
-      if (!('keys' in matches)) return [];
-      const exists = connection.prepare('SELECT vector FROM vectors WHERE chunk = ? AND embedder_hash = ?');
+      const everything = () => bestOf(scanVectors(connection, decoder, query, { embedderHash, scope }), limit);
+      if (usearch === undefined || filtered || count < scanBelow || limit >= count) return everything();
+      const index = indexOf(usearch, scope.collection, embedderHash, vector.length);
+      check(index, scope.collection, embedderHash, count);
+      const exists = connection.prepare('SELECT vector FROM vectors WHERE chunk = ? AND embedder_hash = ? AND collection = ?');
       const found: ScoredChunk[] = [];
-      for (const key of matches.keys) {
-        const chunk = Number(key) as ChunkId;
-        const row = exists.get(chunk, embedderHash) as { readonly vector: Uint8Array } | undefined;
+      // Four times the limit: room for chunks that are gone from the record, and better recall.
+      for (const chunk of index.search(query, limit * 4 + 32)) {
+        const row = exists.get(chunk, embedderHash, scope.collection) as { readonly vector: Uint8Array } | undefined;
         if (row !== undefined) found.push({ chunk, score: decoder.dot(row.vector, query) });
       }
-      return found.length < limit ? best(scan(query, embedderHash, scope), limit) : best(found, limit);
+      const tail = bestOf(scanVectors(connection, decoder, query, { embedderHash, scope, after: index.last }), limit);
+      const merged = bestOf([...found, ...tail], limit);
+      return merged.length < limit ? everything() : merged;
     },
   };
 }

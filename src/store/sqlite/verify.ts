@@ -4,12 +4,13 @@ import { sha256 } from '../../util/hash.ts';
 import type { Connection } from './connection.ts';
 import { indexChunk } from './operations.ts';
 import { createQueries } from './queries.ts';
+import { compareVectorIndex } from './verify-vector-index.ts';
 import type { ChunkId } from '../../spec/identifiers.ts';
 
 const maxProblems = 1_000;
 
-/** Compares the record with its own hashes and with the text index. Reads everything once. */
-export function verifyRecord(connection: Connection): VerifyReport {
+/** Compares the record with its own hashes, with the text index and with the files of the vector index, both ways. Reads everything once. */
+export function verifyRecord(connection: Connection, indexFolder?: string): VerifyReport {
   const problems: string[] = [];
   const checked = { documents: 0, chunks: 0, vectors: 0 };
   function report(problem: string): void {
@@ -51,10 +52,11 @@ export function verifyRecord(connection: Connection): VerifyReport {
     checked.vectors += 1;
     if (vector.sound !== 1) report(`The vector of chunk ${vector.chunk} does not belong to a chunk of its collection.`);
   }
+  if (indexFolder !== undefined) for (const problem of compareVectorIndex(connection, indexFolder)) report(problem);
   return { ok: problems.length === 0, problems, checked };
 }
 
-/** Makes the text index anew from the record. The caller holds the transaction; the vector index is rebuilt by each reader itself. */
+/** Makes the text index anew from the record. The caller holds the transaction. */
 export function rebuildTextIndex(connection: Connection): void {
   connection.db.exec(`INSERT INTO chunk_index (chunk_index) VALUES ('delete-all')`);
   const queries = createQueries(connection);

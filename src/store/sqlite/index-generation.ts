@@ -1,0 +1,160 @@
+import { createHash } from 'node:crypto';
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, renameSync, rmSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { sha256 } from '../../util/hash.ts';
+
+/** What one file of the vector index covers: the vectors of one collection and embedder up to `last`. */
+const coverage = z.object({
+  format: z.literal(1),
+  collection: z.string(),
+  embedderHash: z.string(),
+  dimensions: z.number().int(),
+  count: z.number().int(),
+  /** Greatest `vectors.number` in the file. */
+  last: z.number().int(),
+  highestChunk: z.number().int(),
+  bytes: z.number().int(),
+  sha256: z.string(),
+  /** Some chunks of the file with the hash of their vector: another record in the same place is noticed by them. */
+  witnesses: z.array(z.object({ chunk: z.number().int(), sha256: z.string() })),
+});
+export type IndexCoverage = z.infer<typeof coverage>;
+
+export interface IndexGeneration extends IndexCoverage {
+  readonly path: string;
+  readonly generation: number;
+}
+
+/** Steps of writing a generation; a test stops between them. */
+export type IndexWriteStep = 'index-written' | 'index-renamed' | 'coverage-renamed';
+
+const pattern = /^([0-9a-f]{16}-[0-9a-f]{8})\.(\d+)\.(usearch|json)(\.partial)?$/u;
+
+/** `<hash of the embedder>-<hash of the collection>`: what the files of one index begin with. */
+export function indexStem(collection: string, embedderHash: string): string {
+  return `${sha256(embedderHash).slice(0, 16)}-${sha256(collection).slice(0, 8)}`;
+}
+
+/** Numbers of the generations of an index, newest first. One counts from the moment that its coverage has its name. */
+function generationsOf(folder: string, stem: string): readonly number[] {
+  if (!existsSync(folder)) return [];
+  const found: number[] = [];
+  for (const name of readdirSync(folder)) {
+    const match = pattern.exec(name);
+    if (match?.[1] === stem && match[3] === 'json' && match[4] === undefined) found.push(Number(match[2]));
+  }
+  return found.sort((a, b) => b - a);
+}
+
+/** Stems of all indexes that have files in the folder. */
+export function listIndexStems(folder: string): readonly string[] {
+  if (!existsSync(folder)) return [];
+  return [...new Set(readdirSync(folder).flatMap((name) => pattern.exec(name)?.[1] ?? []))];
+}
+
+function hashOf(path: string): string {
+  const hash = createHash('sha256');
+  const buffer = Buffer.allocUnsafe(1 << 20);
+  const file = openSync(path, 'r');
+  try {
+    for (let read = readSync(file, buffer); read > 0; read = readSync(file, buffer)) hash.update(buffer.subarray(0, read));
+  } finally {
+    closeSync(file);
+  }
+  return hash.digest('hex');
+}
+
+/** A generation, or in one sentence why it cannot be used. */
+function readGeneration(folder: string, stem: string, generation: number): IndexGeneration | string {
+  const path = join(folder, `${stem}.${generation}.usearch`);
+  try {
+    const covered = coverage.parse(JSON.parse(readFileSync(join(folder, `${stem}.${generation}.json`), 'utf8')));
+    if (indexStem(covered.collection, covered.embedderHash) !== stem) return `The vector index ${path} belongs to something else.`;
+    if (statSync(path).size !== covered.bytes || hashOf(path) !== covered.sha256) return `The vector index ${path} is damaged.`;
+    return { ...covered, path, generation };
+  } catch (error) {
+    return `The vector index ${path} cannot be read: ${error instanceof Error ? error.message.split('\n')[0] : String(error)}.`;
+  }
+}
+
+/** The newest whole generation, its bytes hashed; and a sentence for each newer one that is not whole. */
+export function newestGeneration(folder: string, stem: string): { readonly found?: IndexGeneration; readonly problems: readonly string[] } {
+  const problems: string[] = [];
+  for (const generation of generationsOf(folder, stem)) {
+    const read = readGeneration(folder, stem, generation);
+    if (typeof read !== 'string') return { found: read, problems };
+    // The writer may have replaced it meanwhile; its coverage goes first.
+    if (existsSync(join(folder, `${stem}.${generation}.json`))) problems.push(read);
+  }
+  return { problems };
+}
+
+/** Number of the newest generation, whole or not; 0 where there is none. */
+export function newestNumber(folder: string, stem: string): number {
+  return generationsOf(folder, stem)[0] ?? 0;
+}
+
+function syncPath(path: string, flags: 'r' | 'r+'): void {
+  const file = openSync(path, flags);
+  try {
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function removeQuietly(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // Windows keeps files that a reader has mapped; the next generation removes them.
+  }
+}
+
+/** Removes all files of an index except one generation and, in the writer's process alone, what a killed writer left half done. */
+export function removeGenerations(folder: string, stem: string, except?: number): void {
+  if (!existsSync(folder)) return;
+  for (const name of readdirSync(folder).sort()) {
+    const match = pattern.exec(name);
+    if (match?.[1] !== stem || (Number(match[2]) === except && match[4] === undefined)) continue;
+    removeQuietly(join(folder, name));
+  }
+}
+
+/**
+ * Writes the next generation: temporary names, fsync, rename, the index before its coverage, so that a coverage without a whole index
+ * is never seen after a crash. No file is renamed over. Older generations are removed; whoever has one mapped keeps it.
+ */
+export function writeGeneration(
+  folder: string,
+  covered: Omit<IndexCoverage, 'format' | 'bytes' | 'sha256'>,
+  save: (path: string) => void,
+  reached: (step: IndexWriteStep) => void = () => undefined,
+): IndexGeneration {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const stem = indexStem(covered.collection, covered.embedderHash);
+  const numbers = existsSync(folder) ? readdirSync(folder).map((name) => Number(pattern.exec(name)?.[2] ?? 0)) : [];
+  const generation = Math.max(0, ...numbers) + 1;
+  const path = join(folder, `${stem}.${generation}.usearch`);
+  const coveragePath = join(folder, `${stem}.${generation}.json`);
+  try {
+    save(`${path}.partial`);
+    syncPath(`${path}.partial`, 'r+');
+    reached('index-written');
+    const described: IndexCoverage = { format: 1, ...covered, bytes: statSync(`${path}.partial`).size, sha256: hashOf(`${path}.partial`) };
+    renameSync(`${path}.partial`, path);
+    reached('index-renamed');
+    writeFileSync(`${coveragePath}.partial`, `${JSON.stringify(described)}\n`, { mode: 0o600 });
+    syncPath(`${coveragePath}.partial`, 'r+');
+    renameSync(`${coveragePath}.partial`, coveragePath);
+    reached('coverage-renamed');
+    if (process.platform !== 'win32') syncPath(folder, 'r');
+    removeGenerations(folder, stem, generation);
+    return { ...described, path, generation };
+  } catch (error) {
+    for (const left of [`${path}.partial`, `${coveragePath}.partial`]) removeQuietly(left);
+    throw error;
+  }
+}
