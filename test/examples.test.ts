@@ -21,6 +21,9 @@ const root = fileURLToPath(new URL('../', import.meta.url));
 const source = '--conditions=millrace-source';
 const question = 'How many passengers does the ferry carry?';
 
+/** For `expect.poll`: a busy machine may take its time. */
+const patiently = { timeout: 20_000 };
+
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(path.join(tmpdir(), 'millrace-examples-'));
@@ -91,9 +94,9 @@ describe('examples/express-route.ts', () => {
     const answered = (async () => {
       for await (const event of events) types.push(event.type);
     })();
-    await expect.poll(running).toBe(1);
+    await expect.poll(running, patiently).toBe(1);
     // Crosses a socket, so it may come a little after the work began.
-    await expect.poll(() => types[0]).toBe('sources');
+    await expect.poll(() => types[0], patiently).toBe('sources');
     await clock.runUntilIdle();
     await answered;
     expect(types.at(-1)).toBe('answer-end');
@@ -107,11 +110,13 @@ describe('examples/express-route.ts', () => {
       for await (const event of post(url, { question }, signal)) expect(event.type).not.toBe('answer-failed');
     });
     await expect
-      .poll(() => mill.scheduler.snapshot().map(({ lane, running: runs, waiting }) => [lane, runs, waiting.interactive]))
+      .poll(() => mill.scheduler.snapshot().map(({ lane, running: runs, waiting }) => [lane, runs, waiting.interactive]), patiently)
       .toContainEqual(['generate', 8, 2]);
     for (const reader of readers) reader.abort();
     await Promise.allSettled(left);
-    await expect.poll(() => mill.scheduler.snapshot().every(({ running: runs, waiting }) => runs + waiting.interactive === 0)).toBe(true);
+    await expect
+      .poll(() => mill.scheduler.snapshot().every(({ running: runs, waiting }) => runs + waiting.interactive === 0), patiently)
+      .toBe(true);
   });
 
   it('tells errors as the last event', async () => {
