@@ -13,6 +13,8 @@ export interface Connection {
 }
 
 const busyTimeoutMs = 5_000;
+/** Page cache of one handle, KiB. better-sqlite3's default is 16,000; the operating system caches the file as well. */
+const cacheKib = 4_000;
 
 export function recordPath(directory: string): string {
   return join(directory, 'record.sqlite');
@@ -38,6 +40,12 @@ function connectionOf(db: Database.Database): Connection {
 /** What better-sqlite3 throws, as an error of the catalogue. */
 export function toStoreError(error: unknown, what: string): MillraceError {
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+  if (code === 'SQLITE_FULL' || code === 'ENOSPC' || code === 'EDQUOT') {
+    return new MillraceError('E_DISK_FULL', `${what}: the disk is full. What was committed before is kept and can be read.`, {
+      remedy: 'Free space on the disk of the directory and repeat the command; it goes on where it stopped.',
+      cause: error,
+    });
+  }
   const corrupt = code === 'SQLITE_NOTADB' || code?.startsWith('SQLITE_CORRUPT') === true;
   return toMillraceError(error, corrupt ? 'E_STORE_CORRUPT' : 'E_STORE_FAILED', what);
 }
@@ -49,6 +57,7 @@ export function openForWriting(directory: string): Connection {
     db.pragma('journal_mode = WAL');
     db.pragma('synchronous = FULL');
     db.pragma('foreign_keys = ON');
+    db.pragma(`cache_size = -${cacheKib}`);
     migrate(db, directory);
   } catch (error) {
     db.close();
@@ -72,6 +81,7 @@ export function openForReading(directory: string): Connection {
   let db: Database.Database | undefined;
   try {
     db = new Database(path, { readonly: true, timeout: busyTimeoutMs });
+    db.pragma(`cache_size = -${cacheKib}`);
     requireVersion(db, directory);
     return connectionOf(db);
   } catch (error) {

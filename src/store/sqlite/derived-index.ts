@@ -3,7 +3,7 @@ import type { Index } from 'usearch';
 import type { ChunkId } from '../../spec/identifiers.ts';
 import { sha256 } from '../../util/hash.ts';
 import type { Connection } from './connection.ts';
-import { createHalfDecoder } from './half-float.ts';
+import type { HalfDecoder } from './half-float.ts';
 import { indexStem, newestGeneration, newestNumber, removeGenerations, writeGeneration } from './index-generation.ts';
 import type { IndexGeneration } from './index-generation.ts';
 
@@ -28,6 +28,7 @@ export interface DerivedIndexOptions {
   readonly collection: string;
   readonly embedderHash: string;
   readonly dimensions: number;
+  readonly decoder: HalfDecoder;
   /** Where generations lie; undefined for an index that lives in memory alone. */
   readonly folder?: string;
   /** Only the process that holds the lock of the directory writes generations. */
@@ -74,9 +75,8 @@ function agrees(connection: Connection, generation: IndexGeneration): boolean {
  * empty index. It is copied into memory when rows are added to it, and mapped again once they are in a new generation.
  */
 export function openDerivedIndex(connection: Connection, library: Usearch, options: DerivedIndexOptions): DerivedIndex {
-  const { collection, embedderHash, dimensions, folder, writable } = options;
+  const { collection, embedderHash, dimensions, decoder, folder, writable } = options;
   const saveAfter = options.saveAfter ?? 5_000;
-  const decoder = createHalfDecoder();
   const stem = indexStem(collection, embedderHash);
   let index = emptyIndex();
   let mapped: IndexGeneration | undefined;

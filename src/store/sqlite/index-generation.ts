@@ -2,25 +2,41 @@ import { createHash } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, renameSync, rmSync } from 'node:fs';
 import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import { MillraceError } from '../../errors.ts';
 import { sha256 } from '../../util/hash.ts';
 
 /** What one file of the vector index covers: the vectors of one collection and embedder up to `last`. */
-const coverage = z.object({
-  format: z.literal(1),
-  collection: z.string(),
-  embedderHash: z.string(),
-  dimensions: z.number().int(),
-  count: z.number().int(),
+export interface IndexCoverage {
+  readonly format: 1;
+  readonly collection: string;
+  readonly embedderHash: string;
+  readonly dimensions: number;
+  readonly count: number;
   /** Greatest `vectors.number` in the file. */
-  last: z.number().int(),
-  highestChunk: z.number().int(),
-  bytes: z.number().int(),
-  sha256: z.string(),
+  readonly last: number;
+  readonly highestChunk: number;
+  readonly bytes: number;
+  readonly sha256: string;
   /** Some chunks of the file with the hash of their vector: another record in the same place is noticed by them. */
-  witnesses: z.array(z.object({ chunk: z.number().int(), sha256: z.string() })),
-});
-export type IndexCoverage = z.infer<typeof coverage>;
+  readonly witnesses: readonly { readonly chunk: number; readonly sha256: string }[];
+}
+
+const numbers = ['dimensions', 'count', 'last', 'highestChunk', 'bytes'] as const;
+const strings = ['collection', 'embedderHash', 'sha256'] as const;
+
+/** By hand, because a validation library costs every thread of the store several megabytes. */
+function parseCoverage(text: string): IndexCoverage {
+  const value = JSON.parse(text) as Record<string, unknown>;
+  const witnesses: unknown = value['witnesses'];
+  const whole =
+    value['format'] === 1 &&
+    numbers.every((name) => Number.isSafeInteger(value[name])) &&
+    strings.every((name) => typeof value[name] === 'string') &&
+    Array.isArray(witnesses) &&
+    witnesses.every(({ chunk, sha256: hash }: Record<string, unknown>) => Number.isSafeInteger(chunk) && typeof hash === 'string');
+  if (!whole) throw new MillraceError('E_STORE_CORRUPT', 'Its description is not whole.');
+  return value as unknown as IndexCoverage;
+}
 
 export interface IndexGeneration extends IndexCoverage {
   readonly path: string;
@@ -70,7 +86,7 @@ function hashOf(path: string): string {
 function readGeneration(folder: string, stem: string, generation: number): IndexGeneration | string {
   const path = join(folder, `${stem}.${generation}.usearch`);
   try {
-    const covered = coverage.parse(JSON.parse(readFileSync(join(folder, `${stem}.${generation}.json`), 'utf8')));
+    const covered = parseCoverage(readFileSync(join(folder, `${stem}.${generation}.json`), 'utf8'));
     if (indexStem(covered.collection, covered.embedderHash) !== stem) return `The vector index ${path} belongs to something else.`;
     if (statSync(path).size !== covered.bytes || hashOf(path) !== covered.sha256) return `The vector index ${path} is damaged.`;
     return { ...covered, path, generation };
@@ -135,8 +151,8 @@ export function writeGeneration(
 ): IndexGeneration {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const stem = indexStem(covered.collection, covered.embedderHash);
-  const numbers = existsSync(folder) ? readdirSync(folder).map((name) => Number(pattern.exec(name)?.[2] ?? 0)) : [];
-  const generation = Math.max(0, ...numbers) + 1;
+  const used = existsSync(folder) ? readdirSync(folder).map((name) => Number(pattern.exec(name)?.[2] ?? 0)) : [];
+  const generation = Math.max(0, ...used) + 1;
   const path = join(folder, `${stem}.${generation}.usearch`);
   const coveragePath = join(folder, `${stem}.${generation}.json`);
   try {

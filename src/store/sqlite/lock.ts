@@ -1,18 +1,16 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { z } from 'zod';
 import { MillraceError } from '../../errors.ts';
 import { toStoreError } from './connection.ts';
 
 /** Who writes to a directory; for messages only, the lock itself is the operating system's. */
-export const storeOwner = z.object({
-  pid: z.number().int(),
-  command: z.string(),
+export interface StoreOwner {
+  readonly pid: number;
+  readonly command: string;
   /** Start of the process, ms UTC. */
-  startedAt: z.number(),
-});
-export type StoreOwner = z.infer<typeof storeOwner>;
+  readonly startedAt: number;
+}
 
 export interface StoreLock {
   release(): void;
@@ -25,7 +23,10 @@ function ownerPath(directory: string): string {
 /** Undefined when there is no readable description: it is a help for people, and its writer may just be replacing it. */
 export function readOwner(directory: string): StoreOwner | undefined {
   try {
-    return storeOwner.parse(JSON.parse(readFileSync(ownerPath(directory), 'utf8')));
+    const { pid, command, startedAt } = JSON.parse(readFileSync(ownerPath(directory), 'utf8')) as Record<string, unknown>;
+    return typeof pid === 'number' && typeof command === 'string' && typeof startedAt === 'number'
+      ? { pid, command, startedAt }
+      : undefined;
   } catch {
     return undefined;
   }

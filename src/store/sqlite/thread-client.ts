@@ -21,7 +21,8 @@ export interface ThreadClient<Call> {
 
 /** Starts a thread and waits until it has opened the record. Rejects with the error it could not open it for. */
 export async function startThread<Call>(entry: 'store-writer' | 'store-reader', data: ThreadData): Promise<ThreadClient<Call>> {
-  const worker = new Worker(entryUrl(entry), { workerData: data, execArgv: [] });
+  // Threads hold few objects for long: a small young generation keeps their heaps small.
+  const worker = new Worker(entryUrl(entry), { workerData: data, execArgv: [], resourceLimits: { maxYoungGenerationSizeMb: 4 } });
   const waiting = new Map<number, Deferred<unknown>>();
   const started = createDeferred<unknown>();
   waiting.set(startNumber, started);

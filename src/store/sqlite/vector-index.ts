@@ -63,6 +63,7 @@ export function createVectorSearch(connection: Connection, usearch: Usearch | un
       collection,
       embedderHash,
       dimensions,
+      decoder,
       writable,
       ...(folder === undefined ? {} : { folder }),
       ...(saveAfter === undefined ? {} : { saveAfter }),

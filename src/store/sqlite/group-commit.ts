@@ -1,0 +1,100 @@
+import { MillraceError } from '../../errors.ts';
+import { toStoreError } from './connection.ts';
+import type { Connection } from './connection.ts';
+import type { ThreadAnswer, ThreadRequest, WriterCall } from './messages.ts';
+import { applyOperation } from './operations.ts';
+import { claimItems } from './run-operations.ts';
+import { rebuildTextIndex } from './verify.ts';
+
+function answerCall(connection: Connection, call: WriterCall): unknown {
+  switch (call.type) {
+    case 'commit':
+      return call.operations.map(({ operation, ids }) => applyOperation(connection, operation, ids));
+    case 'claimItems':
+      return claimItems(connection, call.run, call.options);
+    case 'writeSetting':
+      connection
+        .prepare('INSERT INTO settings (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value')
+        .run(call.key, JSON.stringify(call.value ?? null));
+      return undefined;
+    case 'rebuild':
+      return rebuildTextIndex(connection);
+    case 'close':
+      return undefined;
+  }
+}
+
+/** True after errors that leave it unknown what is on the disk: writing stops until the directory is opened again. */
+function stopsWriting(error: unknown): boolean {
+  const code = error instanceof Error ? ((error as NodeJS.ErrnoException).code ?? '') : '';
+  return code.startsWith('SQLITE_IOERR') || code.startsWith('SQLITE_CORRUPT');
+}
+
+export interface GroupCommit {
+  /** One transaction for all calls, one savepoint each: a refused call undoes itself alone. Answers are given after the fsync. */
+  commit(requests: readonly ThreadRequest<WriterCall>[]): readonly ThreadAnswer[];
+}
+
+/**
+ * The writing side of the record. After a full disk the next call tries again; after an error that leaves it unknown what is on the disk
+ * every later call is refused until the directory is opened again, which checks the journal.
+ */
+export function createGroupCommit(connection: Connection): GroupCommit {
+  const { db } = connection;
+  let broken: MillraceError | undefined;
+
+  function fail(error: unknown): MillraceError {
+    const failure = toStoreError(error, 'Writing to the record');
+    if (stopsWriting(error)) {
+      broken = new MillraceError(failure.code, `${failure.message} Nothing more is written; reading goes on.`, {
+        remedy: 'Check the disk, then open the directory again: what was acknowledged before is kept.',
+        cause: error,
+      });
+    }
+    return broken ?? failure;
+  }
+
+  /** A failed write may have ended the transaction, or keep it from being ended: the handle is then of no use any more. */
+  function rollBack(): void {
+    try {
+      if (db.inTransaction) db.exec('ROLLBACK');
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  function attempt(requests: readonly ThreadRequest<WriterCall>[]): readonly ThreadAnswer[] {
+    const answers: ThreadAnswer[] = [];
+    db.exec('BEGIN IMMEDIATE');
+    for (const { number, call } of requests) {
+      db.exec('SAVEPOINT call');
+      try {
+        answers.push({ number, value: answerCall(connection, call) });
+      } catch (error) {
+        // A full disk or a failed write may have ended the whole transaction.
+        if (!db.inTransaction || stopsWriting(error)) throw error;
+        db.exec('ROLLBACK TO call');
+        answers.push({ number, error: fail(error).toJSON() });
+      }
+      db.exec('RELEASE call');
+    }
+    db.exec('COMMIT');
+    return answers;
+  }
+
+  return {
+    commit(requests) {
+      if (broken !== undefined) {
+        const refusal = broken.toJSON();
+        return requests.map(({ number }) => ({ number, error: refusal }));
+      }
+      try {
+        return attempt(requests);
+      } catch (error) {
+        const failure = fail(error).toJSON();
+        rollBack();
+        return requests.map(({ number }) => ({ number, error: failure }));
+      }
+    },
+  };
+}
