@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, renameSync, rmSync } from 'node:fs';
-import { statSync, writeFileSync } from 'node:fs';
+import { statfsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MillraceError } from '../../errors.ts';
 import { sha256 } from '../../util/hash.ts';
@@ -139,6 +139,19 @@ export function removeGenerations(folder: string, stem: string, except?: number)
   }
 }
 
+/** usearch does not tell why it could not write: a disk without room is the reason when it has none. */
+function saveOrDiskFull(save: () => void, folder: string): void {
+  try {
+    save();
+  } catch (error) {
+    const { bavail, bsize } = statfsSync(folder);
+    if (bavail * bsize > 1024 * 1024) throw error;
+    throw new MillraceError('E_DISK_FULL', `The vector index in ${folder} was not written: the disk is full. Searches go on without it.`, {
+      cause: error,
+    });
+  }
+}
+
 /**
  * Writes the next generation: temporary names, fsync, rename, the index before its coverage, so that a coverage without a whole index
  * is never seen after a crash. No file is renamed over. Older generations are removed; whoever has one mapped keeps it.
@@ -156,7 +169,7 @@ export function writeGeneration(
   const path = join(folder, `${stem}.${generation}.usearch`);
   const coveragePath = join(folder, `${stem}.${generation}.json`);
   try {
-    save(`${path}.partial`);
+    saveOrDiskFull(() => save(`${path}.partial`), folder);
     syncPath(`${path}.partial`, 'r+');
     reached('index-written');
     const described: IndexCoverage = { format: 1, ...covered, bytes: statSync(`${path}.partial`).size, sha256: hashOf(`${path}.partial`) };
