@@ -1,0 +1,165 @@
+import { readFileSync } from 'node:fs';
+import { openEngine, openModels } from '../src/index.ts';
+import { boundOfGain } from './bound.ts';
+import type { EmbeddingContestant, GeneratingContestant } from './contestant.ts';
+import { describeMachine } from './machine.ts';
+import { measureAlternating } from './measure.ts';
+import { ourEmbedder, ourGenerator } from './our-engine.ts';
+import { measureRates } from './rates.ts';
+import { heading, scenarioTable, type BenchResult, type ScenarioResult } from './report.ts';
+import { startEmbeddingServer, startGeneratingServer } from './rivals/llama-server.ts';
+import { findNodeLlamaCpp, startNodeLlamaCpp, startNodeLlamaCppEmbedder } from './rivals/node-llama-cpp.ts';
+import { summarise } from './statistics.ts';
+import * as scenarios from './scenarios.ts';
+
+export interface EngineBenchOptions {
+  readonly model: string;
+  readonly embedder: string;
+  readonly threads: number;
+  readonly runs: number;
+  /** Fewer texts to embed. */
+  readonly quick: boolean;
+  readonly scenarios: readonly scenarios.ScenarioName[];
+  readonly llamaServer?: string;
+  readonly llamaServerFlags: readonly string[];
+  readonly nodeLlamaCpp?: string;
+  readonly home?: string;
+  readonly signal: AbortSignal;
+  /** Heading and tables as they are ready. */
+  readonly print: (text: string) => void;
+  /** What happens meanwhile. */
+  readonly progress: (text: string) => void;
+}
+
+const sequences = Math.max(...scenarios.parallelCounts);
+/** Cells of one sequence: the longest load has 512 + 32 tokens, the template around them and 32 of answer. */
+const sequenceTokens = 1024;
+const runTimeoutMs = 15 * 60_000;
+
+/** Measures our engine beside the rivals that were named or found. Whatever was started is ended, also after a failure. */
+export async function runEngineBench(options: EngineBenchOptions): Promise<BenchResult> {
+  const head = {
+    startedAt: new Date().toISOString(),
+    machine: describeMachine(),
+    settings: { model: options.model, embedder: options.embedder, threads: options.threads, runs: options.runs },
+  };
+  const used: BenchResult['contestants'][number][] = [];
+  const results: ScenarioResult[] = [];
+  const introduce = (contestants: readonly (GeneratingContestant | EmbeddingContestant)[]): void => {
+    const added = contestants.map(({ name, version, flags }) => ({ name, version, flags }));
+    options.print(`${heading({ ...head, contestants: added })}\n\n`);
+    used.push(...added);
+  };
+  if (options.scenarios.some(scenarios.isGenerating)) await generating(options, introduce, results);
+  if (!options.scenarios.every(scenarios.isGenerating)) await embedding(options, introduce, results);
+  return { ...head, contestants: used, scenarios: results };
+}
+
+type Introduce = (contestants: readonly (GeneratingContestant | EmbeddingContestant)[]) => void;
+
+async function generating(options: EngineBenchOptions, introduce: Introduce, results: ScenarioResult[]): Promise<void> {
+  const { threads, signal } = options;
+  const modelPath = await pathOf(options.model, options.home);
+  await using stack = new AsyncDisposableStack();
+  options.progress(`loading ${options.model}`);
+  const engine = stack.use(
+    await openEngine({ generator: options.model, threads, sequences, kvTokens: sequences * sequenceTokens, ...homeOf(options) }),
+  );
+  const generator = engine.generator!;
+  const ours = ourGenerator(engine, generator, ownVersion());
+  const contestants: GeneratingContestant[] = [ours];
+  const join = (contestant: GeneratingContestant): void => {
+    stack.defer(() => contestant.close());
+    contestants.push(contestant);
+  };
+  if (options.llamaServer !== undefined) {
+    const flags = {
+      path: options.llamaServer,
+      extraFlags: options.llamaServerFlags,
+      slots: sequences,
+      kvTokens: sequences * sequenceTokens,
+    };
+    join(await startGeneratingServer({ ...flags, modelPath, threads, signal }));
+  }
+  const found = findNodeLlamaCpp(options.nodeLlamaCpp);
+  if (found !== undefined) join(await startNodeLlamaCpp({ found, modelPath, threads, sequences, sequenceTokens }));
+  introduce(contestants);
+
+  let aloneRate: number | undefined;
+  for (const name of options.scenarios.filter(scenarios.isGenerating)) {
+    const parallel = scenarios.parallelCounts.find((count) => name === `parallel-${count}`);
+    const scenario =
+      parallel === undefined
+        ? await scenarios.sharedPrefixScenario(contestants, generator.tokenizer)
+        : await scenarios.parallelScenario(contestants, generator.tokenizer, parallel);
+    let result = await measured(scenario, options);
+    if (parallel !== undefined) {
+      const rate = summarise(result.entries[0]!.runs.map((run) => run.computedTokens / run.elapsedMs)).median;
+      if (parallel === 1) aloneRate = rate;
+      else {
+        const rates = await measureRates(ours, generator.tokenizer, parallel, signal);
+        const bound = boundOfGain(rates, scenarios.promptTokens, scenarios.outputTokens);
+        result = { ...result, gain: { bound, measured: aloneRate === undefined ? undefined : rate / aloneRate, rates } };
+      }
+    }
+    results.push(result);
+    options.print(`${scenarioTable(result)}\n\n`);
+  }
+}
+
+async function embedding(options: EngineBenchOptions, introduce: Introduce, results: ScenarioResult[]): Promise<void> {
+  const { threads, signal } = options;
+  const modelPath = await pathOf(options.embedder, options.home);
+  await using stack = new AsyncDisposableStack();
+  options.progress(`loading ${options.embedder}`);
+  const engine = stack.use(await openEngine({ embedder: options.embedder, threads, ...homeOf(options) }));
+  const embedder = engine.embedder!;
+  const contestants: EmbeddingContestant[] = [ourEmbedder(engine, embedder, ownVersion())];
+  const join = (contestant: EmbeddingContestant): void => {
+    stack.defer(() => contestant.close());
+    contestants.push(contestant);
+  };
+  if (options.llamaServer !== undefined) {
+    join(await startEmbeddingServer({ path: options.llamaServer, extraFlags: options.llamaServerFlags, modelPath, threads, signal }));
+  }
+  const found = findNodeLlamaCpp(options.nodeLlamaCpp);
+  if (found !== undefined) join(await startNodeLlamaCppEmbedder({ found, modelPath, threads }));
+  introduce(contestants);
+  for (const name of ['embed-short', 'embed-long'] as const) {
+    if (!options.scenarios.includes(name)) continue;
+    const texts = name === 'embed-short' ? (options.quick ? 200 : 1000) : options.quick ? 30 : 100;
+    const result = await measured(await scenarios.embedScenario(contestants, embedder.tokenizer, { name, texts }), options);
+    results.push(result);
+    options.print(`${scenarioTable(result)}\n\n`);
+  }
+}
+
+async function measured(scenario: scenarios.Scenario, { runs, signal, progress }: EngineBenchOptions): Promise<ScenarioResult> {
+  const entries = await measureAlternating(scenario.entries, {
+    runs,
+    runTimeoutMs,
+    signal,
+    monotonicMs: () => performance.now(),
+    onRun: (label, run) => progress(`${scenario.name}: run ${run + 1} of ${runs}, ${label}`),
+  });
+  return { name: scenario.name, title: scenario.title, compares: scenario.compares, entries };
+}
+
+const homeOf = ({ home }: EngineBenchOptions): Pick<Parameters<typeof openEngine>[0], 'home'> => (home === undefined ? {} : { home });
+
+async function pathOf(model: string, home: string | undefined): Promise<string> {
+  const models = openModels(home === undefined ? {} : { home });
+  try {
+    return (await models.resolve(model)).path;
+  } finally {
+    await models.close();
+  }
+}
+
+function ownVersion(): string {
+  const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+    readonly version: string;
+    readonly optionalDependencies: Readonly<Record<string, string>>;
+  };
+  return `${manifest.version} (@node-llama-cpp ${Object.values(manifest.optionalDependencies)[0] ?? 'unknown'})`;
+}

@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest';
+import { measureAlternating, type Entry } from './measure.ts';
+import { ratesOf } from './rates.ts';
+import { tokensOfRun } from './scenarios.ts';
+import { seededNumbers } from './workload.ts';
+
+describe('measureAlternating', () => {
+  const log: string[] = [];
+  let now = 0;
+  const entry = (label: string, costMs: number): Entry => ({
+    label,
+    flags: '',
+    prepare: (run) => {
+      now += 10_000;
+      return Promise.resolve(() => {
+        log.push(`${label}${run}`);
+        now += costMs;
+        return Promise.resolve({ computedTokens: 1, effectiveTokens: 1, outputTokens: 0 });
+      });
+    },
+  });
+  const options = { runs: 3, runTimeoutMs: 1000, monotonicMs: () => now };
+
+  it('takes turns that begin with another entry each time, after one run that does not count, and leaves preparation out', async () => {
+    const measured = await measureAlternating([entry('a', 5), entry('b', 7)], { ...options, signal: new AbortController().signal });
+    expect(log).toEqual(['a-1', 'b-1', 'a0', 'b0', 'b1', 'a1', 'a2', 'b2']);
+    expect(measured.map(({ runs }) => runs.map(({ elapsedMs }) => elapsedMs))).toEqual([
+      [5, 5, 5],
+      [7, 7, 7],
+    ]);
+  });
+
+  it('stops when it is aborted', async () => {
+    await expect(measureAlternating([entry('a', 5)], { ...options, signal: AbortSignal.abort() })).rejects.toThrow('aborted');
+  });
+});
+
+describe('tokensOfRun', () => {
+  it('does not count cached tokens as computed', () => {
+    const usage = { promptTokens: 100, cachedTokens: 60, outputTokens: 10 };
+    expect(tokensOfRun([usage, { ...usage, cachedTokens: 0 }])).toEqual({ computedTokens: 160, effectiveTokens: 220, outputTokens: 20 });
+  });
+});
+
+describe('ratesOf', () => {
+  it('adds up the decode rates of requests that run together', () => {
+    const usage = { promptTokens: 200, cachedTokens: 0, outputTokens: 11, prefillMs: 100, decodeMs: 50 };
+    expect(ratesOf(usage, [usage, usage])).toEqual({ prefill: 2000, decodeAlone: 200, decodeTogether: 400 });
+  });
+});
+
+describe('seededNumbers', () => {
+  it('depends on the seed alone and stays in [0, 1)', () => {
+    const take = (seed: number) => Array.from({ length: 50 }, seededNumbers(seed));
+    expect(take(3)).toEqual(take(3));
+    expect(take(3)).not.toEqual(take(4));
+    for (const value of take(5)) expect(value >= 0 && value < 1).toBe(true);
+  });
+});
