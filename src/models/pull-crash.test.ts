@@ -67,7 +67,8 @@ describe('two processes and kill -9', () => {
     const models = bench.models([entry], { clock });
     const events = await collect(models.pull('tiny'));
     expect(waits).toBeGreaterThanOrEqual(2);
-    expect((events[0] as { resumedBytes: number }).resumedBytes).toBeGreaterThanOrEqual(200_000);
+    expect(events[0]).toEqual({ type: 'model-waiting', model: 'tiny' });
+    expect((events[1] as { resumedBytes: number }).resumedBytes).toBeGreaterThanOrEqual(200_000);
     expect(bench.hub.seen[1]?.range).toMatch(/^bytes=[23]\d{5}-$/u);
     expect((await models.resolve('tiny')).sha256).toBe(sha256(bytes));
   }, 30_000);

@@ -32,17 +32,26 @@ export interface PullOptions {
 export async function* pullModel(options: PullOptions): AsyncGenerator<PullProgress, void, undefined> {
   const { target, context } = options;
   if (target.incoming === undefined) return yield await readyEvent(target);
-  const unlock = await lockPull(target.incoming.lock, context.clock, { signal: context.signal }).catch((error: unknown) => {
-    throw cancelledOr(error, context);
+  const left = new AbortController();
+  const waiting = Promise.withResolvers<true>();
+  const locking = lockPull(target.incoming.lock, context.clock, {
+    signal: context.signal === undefined ? left.signal : AbortSignal.any([context.signal, left.signal]),
+    waiting: () => waiting.resolve(true),
   });
+  let unlock: (() => void) | undefined;
   try {
+    if ((await Promise.race([locking, waiting.promise])) === true) yield { type: 'model-waiting', model: target.id };
+    unlock = await locking;
     if ((await isIntact(target, context)) || (await adoptByHand(target, context))) return yield await readyEvent(target);
     yield* fetchAndInstall(options, target.incoming.folder);
     yield await readyEvent(target);
   } catch (error) {
     throw cancelledOr(error, context);
   } finally {
-    unlock();
+    // Whoever leaves the loop while it waits takes no lock with it.
+    left.abort();
+    if (unlock === undefined) void locking.then((free) => free()).catch(() => undefined);
+    else unlock();
   }
 }
 

@@ -62,6 +62,8 @@ export const pullProgress = z.discriminatedUnion('type', [
   z.object({ type: z.literal('model-bytes'), model: z.string(), doneBytes: z.number(), totalBytes: z.number() }),
   z.object({ type: z.literal('model-convert'), model: z.string(), step: z.string() }),
   z.object({ type: z.literal('model-source-failed'), model: z.string(), source: z.string(), message: z.string() }),
+  /** Another process or call fetches the same model; this one goes on when it has ended. */
+  z.object({ type: z.literal('model-waiting'), model: z.string() }),
   z.object({ type: z.literal('model-ready'), model: z.string(), path: z.string(), bytes: z.number() }),
 ]);
 export type PullProgress = z.infer<typeof pullProgress>;

@@ -27,6 +27,8 @@ export function addModels(program: Command, session: Session): void {
             const tenth = Math.floor((event.doneBytes / Math.max(1, event.totalBytes)) * 10);
             if (tenth > shown) terminal.error(`${name}: ${formatBytes(event.doneBytes)} of ${formatBytes(event.totalBytes)}\n`);
             shown = Math.max(shown, tenth);
+          } else if (event.type === 'model-waiting') {
+            terminal.error(`${name}: another process is fetching it; waiting until it has ended.\n`);
           } else if (event.type === 'model-source') terminal.error(`${name}: ${formatBytes(event.totalBytes)} from ${event.source}\n`);
           else if (event.type === 'model-source-failed') terminal.error(`${name}: ${event.source} failed: ${visible(event.message)}\n`);
           else if (event.type === 'model-convert') terminal.error(`${name}: ${event.step}\n`);
