@@ -34,7 +34,7 @@ Examples:
   npm run bench -- engine --model qwen2.5-coder-1.5b --json > result.json
 
 Rivals are measured where they are: llama-server when it is pointed to, node-llama-cpp when it is installed or pointed to. Contestants run
-in turns, at least five times each; the table gives the median with minimum and maximum. Nothing else should run on the machine.
+in turns, by default five times each; the table gives the median with minimum and maximum. Nothing else should run on the machine.
 Each result is also written to bench/results/.`;
 
 function createProgram(signal: AbortSignal): Command {

@@ -43,9 +43,10 @@ describe('tokensOfRun', () => {
 });
 
 describe('ratesOf', () => {
-  it('adds up the decode rates of requests that run together', () => {
+  it('takes the rate of decoding together from what long answers cost more than short ones', () => {
     const usage = { promptTokens: 200, cachedTokens: 0, outputTokens: 11, prefillMs: 100, decodeMs: 50 };
-    expect(ratesOf(usage, [usage, usage])).toEqual({ prefill: 2000, decodeAlone: 200, decodeTogether: 400 });
+    const rates = ratesOf(usage, { outputTokens: 80, elapsedMs: 500 }, { outputTokens: 240, elapsedMs: 900 });
+    expect(rates).toEqual({ prefill: 2000, decodeAlone: 200, decodeTogether: 400 });
   });
 });
 
