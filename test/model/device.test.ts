@@ -52,6 +52,25 @@ describe.skipIf(withoutModels)('device', () => {
     expect(await embedder.embed(['alive'], 'query', callOptions())).toHaveLength(1);
   });
 
+  it('refuses a file whose header was changed, with no crash loop, and lives on', async () => {
+    const { path } = await testModel('minilm-l6');
+    const changed = join(folder, 'changed.gguf');
+    // Magic, version, number of tensors, number of fields, length of the first name, and what follows.
+    const offsets = [0, 4, 8, 13, 16, 21, 24, 29, 64, 333];
+    for (const offset of offsets) {
+      const bytes = readFileSync(path);
+      bytes[offset]! ^= 0xff;
+      writeFileSync(changed, bytes);
+      // An embedder is no generator: where the change did no harm, that is what is said.
+      await expect(load(changed), `byte ${offset}`).rejects.toThrow(
+        expect.objectContaining({ code: expect.stringMatching(/^E_MODEL_(INVALID|UNSUITABLE)$/) }),
+      );
+    }
+    const embedder = await loadTestEmbedder(device);
+    expect(await embedder.embed(['alive'], 'query', callOptions())).toHaveLength(1);
+    expect((await device.statistics()).restarts).toBeLessThanOrEqual(offsets.length);
+  });
+
   it.skipIf(process.platform === 'win32')(
     'turns the death of the child into a typed error, starts again and serves the next request',
     async () => {
