@@ -136,7 +136,7 @@ async function draft(
     if (event.type === 'model-loading') void emit(event).catch(() => undefined);
   });
   const modelMs = clock.monotonic() - loading;
-  const context = await fitContext(hits, options.contextTokens ?? queryDefaults.contextTokens, generator.tokenizer, call.signal);
+  const context = await fitContext(question, hits, options.contextTokens ?? queryDefaults.contextTokens, generator.tokenizer, call.signal);
   const generated = await generateAnswer(
     parts.scheduler,
     generator,

@@ -31,8 +31,8 @@ export function answerPrompt(question: string, passages: readonly string[]): Ans
   };
 }
 
-/** A passage as the model reads it: its number, where it stands, then its text. */
-export function renderPassage(number: number, hit: Pick<Hit, 'title' | 'headingPath' | 'tableHeader' | 'text'>): string {
+/** A passage as the model reads it: its number, where it stands, then `text`, which is the hit's or an excerpt of it. */
+export function renderPassage(number: number, hit: Pick<Hit, 'title' | 'headingPath' | 'tableHeader'>, text: string): string {
   const place = [...new Set([hit.title ?? '', ...hit.headingPath])].filter((name) => name !== '').join(' > ');
-  return `[${number}]${place === '' ? '' : ` ${place}:`}\n${hit.tableHeader === null ? '' : `${hit.tableHeader}\n`}${hit.text.trim()}\n\n`;
+  return `[${number}]${place === '' ? '' : ` ${place}:`}\n${hit.tableHeader === null ? '' : `${hit.tableHeader}\n`}${text.trim()}\n\n`;
 }

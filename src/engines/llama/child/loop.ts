@@ -78,11 +78,12 @@ export function createLoop({ clock, generators, encoders, take, report, count }:
         );
         if (kind === 'decode') attempt(generator!, decodeStep);
         if (kind === 'encode') attempt(encoder!, encodeStep);
-        report();
         const now = clock.monotonic();
+        // Counted before the report, so that whoever has an event of the step finds the step in the figures.
         if (kind !== undefined) count('busyMs', now - startedAt);
-        if (kind === undefined) return;
         startedAt = now;
+        report();
+        if (kind === undefined) return;
       }
     },
   };
