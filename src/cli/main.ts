@@ -1,15 +1,24 @@
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addDemo } from './commands/demo.ts';
 import { addDocuments, addIngest } from './commands/documents.ts';
+import { addDoctor } from './commands/doctor.ts';
 import { addModels } from './commands/models.ts';
 import { addAsk, addSearch } from './commands/questions.ts';
 import { createSession, type Session } from './session.ts';
 import type { Terminal } from './terminal.ts';
 
 /** The whole command line. `docs/reference/cli.md` is made from it. */
-export function createProgram(session: Session = createSession(processTerminal(new AbortController().signal))): Command {
+export function createProgram(given?: Terminal, session?: Session): Command {
+  const terminal = given ?? processTerminal(new AbortController().signal);
+  return programOf(terminal, session ?? createSession(terminal));
+}
+
+function programOf(terminal: Terminal, session: Session): Command {
   const program = new Command('millrace')
     .description('Answers questions over documents on the machine you have.')
+    .version(version(), '--version', 'print the version')
+    .configureOutput({ writeOut: terminal.out, writeErr: terminal.error })
     .showSuggestionAfterError(true)
     .exitOverride();
   addIngest(program, session);
@@ -17,6 +26,7 @@ export function createProgram(session: Session = createSession(processTerminal(n
   addAsk(program, session);
   addDocuments(program, session);
   addModels(program, session);
+  addDoctor(program, session);
   addDemo(program, session);
   return program;
 }
@@ -29,19 +39,22 @@ export async function main(argumentList: readonly string[], given?: Terminal): P
     controller.abort(new DOMException('Interrupted.', 'AbortError'));
   };
   process.on('SIGINT', onInterrupt);
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  const onOutputError = (error: NodeJS.ErrnoException): void => {
     if (error.code !== 'EPIPE') throw error;
     controller.abort(new DOMException('The reader of the output left.', 'AbortError'));
-  });
-  const session = createSession(given ?? processTerminal(controller.signal));
+  };
+  process.stdout.on('error', onOutputError);
+  const terminal = given ?? processTerminal(controller.signal);
+  const session = createSession(terminal);
   try {
-    await createProgram(session).parseAsync([...argumentList], { from: 'user' });
+    await createProgram(terminal, session).parseAsync([...argumentList], { from: 'user' });
     return session.exitCode();
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     throw error;
   } finally {
     process.off('SIGINT', onInterrupt);
+    process.stdout.off('error', onOutputError);
   }
 }
 
@@ -54,4 +67,9 @@ function processTerminal(signal: AbortSignal): Terminal {
     workingDirectory: process.cwd(),
     signal,
   };
+}
+
+function version(): string {
+  const data: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  return typeof data === 'object' && data !== null && 'version' in data ? String(data.version) : 'unknown';
 }

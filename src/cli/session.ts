@@ -1,9 +1,11 @@
-import type { Command } from 'commander';
+import type { Command, CommandOptions } from 'commander';
 import { type Config, loadConfig } from '../config.ts';
 import { MillraceError } from '../errors.ts';
 import { open, openModels } from '../index.ts';
+import type { MetadataFilter } from '../spec/identifiers.ts';
 import type { Mill } from '../spec/mill.ts';
 import type { Models } from '../spec/model.ts';
+import { numberOption } from './number-option.ts';
 import { reportError, type Terminal } from './terminal.ts';
 
 /** What every command is given: its arguments, and the options it shares with the others. */
@@ -18,7 +20,11 @@ export interface Given {
     readonly quiet: boolean;
     readonly verbose: boolean;
     readonly timeoutMs?: number;
-    readonly limit?: string;
+    readonly limit?: number;
+    readonly mode?: 'hybrid' | 'text' | 'vector';
+    readonly filter?: MetadataFilter;
+    readonly temperature?: number;
+    readonly seed?: number;
     readonly quotes?: boolean;
     readonly embed?: boolean;
     readonly reread?: boolean;
@@ -29,11 +35,13 @@ export interface Given {
 
 export interface Session {
   /** A command with the shared options and an example in its help. */
-  command(parent: Command, usage: string, description: string, example: string): Command;
+  command(parent: Command, usage: string, description: string, example: string, options?: CommandOptions): Command;
   /** An action: settings are read, errors reported, everything that was opened is closed. Keeps the exit code. */
   run(action: (terminal: Terminal, given: Given) => Promise<number>): (...given: unknown[]) => Promise<void>;
   open(mode: 'write' | 'read', overrides?: Partial<Config>): Promise<Mill>;
   models(): Models;
+  /** The settings of the command that runs. */
+  settings(): Config;
   exitCode(): number;
 }
 
@@ -49,21 +57,21 @@ export function createSession(terminal: Terminal): Session {
   }
 
   return {
-    command: (parent, usage, description, example) =>
+    command: (parent, usage, description, example, options = {}) =>
       parent
-        .command(usage)
+        .command(usage, options)
         .description(description)
         .option('--directory <path>', 'where the record and its indexes live (default .millrace)')
         .option('-c, --collection <name>', 'the collection to work on (default "default")')
         .option('--model <name>', 'generator: catalogue id, path, or hf:owner/repository/file.gguf')
         .option('--embedder <name>', 'embedder: catalogue id, path, or hf:owner/repository/file.gguf')
-        .option('--threads <count>', 'compute threads of the local engine')
-        .option('--sequences <count>', 'answers generated at the same time')
-        .option('--kv-tokens <count>', 'KV cells shared by all answers')
-        .option('--context-tokens <count>', 'most tokens of passages in a prompt')
-        .option('--max-tokens <count>', 'most tokens of an answer')
-        .option('--parsers <count>', 'parser processes')
-        .option('--timeout <seconds>', 'give up after this time')
+        .option('--threads <count>', 'compute threads of the local engine', numberOption({ least: 1, most: 512 }))
+        .option('--sequences <count>', 'answers generated at the same time', numberOption({ least: 1, most: 256 }))
+        .option('--kv-tokens <count>', 'KV cells shared by all answers', numberOption({ least: 512, most: 2 ** 31 - 1 }))
+        .option('--context-tokens <count>', 'most tokens of passages in a prompt', numberOption({ least: 64, most: 131_072 }))
+        .option('--max-tokens <count>', 'most tokens of an answer', numberOption({ least: 1, most: 8_192 }))
+        .option('--parsers <count>', 'parser processes', numberOption({ least: 1, most: 64 }))
+        .option('--timeout <seconds>', 'give up after this time', numberOption({ least: 0.001, most: 1e6, whole: false }))
         .option('--json', 'print JSON')
         .option('--quiet', 'print results and errors only')
         .option('--verbose', 'print stage timings')
@@ -91,10 +99,7 @@ export function createSession(terminal: Terminal): Session {
             ].map((name) => [name, options[name]]),
           );
           config = await loadConfig({ flags, environment: terminal.environment, workingDirectory: terminal.workingDirectory });
-          const timeout = options['timeout'] === undefined ? undefined : Number(options['timeout']) * 1_000;
-          if (timeout !== undefined && !(timeout > 0)) {
-            throw new MillraceError('E_USAGE', `The option --timeout takes seconds above 0, not "${String(options['timeout'])}".`);
-          }
+          const timeout = typeof options['timeout'] === 'number' ? options['timeout'] * 1_000 : undefined;
           exitCode = await action(terminal, {
             argument: typeof values[0] === 'string' ? values[0] : '',
             paths: Array.isArray(values[0]) ? (values[0] as string[]) : [],
@@ -139,6 +144,8 @@ export function createSession(terminal: Terminal): Session {
       });
       return models;
     },
+
+    settings,
 
     exitCode: () => exitCode,
   };

@@ -1,4 +1,7 @@
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { MillraceError } from '../../errors.ts';
+import type { Mill } from '../../spec/mill.ts';
 import type { Session } from '../session.ts';
 import { sourceName, visible } from '../terminal.ts';
 
@@ -45,7 +48,8 @@ export function addIngest(program: Command, session: Session): void {
 }
 
 export function addDocuments(program: Command, session: Session): void {
-  session.command(program, 'documents', 'List what is in the directory.', 'millrace documents --json').action(
+  const documents = program.command('documents').description('List, show and remove what is in the directory.');
+  session.command(documents, 'list', 'List the sources of a collection.', 'millrace documents list --json', { isDefault: true }).action(
     session.run(async (terminal, { options }) => {
       const mill = await session.open('read');
       let afterKey: string | undefined;
@@ -60,6 +64,50 @@ export function addDocuments(program: Command, session: Session): void {
       }
     }),
   );
+  session
+    .command(
+      documents,
+      'show <source>',
+      'Show one source: a path, or the id it was handed over with.',
+      'millrace documents show docs/rules.pdf',
+    )
+    .action(
+      session.run(async (terminal, { argument, options }) => {
+        const mill = await session.open('read');
+        const key = await sourceKey(mill, terminal.workingDirectory, argument, options.collection);
+        const shown = await mill.documents.show(key, { collection: options.collection });
+        if (options.json) terminal.out(`${JSON.stringify(shown)}\n`);
+        else {
+          const { source, document } = shown;
+          terminal.out(`${sourceName(source.uri)}\n${source.title === null ? '' : `title: ${visible(source.title)}\n`}`);
+          if (source.error !== null) terminal.out(`failed: ${visible(source.error.message)}\n`);
+          terminal.out(document === null ? 'no document\n' : `document: ${document.id}\n`);
+        }
+        return 0;
+      }),
+    );
+  session
+    .command(documents, 'remove <source>', 'Take a source out of the record; the file stays.', 'millrace documents remove docs/rules.pdf')
+    .action(
+      session.run(async (terminal, { argument, options }) => {
+        const mill = await session.open('write');
+        const key = await sourceKey(mill, terminal.workingDirectory, argument, options.collection);
+        await mill.documents.remove(key, { collection: options.collection });
+        if (options.json) terminal.out(`${JSON.stringify({ removed: key })}\n`);
+        else if (!options.quiet) terminal.out(`removed ${visible(key)}\n`);
+        return 0;
+      }),
+    );
+  session
+    .command(program, 'rebuild', 'Make the text and vector indexes anew from the record, which stays as it is.', 'millrace rebuild')
+    .action(
+      session.run(async (terminal, { options }) => {
+        await (await session.open('write')).rebuild({ signal: terminal.signal });
+        if (options.json) terminal.out(`${JSON.stringify({ rebuilt: true })}\n`);
+        else if (!options.quiet) terminal.out('The indexes are made anew.\n');
+        return 0;
+      }),
+    );
   session.command(program, 'status', 'Show collections and models of the directory.', 'millrace status --json').action(
     session.run(async (terminal, { options }) => {
       const status = await (await session.open('read')).status();
@@ -87,4 +135,20 @@ export function addDocuments(program: Command, session: Session): void {
       return report.ok ? 0 : 1;
     }),
   );
+}
+
+/** The key of the source that was named by its key, or by its path. */
+async function sourceKey(mill: Mill, workingDirectory: string, name: string, collection: string): Promise<string> {
+  const wanted = new Set([name, resolve(workingDirectory, name)]);
+  let afterKey: string | undefined;
+  for (;;) {
+    const page = await mill.documents.list({ collection, ...(afterKey === undefined ? {} : { afterKey }) });
+    const found = page.sources.find(({ key, uri }) => wanted.has(key) || wanted.has(uri));
+    if (found !== undefined) return found.key;
+    if (page.nextKey === null) break;
+    afterKey = page.nextKey;
+  }
+  throw new MillraceError('E_SOURCE_MISSING', `The collection ${collection} holds no source "${name}".`, {
+    remedy: 'Run "millrace documents list" to see what there is.',
+  });
 }

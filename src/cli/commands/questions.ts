@@ -1,20 +1,28 @@
-import type { Command } from 'commander';
-import type { Answer, Hit } from '../../spec/answers.ts';
-import type { Session } from '../session.ts';
-import { sourceName, visible } from '../terminal.ts';
+import { text } from 'node:stream/consumers';
+import { type Command, Option } from 'commander';
+import type { Answer, Hit, SearchOptions } from '../../spec/answers.ts';
+import { filterOption } from '../filter-option.ts';
+import { numberOption } from '../number-option.ts';
+import type { Given, Session } from '../session.ts';
+import { sourceName, type Terminal, visible } from '../terminal.ts';
 
 export function addSearch(program: Command, session: Session): void {
   session
-    .command(program, 'search <query>', 'Show the passages that match best.', 'millrace search "notice period" -n 5')
-    .option('-n, --limit <count>', 'most hits', '10')
+    .command(
+      program,
+      'search <query>',
+      'Show the passages that match best. "-" reads the query from standard input.',
+      'millrace search "notice period" -n 5',
+    )
+    .option('-n, --limit <count>', 'most hits', numberOption({ least: 1, most: 1_000 }), 10)
+    .addOption(modeOption())
+    .option('--filter <key=value>', 'only documents with this metadata; may be repeated', filterOption)
     .action(
       session.run(async (terminal, { argument, options }) => {
         const mill = await session.open('read');
-        const result = await mill.search(argument, {
-          collection: options.collection,
-          limit: Number(options.limit),
-          signal: terminal.signal,
-          ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
+        const result = await mill.search(await questionOf(argument), {
+          ...searchOptions(terminal, options),
+          ...(options.limit === undefined ? {} : { limit: options.limit }),
         });
         if (options.json) terminal.out(`${JSON.stringify(result)}\n`);
         else {
@@ -30,16 +38,25 @@ export function addSearch(program: Command, session: Session): void {
 
 export function addAsk(program: Command, session: Session): void {
   session
-    .command(program, 'ask <question>', 'Answer a question from the documents, with citations.', 'millrace ask "When is the rent due?"')
+    .command(
+      program,
+      'ask <question>',
+      'Answer a question from the documents, with citations. "-" reads it from standard input.',
+      'millrace ask "When is the rent due?"',
+    )
     .option('--quotes', 'answer with verbatim quotes, without a generator')
+    .addOption(modeOption())
+    .option('--filter <key=value>', 'only documents with this metadata; may be repeated', filterOption)
+    .option('--temperature <number>', '0 takes the likeliest token always (default)', numberOption({ least: 0, most: 2, whole: false }))
+    .option('--seed <number>', 'of the sampling', numberOption({ least: 0, most: 2 ** 31 - 1 }))
     .action(
       session.run(async (terminal, { argument, options }) => {
         const mill = await session.open('read');
-        const stream = mill.ask(argument, {
-          collection: options.collection,
-          signal: terminal.signal,
+        const stream = mill.ask(await questionOf(argument), {
+          ...searchOptions(terminal, options),
           ...(options.quotes === true ? { quotesOnly: true } : {}),
-          ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
+          ...(options.temperature === undefined ? {} : { temperature: options.temperature }),
+          ...(options.seed === undefined ? {} : { seed: options.seed }),
         });
         for await (const event of stream) {
           if (options.json) continue;
@@ -56,6 +73,24 @@ export function addAsk(program: Command, session: Session): void {
         return 0;
       }),
     );
+}
+
+function modeOption(): Option {
+  return new Option('--mode <mode>', 'how passages are found (default hybrid)').choices(['hybrid', 'text', 'vector']);
+}
+
+function searchOptions(terminal: Terminal, options: Given['options']): SearchOptions {
+  return {
+    collection: options.collection,
+    signal: terminal.signal,
+    ...(options.mode === undefined ? {} : { mode: options.mode }),
+    ...(options.filter === undefined ? {} : { filter: options.filter }),
+    ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
+  };
+}
+
+async function questionOf(argument: string): Promise<string> {
+  return argument === '-' ? (await text(process.stdin)).trim() : argument;
 }
 
 export function describeHit(hit: Hit): string {

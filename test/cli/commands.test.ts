@@ -1,0 +1,109 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { main } from '../../src/cli/main.ts';
+
+let folder: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'millrace-cli-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+/** Runs one command line in `folder` and gives its exit code and what it printed. */
+async function run(...argumentList: string[]) {
+  const printed = { out: '', error: '' };
+  const exitCode = await main(argumentList, {
+    out: (text) => void (printed.out += text),
+    error: (text) => void (printed.error += text),
+    interactive: false,
+    environment: { ...process.env, MILLRACE_DIRECTORY: join(folder, 'record') },
+    workingDirectory: folder,
+    signal: new AbortController().signal,
+  });
+  return { exitCode, ...printed };
+}
+
+const ingest = async () => {
+  await mkdir(join(folder, 'docs'));
+  await writeFile(join(folder, 'docs', 'rules.md'), '# Rules\n\nA lost key costs 40 euros.\n');
+  await writeFile(join(folder, 'docs', 'prices.md'), '# Prices\n\nA locker costs 3.50 a day.\n');
+  expect((await run('ingest', 'docs', '--no-embed')).exitCode).toBe(0);
+};
+
+describe('options', () => {
+  it.each([
+    ['search', 'key', '-n', 'abc'],
+    ['search', 'key', '-n', '0'],
+    ['search', 'key', '-n', '1.5'],
+    ['search', 'key', '--timeout', 'soon'],
+    ['search', 'key', '--mode', 'best'],
+    ['search', 'key', '--filter', 'year'],
+    ['ask', 'key', '--temperature', '3'],
+    ['ingest', 'docs', '--threads', ''],
+    ['serch', 'key'],
+    ['search', 'key', '--jsn'],
+    ['search'],
+  ])('refuses %s %s %s %s with 2 before anything is opened', async (...argumentList) => {
+    const { exitCode, out, error } = await run(...argumentList.filter((one) => one !== undefined));
+    expect({ exitCode, out }).toEqual({ exitCode: 2, out: '' });
+    expect(error).toMatch(/^error: /);
+  });
+
+  it('names the option, the value and what is allowed', async () => {
+    const { error } = await run('search', 'key', '-n', 'abc');
+    expect(error).toMatch(/--limit/);
+    expect(error).toMatch(/abc/);
+    expect(error).toMatch(/from 1 to 1000/);
+    expect((await run('serch')).error).toMatch(/search/);
+  });
+
+  it('prints version and help with an example, and ends with 0', async () => {
+    expect(await run('--version')).toMatchObject({ exitCode: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+/) });
+    expect(await run('ask', '--help')).toMatchObject({ exitCode: 0, out: expect.stringContaining('Example:') });
+  });
+});
+
+describe('documents', () => {
+  it('lists, shows and removes a source by its path', async () => {
+    await ingest();
+    expect((await run('documents')).out.split('\n').filter((line) => line.includes('docs/'))).toHaveLength(2);
+    expect(JSON.parse((await run('documents', 'show', 'docs/rules.md', '--json')).out)).toMatchObject({
+      source: { key: join(folder, 'docs', 'rules.md') },
+    });
+    expect((await run('documents', 'remove', 'docs/rules.md')).exitCode).toBe(0);
+    expect((await run('documents', 'list')).out).not.toContain('rules.md');
+    const again = await run('documents', 'remove', 'docs/rules.md');
+    expect(again.exitCode).not.toBe(0);
+    expect(again.error).toMatch(/E_SOURCE_MISSING/);
+  });
+
+  it('makes the indexes anew, and finds the same afterwards', async () => {
+    await ingest();
+    const found = async () => {
+      const { hits } = JSON.parse((await run('search', 'lost key', '--mode', 'text', '--json')).out) as { hits: { text: string }[] };
+      return hits.map(({ text }) => text);
+    };
+    const before = await found();
+    expect(before[0]).toContain('40 euros');
+    expect((await run('rebuild')).exitCode).toBe(0);
+    expect(await found()).toEqual(before);
+    expect((await run('verify')).exitCode).toBe(0);
+  });
+});
+
+describe('doctor', () => {
+  it('gives one check a line and fails when a folder cannot be written', async () => {
+    const checks = (await run('doctor', '--json')).out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { name: string; state: string });
+    expect(checks.map(({ name }) => name)).toEqual(expect.arrayContaining(['machine', 'directory', 'models', 'engine', 'generator']));
+    expect(checks.find(({ name }) => name === 'directory')?.state).toBe('ok');
+    await writeFile(join(folder, 'file'), '');
+    const failed = await run('doctor', '--directory', 'file/record');
+    expect(failed.exitCode).toBe(1);
+    expect(failed.out).toMatch(/failed +directory/);
+  });
+});
