@@ -63,6 +63,7 @@ function processTerminal(signal: AbortSignal): Terminal {
     out: (text) => void process.stdout.write(text),
     error: (text) => void process.stderr.write(text),
     interactive: process.stderr.isTTY,
+    columns: process.stderr.columns,
     environment: process.env,
     workingDirectory: process.cwd(),
     signal,

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import type { MillraceError } from '../errors.ts';
 import { toMillraceError } from '../errors.ts';
 
@@ -7,6 +8,8 @@ export interface Terminal {
   readonly error: (text: string) => void;
   /** True where progress may overwrite its own line. */
   readonly interactive: boolean;
+  /** Width of that line. Default 80. */
+  readonly columns?: number;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly workingDirectory: string;
   /** Aborted by Ctrl-C. */
@@ -36,7 +39,28 @@ export function formatBytes(bytes: number): string {
   return `${(bytes / 1e3).toFixed(1)} kB`;
 }
 
+/** The first `most` code points. */
+export function shorten(text: string, most: number): string {
+  const characters = Array.from(text);
+  return characters.length > most ? characters.slice(0, most).join('') : text;
+}
+
+/** "3.4 s", "2 min 5 s", "1 h 12 min". */
+export function formatDuration(ms: number): string {
+  if (ms < 59_950) return `${(ms / 1_000).toFixed(ms < 9_950 ? 1 : 0)} s`;
+  const seconds = Math.round(ms / 1_000);
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  const minutes = Math.round(seconds / 60);
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
 /** The name of a source for people: the path of a file, or the id as it was given. */
 export function sourceName(uri: string): string {
-  return visible(uri.startsWith('file://') ? decodeURIComponent(new URL(uri).pathname) : uri);
+  if (!uri.startsWith('file://') || !URL.canParse(uri)) return visible(uri);
+  try {
+    return visible(fileURLToPath(uri));
+  } catch {
+    // An id of the caller's own that only looks like the address of a file.
+    return visible(uri);
+  }
 }

@@ -1,11 +1,17 @@
 import { readFile } from 'node:fs/promises';
+import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { MillraceError } from '../../errors.ts';
+import { MillraceError, toMillraceError } from '../../errors.ts';
+import type { Answer } from '../../spec/answers.ts';
 import type { Mill } from '../../spec/mill.ts';
+import type { Models } from '../../spec/model.ts';
+import { systemClock } from '../../util/clock.ts';
 import type { Session } from '../session.ts';
-import { formatBytes, type Terminal, visible } from '../terminal.ts';
+import { showIngest } from '../show-ingest.ts';
+import { showPull } from '../show-pull.ts';
+import { formatBytes, formatDuration, type Terminal, visible } from '../terminal.ts';
 import { describeCitations, describeHit } from './questions.ts';
 
 const demoQuestion = z.object({
@@ -15,8 +21,9 @@ const demoQuestion = z.object({
   expected: z.array(z.string()),
   demo: z.boolean().optional(),
 });
+type DemoQuestion = z.infer<typeof demoQuestion>;
 
-/** The generator that the demonstration shows; better ones are named at its end. */
+/** The generator of the demonstration where none is named: it comes from the hub and from a package index alike. */
 const demoGenerator = 'qwen2.5-coder-1.5b';
 
 export function addDemo(program: Command, session: Session): void {
@@ -28,27 +35,57 @@ export function addDemo(program: Command, session: Session): void {
       session.run(async (terminal, { options }) => {
         const folder = join(terminal.workingDirectory, 'examples');
         const questions = await readQuestions(join(folder, 'questions.jsonl'), options.all === true);
-        await pull(session, terminal, 'minilm-l6');
-        const larger = options.small === true ? Promise.resolve() : pull(session, terminal, demoGenerator);
-        larger.catch(() => undefined);
-        const mill = await session.open('write', { directory: join(terminal.workingDirectory, '.millrace', 'demo'), model: demoGenerator });
-        const summary = await mill.ingest([join(folder, 'documents')], { signal: terminal.signal }).result();
-        terminal.out(`${summary.found} documents, ${summary.chunks} new chunks in ${(summary.elapsedMs / 1_000).toFixed(1)} s\n\n`);
+        const { embedder, model = demoGenerator } = session.settings();
+        const say = options.json ? () => undefined : terminal.out;
+        const models = session.models();
+        const wanted = options.small === true ? [embedder] : [embedder, model];
+        await saySizes(terminal, models, wanted);
+
+        await pull(models, terminal, embedder, options.quiet);
+        // While it is fetched the documents are read and searched; what it ended with is looked at before the first question.
+        const generator = wanted.includes(model) ? pull(models, terminal, model, options.quiet).then(ready, failure) : undefined;
+
+        const mill = await session.open('write', { directory: join(terminal.workingDirectory, '.millrace', 'demo'), model });
+        const show = options.json ? () => undefined : showIngest(terminal, systemClock, options);
+        const stream = mill.ingest([join(folder, 'documents')], { signal: terminal.signal });
+        for await (const event of stream) show(event);
+        await stream.result();
         const [first] = questions;
-        if (first !== undefined) await showHits(terminal, mill, first.question);
-        await larger;
+        if (first !== undefined && !options.json) await showHits(terminal, mill, first.question);
+
+        const failed = await generator;
+        terminal.signal.throwIfAborted();
+        if (failed !== undefined) {
+          terminal.error(
+            `${model} could not be fetched: ${visible(failed.message)}\n${failed.remedy}\nAnswering with verbatim quotes instead.\n\n`,
+          );
+        }
+        const quotesOnly = options.small === true || failed !== undefined;
         let right = 0;
-        for (const one of questions) right += await askOne(terminal, mill, one, options.small === true);
-        terminal.out(
-          `${right} of ${questions.length} right, answered by ${options.small === true ? 'verbatim quotes, without a generator' : demoGenerator}.\n`,
-        );
-        terminal.out('For better answers take a larger generator: "millrace models list" shows what there is.\n');
-        return 0;
+        for (const one of questions) {
+          const answer = await mill.ask(one.question, { signal: terminal.signal, quotesOnly }).result();
+          const isRight = judge(one, answer);
+          if (isRight) right += 1;
+          if (options.json) terminal.out(`${JSON.stringify({ id: one.id, right: isRight, ...answer })}\n`);
+          say(`Question: ${one.question}\n${visible(answer.answer)}\n${describeCitations(answer)}`);
+          say(`${isRight ? 'right' : 'WRONG'}, ${formatDuration(answer.timings.totalMs)}\n\n`);
+        }
+        say(`${right} of ${questions.length} right, answered by ${quotesOnly ? 'verbatim quotes, without a generator' : model}.\n`);
+        say(await adviceOf(models, quotesOnly ? undefined : model));
+        return failed === undefined ? 0 : 3;
       }),
     );
 }
 
-async function readQuestions(path: string, all: boolean): Promise<z.infer<typeof demoQuestion>[]> {
+function ready(): undefined {
+  return undefined;
+}
+
+function failure(thrown: unknown): MillraceError {
+  return toMillraceError(thrown);
+}
+
+async function readQuestions(path: string, all: boolean): Promise<DemoQuestion[]> {
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
     throw new MillraceError('E_SOURCE_MISSING', `The example questions ${path} cannot be read.`, {
       cause: error,
@@ -59,28 +96,41 @@ async function readQuestions(path: string, all: boolean): Promise<z.infer<typeof
   return lines.map((line) => demoQuestion.parse(JSON.parse(line))).filter(({ demo }) => all || demo === true);
 }
 
-async function pull(session: Session, terminal: Terminal, name: string): Promise<void> {
-  const listing = (await session.models().list()).find(({ id }) => id === name);
-  if (listing?.installed === true) return;
-  terminal.error(`Fetching ${name}: ${formatBytes(listing?.downloadBytes ?? 0)}\n`);
-  for await (const event of session.models().pull(name, { signal: terminal.signal })) {
-    if (event.type === 'model-source-failed') terminal.error(`${event.source} failed: ${visible(event.message)}\n`);
+async function saySizes(terminal: Terminal, models: Models, wanted: readonly string[]): Promise<void> {
+  const missing = (await models.list()).filter(({ id, installed }) => wanted.includes(id) && !installed);
+  if (missing.length === 0) return;
+  const sizes = missing.map(({ id, downloadBytes }) => `${id} (${formatBytes(downloadBytes)})`);
+  terminal.error(`To be fetched once, into ${models.home}: ${sizes.join(', ')}.\n`);
+  if (missing.some(({ task }) => task === 'generator')) {
+    terminal.error('"npm run demo -- --small" goes without a generator and answers with quotes.\n');
   }
+}
+
+async function pull(models: Models, terminal: Terminal, name: string, quiet: boolean): Promise<void> {
+  const listing = (await models.list()).find(({ id }) => id === name);
+  // What is no entry of the catalogue is a file, or is fetched and told by the pull.
+  if (listing?.installed === true) return;
+  const show = showPull(terminal, systemClock, name, quiet);
+  for await (const event of models.pull(name, { signal: terminal.signal })) show(event);
 }
 
 async function showHits(terminal: Terminal, mill: Mill, question: string): Promise<void> {
   const { hits } = await mill.search(question, { limit: 3, signal: terminal.signal });
-  terminal.out(`Search: ${question}\n`);
+  terminal.out(`\nSearch: ${question}\n`);
   for (const hit of hits) terminal.out(`${describeHit(hit)}\n  ${visible(hit.text.trim().replaceAll('\n', '\n  '))}\n`);
   terminal.out('\n');
 }
 
-/** 1 when the answer holds what was expected. */
-async function askOne(terminal: Terminal, mill: Mill, one: z.infer<typeof demoQuestion>, quotesOnly: boolean): Promise<number> {
-  const answer = await mill.ask(one.question, { signal: terminal.signal, quotesOnly }).result();
+/** An answer is right when it holds one of the expected texts, or abstains where the documents do not say. */
+function judge(one: DemoQuestion, answer: Answer): boolean {
+  if (!one.answerable) return answer.abstained;
   const folded = answer.answer.toLowerCase();
-  const right = one.answerable ? !answer.abstained && one.expected.some((text) => folded.includes(text.toLowerCase())) : answer.abstained;
-  terminal.out(`Question: ${one.question}\n${visible(answer.answer)}\n${describeCitations(answer)}`);
-  terminal.out(`${right ? 'right' : 'WRONG'}, ${(answer.timings.totalMs / 1_000).toFixed(1)} s\n\n`);
-  return right ? 1 : 0;
+  return !answer.abstained && one.expected.some((text) => folded.includes(text.toLowerCase()));
+}
+
+async function adviceOf(models: Models, used: string | undefined): Promise<string> {
+  const best = await models.recommend({ task: 'generator', memoryBytes: totalmem() / 2, allowDownload: true });
+  if (best === undefined || best.id === used)
+    return 'This is the best generator of the catalogue for this machine; "millrace doctor" says why.\n';
+  return `For better answers: millrace models pull ${best.id} (${formatBytes(best.downloadBytes)}), then millrace demo --model ${best.id}.\n`;
 }

@@ -2,7 +2,9 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { MillraceError } from '../../errors.ts';
 import type { Mill } from '../../spec/mill.ts';
+import { systemClock } from '../../util/clock.ts';
 import type { Session } from '../session.ts';
+import { showIngest } from '../show-ingest.ts';
 import { sourceName, visible } from '../terminal.ts';
 
 export function addIngest(program: Command, session: Session): void {
@@ -18,7 +20,7 @@ export function addIngest(program: Command, session: Session): void {
     .action(
       session.run(async (terminal, { paths, options }) => {
         const mill = await session.open('write');
-        let failed = 0;
+        const show = showIngest(terminal, systemClock, options);
         const stream = mill.ingest(paths, {
           collection: options.collection,
           signal: terminal.signal,
@@ -26,22 +28,10 @@ export function addIngest(program: Command, session: Session): void {
           ...(options.reread === true ? { reread: true } : {}),
         });
         for await (const event of stream) {
-          if (event.type === 'document-failed') failed += 1;
           if (options.json) terminal.out(`${JSON.stringify(event)}\n`);
-          else if (event.type === 'document-failed') {
-            terminal.error(`failed  ${visible(event.source)}: ${visible(event.error.message)} ${event.error.remedy}\n`);
-          } else if (event.type === 'document-committed' && !options.quiet) {
-            terminal.error(`read    ${visible(event.source)}: ${event.pages} pages, ${event.chunks} chunks\n`);
-          } else if (event.type === 'vectors-committed' && !options.quiet) {
-            terminal.error(`embedded ${event.embeddedChunks} chunks, ${event.remainingChunks} to go\n`);
-          } else if (event.type === 'ingest-end') {
-            terminal.out(
-              `${event.found} found, ${event.indexed} indexed, ${event.skipped} unchanged, ${event.failed} failed; ` +
-                `${event.chunks} chunks in ${(event.elapsedMs / 1_000).toFixed(1)} s\n`,
-            );
-          }
+          else show(event);
         }
-        await stream.result();
+        const { failed } = await stream.result();
         return failed > 0 ? 3 : 0;
       }),
     );

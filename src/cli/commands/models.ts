@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
+import { systemClock } from '../../util/clock.ts';
 import type { Session } from '../session.ts';
-import { formatBytes, visible } from '../terminal.ts';
+import { showPull } from '../show-pull.ts';
+import { formatBytes } from '../terminal.ts';
 
 export function addModels(program: Command, session: Session): void {
   const models = program.command('models').description('List, fetch, remove and check models.');
@@ -19,20 +21,10 @@ export function addModels(program: Command, session: Session): void {
   session.command(models, 'pull <names...>', 'Fetch models.', 'millrace models pull minilm-l6 qwen2.5-coder-1.5b').action(
     session.run(async (terminal, { paths, options }) => {
       for (const name of paths) {
-        let shown = -1;
+        const show = showPull(terminal, systemClock, name, options.quiet);
         for await (const event of session.models().pull(name, { signal: terminal.signal })) {
           if (options.json) terminal.out(`${JSON.stringify(event)}\n`);
-          else if (options.quiet) continue;
-          else if (event.type === 'model-bytes') {
-            const tenth = Math.floor((event.doneBytes / Math.max(1, event.totalBytes)) * 10);
-            if (tenth > shown) terminal.error(`${name}: ${formatBytes(event.doneBytes)} of ${formatBytes(event.totalBytes)}\n`);
-            shown = Math.max(shown, tenth);
-          } else if (event.type === 'model-waiting') {
-            terminal.error(`${name}: another process is fetching it; waiting until it has ended.\n`);
-          } else if (event.type === 'model-source') terminal.error(`${name}: ${formatBytes(event.totalBytes)} from ${event.source}\n`);
-          else if (event.type === 'model-source-failed') terminal.error(`${name}: ${event.source} failed: ${visible(event.message)}\n`);
-          else if (event.type === 'model-convert') terminal.error(`${name}: ${event.step}\n`);
-          else terminal.error(`${name}: ready, ${formatBytes(event.bytes)}\n`);
+          else show(event);
         }
       }
       return 0;

@@ -1,10 +1,12 @@
 import { text } from 'node:stream/consumers';
 import { type Command, Option } from 'commander';
-import type { Answer, Hit, SearchOptions } from '../../spec/answers.ts';
+import type { Answer, Hit, SearchOptions, StageTimings } from '../../spec/answers.ts';
+import { systemClock } from '../../util/clock.ts';
 import { filterOption } from '../filter-option.ts';
 import { numberOption } from '../number-option.ts';
 import type { Given, Session } from '../session.ts';
-import { sourceName, type Terminal, visible } from '../terminal.ts';
+import { createStatusLine } from '../status-line.ts';
+import { shorten, sourceName, type Terminal, visible } from '../terminal.ts';
 
 export function addSearch(program: Command, session: Session): void {
   session
@@ -29,7 +31,7 @@ export function addSearch(program: Command, session: Session): void {
           for (const notice of result.notices) terminal.error(`${notice}\n`);
           for (const hit of result.hits) terminal.out(`${describeHit(hit)}\n${visible(hit.text.trim())}\n\n`);
           if (result.hits.length === 0) terminal.out('Nothing found.\n');
-          if (options.verbose) terminal.error(`${JSON.stringify(result.timings)}\n`);
+          if (options.verbose) terminal.error(`${describeTimings(result.timings)}\n`);
         }
         return 0;
       }),
@@ -58,17 +60,27 @@ export function addAsk(program: Command, session: Session): void {
           ...(options.temperature === undefined ? {} : { temperature: options.temperature }),
           ...(options.seed === undefined ? {} : { seed: options.seed }),
         });
+        const status = createStatusLine(terminal, systemClock, options.quiet || options.json);
+        let streamed = '';
         for await (const event of stream) {
+          status.clear();
           if (options.json) continue;
           if (event.type === 'sources' && !options.quiet) {
             for (const hit of event.hits) terminal.error(`${describeHit(hit)}\n`);
-          } else if (event.type === 'answer-delta') terminal.out(visible(event.text));
+            terminal.error('\n');
+          } else if (event.type === 'model-loading') {
+            status.show(`loading ${event.model}: ${Math.round((event.doneBytes / Math.max(1, event.totalBytes)) * 100)} %`);
+          } else if (event.type === 'answer-delta') {
+            streamed += event.text;
+            terminal.out(visible(event.text));
+          }
         }
         const answer = await stream.result();
         if (options.json) terminal.out(`${JSON.stringify(answer)}\n`);
         else {
-          terminal.out(`\n${describeCitations(answer)}`);
-          if (options.verbose) terminal.error(`${JSON.stringify({ model: answer.model, ...answer.usage, ...answer.timings })}\n`);
+          terminal.out(describeAnswer(answer, streamed));
+          if (!options.quiet) for (const notice of answer.notices) terminal.error(`${notice}\n`);
+          if (options.verbose) terminal.error(`${describeUsage(answer)}\n${describeTimings(answer.timings)}\n`);
         }
         return 0;
       }),
@@ -97,6 +109,31 @@ export function describeHit(hit: Hit): string {
   return `[${hit.rank}] ${sourceName(hit.source)}, page ${visible(hit.pageLabel ?? String(hit.page))}`;
 }
 
+/** What is said after the streamed text: the checked answer where it differs, its citations, or the nearest passages when there is none. */
+export function describeAnswer(answer: Answer, streamed: string): string {
+  const same = bare(streamed) === bare(answer.answer);
+  const corrected = same ? '' : `${answer.abstained ? 'The passages do not support this' : 'Checked'}: ${visible(answer.answer)}\n`;
+  return `\n${corrected}${answer.abstained ? describeNearest(answer.hits) : describeCitations(answer)}`;
+}
+
+/** Without markers and spaces: how an answer is compared with its checked form, whose markers are put right. */
+function bare(text: string): string {
+  return text.replace(/\[\d+\]|[\s.]/g, '');
+}
+
+const nearestHits = 3;
+const nearestCharacters = 200;
+
+function describeNearest(hits: readonly Hit[]): string {
+  if (hits.length === 0) return 'No passage matches the question.\n';
+  const lines = hits.slice(0, nearestHits).map((hit) => {
+    const whole = visible(hit.text.trim().replaceAll(/\s+/g, ' '));
+    const cut = shorten(whole, nearestCharacters);
+    return `${describeHit(hit)}: ${cut}${cut === whole ? '' : ' …'}\n`;
+  });
+  return `Nearest passages:\n${lines.join('')}`;
+}
+
 export function describeCitations(answer: Answer): string {
   const cited = answer.citations.map(
     ({ number, source, page, pageLabel, quote }) =>
@@ -104,4 +141,31 @@ export function describeCitations(answer: Answer): string {
   );
   const unsupported = answer.unsupported.map((sentence) => `Not supported by a passage: ${visible(sentence)}\n`);
   return [...cited, ...unsupported].join('');
+}
+
+export function describeUsage({ model, usage }: Answer): string {
+  return `${model}: ${usage.promptTokens} prompt tokens (${usage.cachedTokens} reused), ${usage.outputTokens} written`;
+}
+
+const stageNames = {
+  embedMs: 'embed',
+  searchTextMs: 'text search',
+  searchVectorsMs: 'vector search',
+  readMs: 'read',
+  sourcesMs: 'sources',
+  modelMs: 'model',
+  queuedMs: 'queued',
+  prefillMs: 'prefill',
+  firstTokenMs: 'first token',
+  decodeMs: 'decode',
+  citeMs: 'cite',
+  totalMs: 'total',
+} as const satisfies Record<keyof StageTimings, string>;
+
+export function describeTimings(timings: StageTimings): string {
+  const stages = Object.entries(stageNames) as [keyof StageTimings, string][];
+  return stages
+    .filter(([stage]) => timings[stage] !== undefined)
+    .map(([stage, name]) => `${name} ${(timings[stage] ?? 0).toFixed((timings[stage] ?? 0) < 10 ? 1 : 0)} ms`)
+    .join(' · ');
 }

@@ -1,0 +1,62 @@
+import type { IngestEvent } from '../spec/events.ts';
+import type { Clock } from '../util/clock.ts';
+import { createStatusLine } from './status-line.ts';
+import { formatBytes, formatDuration, type Terminal, visible } from './terminal.ts';
+
+/** Shows the events of one `ingest` to people: a status line, failures as they come, documents with `--verbose`, an account at the end. */
+export function showIngest(
+  terminal: Terminal,
+  clock: Clock,
+  options: { readonly quiet: boolean; readonly verbose: boolean },
+): (event: IngestEvent) => void {
+  const status = createStatusLine(terminal, clock, options.quiet);
+  const failures = new Map<string, number>();
+  return (event) => {
+    switch (event.type) {
+      case 'document-failed':
+        failures.set(event.error.code, (failures.get(event.error.code) ?? 0) + 1);
+        status.print(`failed  ${visible(event.source)}: ${visible(event.error.message)} ${event.error.remedy}`);
+        break;
+      case 'document-committed':
+        if (options.verbose) status.print(`read    ${visible(event.source)}: ${event.pages} pages, ${event.chunks} chunks`);
+        if (!options.quiet) for (const warning of event.warnings) status.print(`note    ${visible(event.source)}: ${visible(warning)}`);
+        break;
+      case 'document-skipped':
+        if (options.verbose)
+          status.print(`skipped ${visible(event.source)}: ${event.reason === 'unchanged' ? 'unchanged' : 'same content'}`);
+        break;
+      case 'ingest-progress':
+        status.show(describeProgress(event));
+        break;
+      case 'ingest-end':
+        status.clear();
+        terminal.out(`${describeEnd(event, failures)}\n`);
+        break;
+      case 'ingest-failed':
+        status.clear();
+        break;
+      default:
+        break;
+    }
+  };
+}
+
+export function describeProgress(event: Extract<IngestEvent, { type: 'ingest-progress' }>): string {
+  const done =
+    event.stage === 'reading'
+      ? `reading: ${event.settled} of ${event.found}${event.allFound ? '' : '+'} files, ${formatBytes(event.bytesRead)}`
+      : `embedding: ${event.embeddedChunks} of ${event.chunks} chunks`;
+  const rate = event.itemsPerSecond === null || event.itemsPerSecond === 0 ? '' : `, ${event.itemsPerSecond.toFixed(1)}/s`;
+  const left = event.remainingMs === null || event.remainingMs === 0 ? '' : `, ${formatDuration(event.remainingMs)} left`;
+  return `${done}${rate}${left}`;
+}
+
+function describeEnd(event: Extract<IngestEvent, { type: 'ingest-end' }>, failures: ReadonlyMap<string, number>): string {
+  if (event.found === 0)
+    return 'No file to read was found there: folders are searched for known kinds of files, ignore files are honoured.';
+  const reasons = [...failures].map(([code, count]) => `${code} ${count}`).join(', ');
+  return (
+    `${event.found} found: ${event.indexed} indexed, ${event.skipped} unchanged, ${event.failed} failed${reasons === '' ? '' : ` (${reasons})`}; ` +
+    `${event.chunks} chunks, ${formatBytes(event.bytes)} in ${formatDuration(event.elapsedMs)}`
+  );
+}
