@@ -87,6 +87,7 @@ export function createEncoderContext({ library, model, settings, emit, count }: 
   });
   if (context === null)
     throw new MillraceError('E_ENGINE_FAILED', 'No context could be made for the model; there may be too little memory.');
+  library.attachThreads(context, settings.threads);
   const memory = library.contextMemory(context);
   const width = pooling === 'rank' ? 1 : library.modelEmbeddingWidth(model);
   const vectorType = koffi.array('float', width, 'Typed');

@@ -345,6 +345,7 @@ function openContext(
     library.contextFree(context);
     throw new MillraceError('E_MODEL_UNSUITABLE', 'The model keeps no context and cannot generate text.');
   }
+  library.attachThreads(context, settings.threads);
   return { context, memory, kvTokens: library.contextTokens(context) };
 }
 

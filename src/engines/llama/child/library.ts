@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import koffi, { type TypeObject } from 'koffi';
 import { MillraceError } from '../../../errors.ts';
+import { createThreadPools } from './thread-pool.ts';
 import { checkLayout, createStructTypes, pinnedVersion, type StructValue } from './layout.ts';
 
 /** Address of a native object; 0n is never stored. */
@@ -34,6 +35,8 @@ export interface LlamaLibrary {
   contextFree(context: Pointer): void;
   contextTokens(context: Pointer): number;
   contextMemory(context: Pointer): MaybePointer;
+  /** Lets a context compute on threads that outlive a step. */
+  attachThreads(context: Pointer, threads: number): void;
   decode(context: Pointer, batch: StructValue): number;
   encode(context: Pointer, batch: StructValue): number;
   synchronise(context: Pointer): void;
@@ -131,7 +134,8 @@ export function loadBackends(directory: string): void {
  * @throws MillraceError E_ENGINE_LIBRARY when a function is missing or a layout differs.
  */
 export function openLibrary(directory: string): LlamaLibrary {
-  koffi.load(fileOf(directory, 'ggml'));
+  const ggml = koffi.load(fileOf(directory, 'ggml'));
+  const base = koffi.load(fileOf(directory, 'ggml-base'));
   const library = koffi.load(fileOf(directory, 'llama'));
   const types = createStructTypes();
   // oxlint-disable-next-line no-unnecessary-type-parameters -- the caller states the signature of the native function
@@ -172,6 +176,7 @@ export function openLibrary(directory: string): LlamaLibrary {
     contextFree: bind('free', 'void', pointer),
     contextTokens: bind('n_ctx', 'uint32_t', pointer),
     contextMemory: bind('get_memory', pointer, pointer),
+    attachThreads: createThreadPools(ggml, base, bind('attach_threadpool', 'void', pointer, pointer, pointer)),
     decode: bind('decode', 'int32_t', pointer, types.batch),
     encode: bind('encode', 'int32_t', pointer, types.batch),
     synchronise: bind('synchronize', 'void', pointer),
