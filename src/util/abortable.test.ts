@@ -34,6 +34,22 @@ describe('abortable', () => {
     await expect(abortable(failing(), never).next()).rejects.toThrow('broken');
   });
 
+  it('ends at an abort that came while its consumer was busy with an item', async () => {
+    const controller = new AbortController();
+    let asked = 0;
+    async function* stuckAfterTwo() {
+      asked += 1;
+      yield 1;
+      asked += 1;
+      await createDeferred<void>().promise;
+    }
+    const items = abortable(stuckAfterTwo(), controller.signal);
+    await items.next();
+    controller.abort(new Error('stop'));
+    await expect(items.next()).rejects.toThrow('stop');
+    expect(asked).toBe(1);
+  });
+
   it('closes the source when its consumer leaves', async () => {
     let closed = false;
     async function* source() {

@@ -11,6 +11,8 @@ export async function* abortable<T>(source: Iterable<T> | AsyncIterable<T>, sign
   let isLeft = true;
   try {
     for (;;) {
+      // An abort while the consumer was busy interrupted nothing.
+      signal.throwIfAborted();
       const next = await new Promise<IteratorResult<T, unknown>>((resolve, reject) => {
         interrupt = reject;
         Promise.resolve(iterator.next()).then(resolve, reject);

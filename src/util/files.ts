@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
@@ -12,17 +13,20 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** Writes a file whole or not at all: temporary file beside it, fsync, rename, fsync of the folder. */
+/**
+ * Writes a file whole or not at all: temporary file beside it, fsync, rename, fsync of the folder. Several writers of one file, in one
+ * process or many, do not disturb each other: the last to be done wins. After a failure the old file stands and nothing else is left.
+ */
 export async function writeFileAtomically(path: string, content: string | Uint8Array): Promise<void> {
-  const temporary = `${path}.${process.pid}.partial`;
-  const file = await open(temporary, 'w', 0o600);
+  const temporary = `${path}.${randomUUID()}.partial`;
+  const file = await open(temporary, 'wx', 0o600);
   try {
-    await file.writeFile(content);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  try {
+    try {
+      await file.writeFile(content);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });

@@ -50,6 +50,7 @@ export function startSupervisedChild(options: SupervisedChildOptions): Supervise
   });
   const exited = createDeferred<ChildExit>();
   let log = '';
+  let ended = false;
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     log = (log + text).slice(-keptLogBytes);
     options.onLog?.(text);
@@ -61,7 +62,10 @@ export function startSupervisedChild(options: SupervisedChildOptions): Supervise
   });
   child.once('close', settle);
 
+  /** A child that could not be started may tell both `error` and `close`. */
   function settle(code: number | null, signal: NodeJS.Signals | null): void {
+    if (ended) return;
+    ended = true;
     const exit = { code, signal, log };
     exited.resolve(exit);
     options.onExit(exit);
@@ -78,9 +82,10 @@ export function startSupervisedChild(options: SupervisedChildOptions): Supervise
     exited: exited.promise,
     send,
     kill: () => void child.kill('SIGKILL'),
-    async stop(graceMs = 2_000) {
-      await send({ type: 'shutdown' });
+    stop(graceMs = 2_000) {
+      // Not after the message has left: a child that reads nothing any more would never be ended.
       const cancelTimer = options.clock.after(graceMs, () => child.kill('SIGKILL'));
+      void send({ type: 'shutdown' });
       return exited.promise.finally(cancelTimer);
     },
   };

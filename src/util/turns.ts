@@ -15,10 +15,11 @@ export function createTurns(): Turns {
       const turn = createDeferred<void>();
       const mine = (before ?? Promise.resolve()).then(() => turn.promise);
       last.set(key, mine);
-      const end = (): void => {
-        turn.resolve();
+      // Not at `end`: who gave up waiting ends while the one before is still at work, and the next has to wait for that one.
+      void mine.then(() => {
         if (last.get(key) === mine) last.delete(key);
-      };
+      });
+      const end = (): void => turn.resolve();
       if (before === undefined) return end;
       const aborted = createDeferred<void>();
       const onAbort = (): void => aborted.reject(signal.reason);
