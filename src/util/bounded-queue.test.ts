@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import fc from 'fast-check';
 import { createBoundedQueue } from './bounded-queue.ts';
 
 async function settled(promise: Promise<unknown>): Promise<boolean> {
@@ -104,5 +105,42 @@ describe('createBoundedQueue', () => {
     queue.end();
     await expect(waiting).rejects.toThrow('closed');
     expect(await Array.fromAsync(queue)).toEqual(['first']);
+  });
+
+  it('keeps its bounds and the order of those who did not give up, whatever happens', async () => {
+    const actions = fc.array(
+      fc.record({ do: fc.constantFrom('push', 'push', 'take', 'abort', 'end'), bytes: fc.integer({ min: 0, max: 12 }), whom: fc.nat() }),
+      { maxLength: 60 },
+    );
+    await fc.assert(
+      fc.asyncProperty(actions, async (steps) => {
+        const queue = createBoundedQueue<number>({ maxItems: 3, maxBytes: 10 });
+        const iterator = queue[Symbol.asyncIterator]();
+        const pushed: { controller: AbortController; outcome: 'accepted' | 'refused' | undefined }[] = [];
+        const taken: number[] = [];
+        const take = (): void => void iterator.next().then(({ value, done }) => done !== true && taken.push(value));
+        for (const step of steps) {
+          if (step.do === 'push') {
+            const one: (typeof pushed)[number] = { controller: new AbortController(), outcome: undefined };
+            const number = pushed.push(one) - 1;
+            queue.push(number, { bytes: step.bytes, signal: one.controller.signal }).then(
+              () => (one.outcome = 'accepted'),
+              () => (one.outcome = 'refused'),
+            );
+          } else if (step.do === 'take') take();
+          else if (step.do === 'abort') pushed[step.whom % Math.max(1, pushed.length)]?.controller.abort(new Error('stop'));
+          else if (step.whom % 8 === 0) queue.end();
+          await settled(new Promise(() => undefined));
+          expect(queue.size).toBeLessThanOrEqual(3);
+          if (queue.size > 1) expect(queue.bytes).toBeLessThanOrEqual(10);
+        }
+        queue.end();
+        while ((await iterator.next().then(({ value, done }) => done !== true && taken.push(value))) !== false);
+        expect(queue.bytes).toBe(0);
+        expect(pushed.filter(({ outcome }) => outcome === undefined)).toEqual([]);
+        expect(taken).toEqual(pushed.flatMap(({ outcome }, number) => (outcome === 'accepted' ? [number] : [])));
+      }),
+      { numRuns: 60 },
+    );
   });
 });

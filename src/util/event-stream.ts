@@ -3,7 +3,7 @@ import { createDeferred } from './deferred.ts';
 
 /** A stream of events with one result. Iterate it, await `result()`, or both; leaving the loop cancels the producer. */
 export interface EventStream<Event, Result> extends AsyncIterable<Event> {
-  /** Settles exactly once. Works without iterating: events are then dropped. */
+  /** Settles exactly once. Works without iterating: events are then dropped, unless a loop starts in the same turn. */
   result(): Promise<Result>;
 }
 
@@ -66,17 +66,20 @@ export function createEventStream<Event, Result>(
 
   return {
     result() {
-      // The failure reaches the caller through `outcome`; the drained copy of it is the same one.
-      drain().catch(() => undefined);
+      // Not at once: a loop that starts in the same turn gets the events. A failure reaches the caller through `outcome`; the drained
+      // copy of it is the same one.
+      queueMicrotask(() => void drain().catch(() => undefined));
       return outcome.promise;
     },
     async *[Symbol.asyncIterator]() {
       iterating = true;
+      const events = queue[Symbol.asyncIterator]();
       try {
-        yield* queue;
+        for (let next = await events.next(); next.done !== true; next = await events.next()) yield next.value;
       } finally {
-        queue.end();
+        // Before the queue is closed: a producer that waits in `emit` learns why nobody wants its event.
         controller.abort(new DOMException('The consumer left the stream.', 'AbortError'));
+        await events.return?.();
         await running;
       }
     },
