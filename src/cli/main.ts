@@ -1,16 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { errorCatalogue, MillraceError } from '../errors.ts';
 import { addDemo } from './commands/demo.ts';
 import { addDocuments, addIngest } from './commands/documents.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addModels } from './commands/models.ts';
 import { addAsk, addSearch } from './commands/questions.ts';
+import { openProcessTerminal, plainTerminal } from './process-terminal.ts';
 import { createSession, type Session } from './session.ts';
-import type { Terminal } from './terminal.ts';
+import { reportError, type Terminal } from './terminal.ts';
 
 /** The whole command line. `docs/reference/cli.md` is made from it. */
 export function createProgram(given?: Terminal, session?: Session): Command {
-  const terminal = given ?? processTerminal(new AbortController().signal);
+  const terminal = given ?? plainTerminal(new AbortController().signal);
   return programOf(terminal, session ?? createSession(terminal));
 }
 
@@ -33,41 +35,33 @@ function programOf(terminal: Terminal, session: Session): Command {
 
 /** Runs one command line and gives its exit code. Ctrl-C stops cleanly, a second one at once. */
 export async function main(argumentList: readonly string[], given?: Terminal): Promise<number> {
-  const controller = new AbortController();
-  const onInterrupt = (): void => {
-    if (controller.signal.aborted) process.exit(130);
-    controller.abort(new DOMException('Interrupted.', 'AbortError'));
-  };
-  process.on('SIGINT', onInterrupt);
-  const onOutputError = (error: NodeJS.ErrnoException): void => {
-    if (error.code !== 'EPIPE') throw error;
-    controller.abort(new DOMException('The reader of the output left.', 'AbortError'));
-  };
-  process.stdout.on('error', onOutputError);
-  const terminal = given ?? processTerminal(controller.signal);
+  if (given !== undefined) return runProgram(argumentList, given);
+  const terminal = openProcessTerminal();
+  return terminal.end(await runProgram(argumentList, terminal));
+}
+
+async function runProgram(argumentList: readonly string[], terminal: Terminal): Promise<number> {
   const session = createSession(terminal);
+  const json = isJsonWanted(argumentList);
   try {
-    await createProgram(terminal, session).parseAsync([...argumentList], { from: 'user' });
+    await createProgram(json ? { ...terminal, error: () => undefined } : terminal, session).parseAsync([...argumentList], { from: 'user' });
     return session.exitCode();
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    throw error;
-  } finally {
-    process.off('SIGINT', onInterrupt);
-    process.stdout.off('error', onOutputError);
+    if (!(error instanceof CommanderError)) return reportError(terminal, error, json);
+    if (error.exitCode === 0) return 0;
+    return json ? reportError(terminal, usageError(error), json) : errorCatalogue.E_USAGE.exitCode;
   }
 }
 
-function processTerminal(signal: AbortSignal): Terminal {
-  return {
-    out: (text) => void process.stdout.write(text),
-    error: (text) => void process.stderr.write(text),
-    interactive: process.stderr.isTTY,
-    columns: process.stderr.columns,
-    environment: process.env,
-    workingDirectory: process.cwd(),
-    signal,
-  };
+function isJsonWanted(argumentList: readonly string[]): boolean {
+  const end = argumentList.indexOf('--');
+  return argumentList.slice(0, end === -1 ? undefined : end).includes('--json');
+}
+
+/** What is wrong with the command line, in one sentence or two. */
+function usageError(error: CommanderError): MillraceError {
+  const said = error.code === 'commander.help' ? 'No command was given.' : error.message.replace(/^error: /u, '').replaceAll(/\s+/gu, ' ');
+  return new MillraceError('E_USAGE', `${said.charAt(0).toUpperCase()}${said.slice(1)}`);
 }
 
 function version(): string {

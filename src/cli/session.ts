@@ -6,7 +6,7 @@ import type { MetadataFilter } from '../spec/identifiers.ts';
 import type { Mill } from '../spec/mill.ts';
 import type { Models } from '../spec/model.ts';
 import { numberOption } from './number-option.ts';
-import { reportError, type Terminal } from './terminal.ts';
+import { reportEnd, type Terminal } from './terminal.ts';
 
 /** What every command is given: its arguments, and the options it shares with the others. */
 export interface Given {
@@ -42,11 +42,14 @@ export interface Session {
   models(): Models;
   /** The settings of the command that runs. */
   settings(): Config;
+  /** The command has told why it failed as an event of its JSON: nothing follows it. */
+  failureTold(): void;
   exitCode(): number;
 }
 
 export function createSession(terminal: Terminal): Session {
   let exitCode = 0;
+  let told = false;
   let config: Config | undefined;
   const opened: { close(): Promise<void> }[] = [];
   let models: (Models & { close(): Promise<void> }) | undefined;
@@ -113,8 +116,7 @@ export function createSession(terminal: Terminal): Session {
             },
           });
         } catch (error) {
-          exitCode = reportError(terminal, error, json);
-          if (terminal.signal.aborted) terminal.error('Stopped. What was committed is kept; repeat the command to go on.\n');
+          exitCode = reportEnd(told ? { ...terminal, out: () => undefined } : terminal, error, json);
         } finally {
           for (const one of opened.splice(0)) await one.close();
           await models?.close();
@@ -146,6 +148,8 @@ export function createSession(terminal: Terminal): Session {
     },
 
     settings,
+
+    failureTold: () => void (told = true),
 
     exitCode: () => exitCode,
   };

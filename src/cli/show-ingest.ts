@@ -11,11 +11,22 @@ export function showIngest(
 ): (event: IngestEvent) => void {
   const status = createStatusLine(terminal, clock, options.quiet);
   const failures = new Map<string, number>();
+  /** Failures not yet printed: where there is no source at all, one of them ends the command, and is told once, as its error. */
+  const recent: Extract<IngestEvent, { type: 'document-failed' }>[] = [];
+
+  function printFailure({ source, error }: Extract<IngestEvent, { type: 'document-failed' }>): void {
+    status.print(`failed  ${visible(source)}: ${visible(error.message)} ${error.remedy}`);
+  }
+
   return (event) => {
+    if (event.type !== 'document-failed' || recent.length >= 100) {
+      const ending = event.type === 'ingest-failed' ? event.error.message : undefined;
+      for (const failure of recent.splice(0)) if (failure.error.message !== ending) printFailure(failure);
+    }
     switch (event.type) {
       case 'document-failed':
         failures.set(event.error.code, (failures.get(event.error.code) ?? 0) + 1);
-        status.print(`failed  ${visible(event.source)}: ${visible(event.error.message)} ${event.error.remedy}`);
+        recent.push(event);
         break;
       case 'document-committed':
         if (options.verbose) status.print(`read    ${visible(event.source)}: ${event.pages} pages, ${event.chunks} chunks`);

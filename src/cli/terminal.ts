@@ -14,6 +14,15 @@ export interface Terminal {
   readonly workingDirectory: string;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
+  /** Why the signal was aborted; undefined while it was not, and where only Ctrl-C does it. */
+  readonly stopped?: () => Stop | undefined;
+}
+
+/** Why a command was stopped. */
+export interface Stop {
+  readonly exitCode: number;
+  /** What is reported in place of the cancellation; null where nobody is left to read it. */
+  readonly error: MillraceError | null | undefined;
 }
 
 /** Control characters of documents and models made visible; line ends and tabs stay. */
@@ -23,6 +32,17 @@ export function visible(text: string): string {
     const code = character.codePointAt(0) ?? 0;
     return code < 0x20 ? String.fromCodePoint(0x2400 + code) : `\\u${code.toString(16).padStart(4, '0')}`;
   });
+}
+
+/** Reports what ended a command and gives its exit code. A command that was stopped says what is kept, with the code of what stopped it. */
+export function reportEnd(terminal: Terminal, thrown: unknown, json: boolean): number {
+  const stop = terminal.signal.aborted ? (terminal.stopped?.() ?? { exitCode: 130, error: undefined }) : undefined;
+  if (stop === undefined || toMillraceError(thrown).code !== 'E_CANCELLED') return reportError(terminal, thrown, json);
+  if (stop.error !== null) {
+    reportError(terminal, stop.error ?? thrown, json);
+    terminal.error('Stopped. What was committed is kept; repeat the command to go on.\n');
+  }
+  return stop.exitCode;
 }
 
 /** Prints an error where the reader looks for it and gives the exit code. */

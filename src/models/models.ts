@@ -179,9 +179,13 @@ export function createModels(options: ModelsOptions): Models {
       const target = find(name);
       const model = target.incoming === undefined ? await resolveShared(target) : await resolveOwn(target, resolveOptions.signal);
       if (resolveOptions.task !== undefined && model.task !== resolveOptions.task) {
-        throw new MillraceError('E_MODEL_UNSUITABLE', `The model ${name} is a ${model.task}, and a ${resolveOptions.task} is needed.`, {
-          details: { name, task: model.task, needed: resolveOptions.task },
-        });
+        throw new MillraceError(
+          'E_MODEL_UNSUITABLE',
+          `The model ${name} is ${withArticle(model.task)}, and ${withArticle(resolveOptions.task)} is needed.`,
+          {
+            details: { name, task: model.task, needed: resolveOptions.task },
+          },
+        );
       }
       return model;
     },
@@ -254,4 +258,8 @@ async function folderBytes(folder: string): Promise<number> {
   let bytes = 0;
   for (const entry of entries) if (entry.isFile()) bytes += await fileBytes(join(entry.parentPath, entry.name));
   return bytes;
+}
+
+function withArticle(task: string): string {
+  return /^[aeiou]/.test(task) ? `an ${task}` : `a ${task}`;
 }

@@ -35,6 +35,16 @@ function checkQuestion(question: string, what: string): string {
   return trimmed;
 }
 
+/** Nothing was found: is it because of a name that no collection has? An empty record has none, and that is no mistake. */
+async function requireCollection({ store }: QueryParts, collection: string): Promise<void> {
+  const names = (await store.collections()).map((one) => one.collection);
+  if (names.length === 0 || names.includes(collection)) return;
+  throw new MillraceError('E_NOT_FOUND', `There is no collection "${collection}" in this directory.`, {
+    remedy: `Correct the name; there ${names.length === 1 ? 'is' : 'are'} ${names.slice(0, 20).join(', ')}.`,
+    details: { collection, collections: names.slice(0, 20) },
+  });
+}
+
 /** Hits for a query, best first. */
 export async function searchDocuments(parts: QueryParts, query: string, options: SearchOptions, call: Call): Promise<SearchResult> {
   const started = parts.clock.monotonic();
@@ -47,6 +57,7 @@ export async function searchDocuments(parts: QueryParts, query: string, options:
     ...call,
   });
   const collection = options.collection ?? queryDefaults.collection;
+  if (hits.length === 0) await requireCollection(parts, collection);
   return { query, collection, hits, notices, timings: { ...timings, totalMs: parts.clock.monotonic() - started } };
 }
 
@@ -74,6 +85,7 @@ export async function answerQuestion(
     class: workClass,
     ...call,
   });
+  if (retrieved.hits.length === 0) await requireCollection(parts, options.collection ?? queryDefaults.collection);
   await emit({ type: 'sources', hits: retrieved.hits, timings: { ...retrieved.timings, totalMs: clock.monotonic() - started } });
 
   const drafted = await draft(parts, asked, retrieved.hits, options, workClass, call, emit);

@@ -42,8 +42,24 @@ async function makeDirectory(directory: string): Promise<void> {
     const ignoreFile = join(directory, '.gitignore');
     if (!existsSync(ignoreFile)) await writeFile(ignoreFile, '*\n', { mode: 0o600 });
   } catch (error) {
-    throw toMillraceError(error, 'E_STORE_FAILED', `Making the directory ${directory}`);
+    throw describeDirectory(error, directory);
   }
+}
+
+function describeDirectory(error: unknown, directory: string): MillraceError {
+  const { code } = error as NodeJS.ErrnoException;
+  const remedy = 'Choose another place with the setting "directory".';
+  const cause = error;
+  if (code === 'EEXIST' || code === 'ENOTDIR') {
+    return new MillraceError('E_STORE_FAILED', `The directory ${directory} cannot be made: a file is in its place.`, { remedy, cause });
+  }
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
+    return new MillraceError('E_STORE_FAILED', `The directory ${directory} cannot be written (${code}).`, {
+      remedy: `Change its permissions. ${remedy}`,
+      cause,
+    });
+  }
+  return toMillraceError(error, 'E_STORE_FAILED', `Making the directory ${directory}`);
 }
 
 /**

@@ -30,6 +30,7 @@ export function addIngest(program: Command, session: Session): void {
         for await (const event of stream) {
           if (options.json) terminal.out(`${JSON.stringify(event)}\n`);
           else show(event);
+          if (options.json && event.type === 'ingest-failed') session.failureTold();
         }
         const { failed } = await stream.result();
         return failed > 0 ? 3 : 0;
@@ -43,13 +44,18 @@ export function addDocuments(program: Command, session: Session): void {
     session.run(async (terminal, { options }) => {
       const mill = await session.open('read');
       let afterKey: string | undefined;
+      let listed = 0;
       for (;;) {
         const page = await mill.documents.list({ collection: options.collection, ...(afterKey === undefined ? {} : { afterKey }) });
         for (const source of page.sources) {
           if (options.json) terminal.out(`${JSON.stringify(source)}\n`);
           else terminal.out(`${source.error === null ? 'ok    ' : 'failed'}  ${sourceName(source.uri)}\n`);
         }
-        if (page.nextKey === null) return 0;
+        listed += page.sources.length;
+        if (page.nextKey === null) {
+          if (listed === 0) await requireCollection(mill, options.collection);
+          return 0;
+        }
         afterKey = page.nextKey;
       }
     }),
@@ -125,6 +131,14 @@ export function addDocuments(program: Command, session: Session): void {
       return report.ok ? 0 : 1;
     }),
   );
+}
+
+async function requireCollection(mill: Mill, collection: string): Promise<void> {
+  const names = (await mill.status()).collections.map((one) => one.collection);
+  if (names.length === 0 || names.includes(collection)) return;
+  throw new MillraceError('E_NOT_FOUND', `There is no collection "${collection}" in this directory.`, {
+    remedy: 'Run "millrace status" to see what there is.',
+  });
 }
 
 /** The key of the source that was named by its key, or by its path. */

@@ -1,4 +1,7 @@
 import { createFormatParsers } from '../formats.ts';
 import { serveParsers } from './serve.ts';
 
+// Ctrl-C reaches every process of the terminal: the parent decides what ends, and a document in work is not taken for one that crashes.
+process.on('SIGINT', () => undefined);
+
 await serveParsers(createFormatParsers());

@@ -37,6 +37,9 @@ function connectionOf(db: Database.Database): Connection {
   };
 }
 
+/** What helps where the record itself is gone; its indexes can be made anew, it cannot. */
+const beyondMending = 'Put a copy of the directory in its place, or move it away and ingest the documents again.';
+
 /** What better-sqlite3 throws, as an error of the catalogue. */
 export function toStoreError(error: unknown, what: string): MillraceError {
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
@@ -46,8 +49,25 @@ export function toStoreError(error: unknown, what: string): MillraceError {
       cause: error,
     });
   }
-  const corrupt = code === 'SQLITE_NOTADB' || code?.startsWith('SQLITE_CORRUPT') === true;
-  return toMillraceError(error, corrupt ? 'E_STORE_CORRUPT' : 'E_STORE_FAILED', what);
+  if (code === 'SQLITE_NOTADB') {
+    return new MillraceError('E_STORE_CORRUPT', `${what}: the file record.sqlite is damaged, it does not begin as a record does.`, {
+      remedy: beyondMending,
+      cause: error,
+    });
+  }
+  if (code !== undefined && /^(?:SQLITE_(?:CANTOPEN|READONLY|PERM)|EACCES|EPERM|EROFS)/.test(code)) {
+    return new MillraceError('E_STORE_FAILED', `${what}: its files cannot be opened or written.`, {
+      remedy: 'Change the permissions of the directory and of the files in it, or choose another directory.',
+      cause: error,
+    });
+  }
+  if (code?.startsWith('SQLITE_CORRUPT') === true) {
+    return new MillraceError('E_STORE_CORRUPT', `${what}: the record or an index in it is damaged.`, {
+      remedy: `Run "millrace rebuild" and "millrace verify". If they fail too: ${beyondMending.charAt(0).toLowerCase()}${beyondMending.slice(1)}`,
+      cause: error,
+    });
+  }
+  return toMillraceError(error, 'E_STORE_FAILED', what);
 }
 
 /** The one writing handle: WAL, every commit fsynced, tables made or migrated. The caller holds the lock of the directory. */

@@ -1,0 +1,72 @@
+import { MillraceError, toMillraceError } from '../errors.ts';
+import type { Stop, Terminal } from './terminal.ts';
+
+/** Exit codes of a command that a signal ended: 128 and the number of the signal. */
+const signalExitCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+/** As that of a program that SIGPIPE ended. */
+const readerLeftExitCode = 141;
+
+/** The terminal of this process. */
+export interface ProcessTerminal extends Terminal {
+  /** The exit code for a command that ended with this one; what it had to say and could not is said now. Signals do what they did before. */
+  end(exitCode: number): number;
+}
+
+/**
+ * A first SIGINT, SIGTERM or SIGHUP aborts the terminal's signal, a second one ends the process at once. A reader of standard output
+ * that leaves (`| head`) stops the command without a word; output that cannot be written for another reason stops it with an error.
+ */
+export function openProcessTerminal(): ProcessTerminal {
+  const controller = new AbortController();
+  let stop: Stop | undefined;
+
+  function stopOnce(why: Stop): void {
+    stop ??= why;
+    controller.abort(new DOMException('The command was stopped.', 'AbortError'));
+  }
+  const handlers = Object.entries(signalExitCodes).map(([name, exitCode]) => {
+    const handler = (): void => {
+      if (controller.signal.aborted) process.exit(exitCode);
+      stopOnce({ exitCode, error: undefined });
+    };
+    process.on(name, handler);
+    return { name, handler };
+  });
+  // These stay: what was written last may fail after the command has ended.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') stopOnce({ exitCode: readerLeftExitCode, error: null });
+    else stopOnce({ exitCode: 1, error: outputError(error) });
+  });
+  // Whoever does not read progress and notices does not miss them.
+  process.stderr.on('error', () => undefined);
+
+  return {
+    ...plainTerminal(controller.signal),
+    stopped: () => stop,
+    end(exitCode) {
+      for (const { name, handler } of handlers) process.off(name, handler);
+      if (exitCode !== 0 || !(stop?.error instanceof MillraceError)) return exitCode;
+      process.stderr.write(`error[${stop.error.code}]: ${stop.error.message}\n${stop.error.remedy}\n`);
+      return stop.exitCode;
+    },
+  };
+}
+
+/** Standard output and error, and nothing that listens. */
+export function plainTerminal(signal: AbortSignal): Terminal {
+  return {
+    out: (text) => void process.stdout.write(text),
+    error: (text) => void process.stderr.write(text),
+    interactive: process.stderr.isTTY,
+    columns: process.stderr.columns,
+    environment: process.env,
+    workingDirectory: process.cwd(),
+    signal,
+  };
+}
+
+function outputError(error: NodeJS.ErrnoException): MillraceError {
+  const { code } = toMillraceError(error, 'E_INTERNAL');
+  const remedy = 'Write the output to a place that takes it and repeat the command.';
+  return new MillraceError(code, `The output could not be written (${error.code ?? error.message}).`, { remedy, cause: error });
+}
