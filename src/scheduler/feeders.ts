@@ -16,7 +16,7 @@ export interface Feeders {
   wait(bytes: number, onReady: () => void, onRefused: (error: MillraceError) => void): () => void;
   /** Lets in whom there is room for. Called whenever the load may have fallen. */
   admit(): void;
-  /** A submission arrived: the oldest promise of at least this size is kept. */
+  /** A submission that is not interactive arrived: the oldest promise of at least this size is kept. */
   keepPromise(bytes: number): void;
   /** Room promised to feeders that have not submitted yet. */
   promised(): Load;

@@ -31,7 +31,7 @@ export interface PartStream<Result> {
 export function createPartStream<Result>(options: PartStreamOptions): PartStream<Result> {
   const { maxParts = 64, maxBytes = 1_048_576 } = options;
   const settlement = createDeferred<Result>();
-  let parts: GeneratePart[] = [];
+  let parts: { readonly part: GeneratePart; readonly bytes: number }[] = [];
   let bytes = 0;
   let ending: { readonly error: MillraceError | undefined } | undefined;
   let dropped: MillraceError | undefined;
@@ -57,12 +57,14 @@ export function createPartStream<Result>(options: PartStreamOptions): PartStream
 
   function push(part: GeneratePart): void {
     if (ending !== undefined || dropped !== undefined || left) return;
-    bytes += sizeOf(part);
+    // Sizes are kept, not measured again: a pair of surrogates is smaller than its halves, and what is added must be taken off.
+    const size = sizeOf(part);
+    bytes += size;
     const last = parts.at(-1);
-    if (parts.length >= maxParts && last?.type === 'text' && part.type === 'text') {
-      parts[parts.length - 1] = { type: 'text', text: last.text + part.text };
+    if (parts.length >= maxParts && last?.part.type === 'text' && part.type === 'text') {
+      parts[parts.length - 1] = { part: { type: 'text', text: last.part.text + part.text }, bytes: last.bytes + size };
     } else {
-      parts.push(part);
+      parts.push({ part, bytes: size });
     }
     if (bytes > maxBytes || parts.length > maxParts + 8) {
       const error = new MillraceError('E_OVERLOADED', `More than ${maxBytes} bytes of output wait for a reader that does not keep up.`);
@@ -76,10 +78,10 @@ export function createPartStream<Result>(options: PartStreamOptions): PartStream
   async function next(): Promise<IteratorResult<GeneratePart, undefined>> {
     for (;;) {
       if (left) return { done: true, value: undefined };
-      const part = parts.shift();
-      if (part !== undefined) {
-        bytes -= sizeOf(part);
-        return { done: false, value: part };
+      const first = parts.shift();
+      if (first !== undefined) {
+        bytes -= first.bytes;
+        return { done: false, value: first.part };
       }
       const failure = ending?.error ?? dropped;
       if (failure !== undefined) {

@@ -177,7 +177,8 @@ export function createScheduler({ clock }: SchedulerOptions): Scheduler {
   }
 
   function findRefusal(lane: Lane, work: Work<LaneName>, waiting: WaitingWork): MillraceError | undefined {
-    lane.feeders.keepPromise(waiting.cost.bytes);
+    // Interactive work comes without asking: the places that feeders were promised are not for it.
+    if (work.class !== 'interactive') lane.feeders.keepPromise(waiting.cost.bytes);
     if (closing) return shuttingDown();
     const excess = findExcess(work.lane, lane.definition.limits, work.class, waiting.cost);
     if (excess !== undefined) return excess;

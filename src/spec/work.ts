@@ -117,7 +117,10 @@ export interface Scheduler {
   hasLane(lane: LaneName): boolean;
   /** Never throws: refusals (`E_OVERLOADED`, `E_WORK_TOO_LARGE`, `E_SHUTTING_DOWN`) come through the handle. */
   submit<L extends LaneName>(work: Work<L>): WorkHandle<LaneTypes[L]['part'], LaneTypes[L]['result']>;
-  /** Resolves when the lane can take more waiting work of this cost; a feeder awaits it before `submit` instead of being refused. */
+  /**
+   * Resolves when the lane can take more waiting work of this cost; a feeder awaits it before `submit` instead of being refused. The
+   * place is kept for a second, for work of class `batch` or `background`.
+   */
   ready(lane: LaneName, cost: WorkCost, signal: AbortSignal): Promise<void>;
   snapshot(): readonly LaneSnapshot[];
   /** Refuses new work, cancels what waits and runs, resolves when every executor call has ended. */
