@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { openEngine, openModels } from '../src/index.ts';
+import { type KvMode, openEngine, openModels } from '../src/index.ts';
 import { boundOfGain } from './bound.ts';
 import type { EmbeddingContestant, GeneratingContestant } from './contestant.ts';
 import { describeMachine } from './machine.ts';
@@ -62,11 +62,13 @@ async function generating(options: EngineBenchOptions, introduce: Introduce, res
   const modelPath = await pathOf(options.model, options.home);
   await using stack = new AsyncDisposableStack();
   options.progress(`loading ${options.model}`);
-  const engine = stack.use(
-    await openEngine({ generator: options.model, threads, sequences, kvTokens: sequences * sequenceTokens, ...homeOf(options) }),
-  );
-  const generator = engine.generator!;
-  const ours = ourGenerator(engine, generator, ownVersion());
+  const open = async (kvMode: KvMode) => {
+    const engine = stack.use(
+      await openEngine({ generator: options.model, threads, sequences, kvTokens: sequences * sequenceTokens, kvMode, ...homeOf(options) }),
+    );
+    return { tokenizer: engine.generator!.tokenizer, contestant: ourGenerator(engine, engine.generator!, ownVersion(), kvMode) };
+  };
+  const { tokenizer, contestant: ours } = await open('split');
   const contestants: GeneratingContestant[] = [ours];
   const join = (contestant: GeneratingContestant): void => {
     stack.defer(() => contestant.close());
@@ -83,21 +85,23 @@ async function generating(options: EngineBenchOptions, introduce: Introduce, res
   }
   const found = findNodeLlamaCpp(options.nodeLlamaCpp);
   if (found !== undefined) join(await startNodeLlamaCpp({ found, modelPath, threads, sequences, sequenceTokens }));
-  introduce(contestants);
+  // Where prefixes are shared, ours is measured with either kind of cells; the faster one stands first.
+  const unified = options.scenarios.includes('shared-prefix') ? [(await open('unified')).contestant] : [];
+  introduce([...contestants, ...unified]);
 
   let aloneRate: number | undefined;
   for (const name of options.scenarios.filter(scenarios.isGenerating)) {
     const parallel = scenarios.parallelCounts.find((count) => name === `parallel-${count}`);
     const scenario =
       parallel === undefined
-        ? await scenarios.sharedPrefixScenario(contestants, generator.tokenizer)
-        : await scenarios.parallelScenario(contestants, generator.tokenizer, parallel);
+        ? await scenarios.sharedPrefixScenario([...unified, ...contestants], tokenizer)
+        : await scenarios.parallelScenario(contestants, tokenizer, parallel);
     let result = await measured(scenario, options);
     if (parallel !== undefined) {
       const rate = summarise(result.entries[0]!.runs.map((run) => run.computedTokens / run.elapsedMs)).median;
       if (parallel === 1) aloneRate = rate;
       else {
-        const rates = await measureRates(ours, generator.tokenizer, parallel, signal);
+        const rates = await measureRates(ours, tokenizer, parallel, signal);
         const bound = boundOfGain(rates, scenarios.promptTokens, scenarios.outputTokens);
         result = { ...result, gain: { bound, measured: aloneRate === undefined ? undefined : rate / aloneRate, rates } };
       }

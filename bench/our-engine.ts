@@ -1,4 +1,4 @@
-import type { Embedder, Engine, Generator } from '../src/index.ts';
+import type { Embedder, Engine, Generator, KvMode } from '../src/index.ts';
 import type { EmbeddingContestant, GenerateJob, GenerateLoad, GeneratingContestant, JobUsage } from './contestant.ts';
 
 const greedy = { temperature: 0, topK: 40, topP: 0.95, minP: 0.05, repeatPenalty: 1, seed: 0 };
@@ -6,7 +6,7 @@ const greedy = { temperature: 0, topK: 40, topP: 0.95, minP: 0.05, repeatPenalty
 const embedCalls = 2;
 
 /** Closing the contestant closes nothing: the engine belongs to the caller. */
-export function ourGenerator(engine: Engine, generator: Generator, version: string): GeneratingContestant {
+export function ourGenerator(engine: Engine, generator: Generator, version: string, kvMode: KvMode): GeneratingContestant {
   const { sequences, kvTokens } = generator.capacity();
 
   /** `onPrefix` is called when the shared prefix is computed, or the request ended without. */
@@ -25,9 +25,9 @@ export function ourGenerator(engine: Engine, generator: Generator, version: stri
   }
 
   return {
-    name: 'millrace',
+    name: kvMode === 'split' ? 'millrace' : 'millrace, unified KV',
     version,
-    flags: `${sequences} sequences, ${kvTokens} cells`,
+    flags: `${sequences} sequences, ${kvTokens} cells, ${kvMode} KV`,
     reuses: ['shared prefix'],
     async generate({ jobs, reuse, prefixKey }: GenerateLoad, signal) {
       const [leader, ...twins] = jobs;

@@ -1,6 +1,6 @@
 import { MillraceError } from './errors.ts';
 import { embedLane, generateLane } from './lanes.ts';
-import type { Embedder, Generator, LoadEvent, LocalDevice } from './spec/engine.ts';
+import type { Embedder, Generator, KvMode, LoadEvent, LocalDevice } from './spec/engine.ts';
 import type { InstalledModel, Models } from './spec/model.ts';
 import type { Store } from './spec/store.ts';
 import type { Scheduler } from './spec/work.ts';
@@ -38,6 +38,7 @@ export interface LoadedEnginesParts {
     readonly generator?: string;
     readonly sequences?: number;
     readonly kvTokens?: number;
+    readonly kvMode?: KvMode;
   };
   /** Memory a generator may take when none is named. */
   freeMemoryBytes(): number;
@@ -87,6 +88,7 @@ export function createLoadedEngines({ device, models, store, scheduler, options,
       sha256: model.sha256,
       ...(options.sequences === undefined ? {} : { sequences: options.sequences }),
       ...(options.kvTokens === undefined ? {} : { kvTokens: options.kvTokens }),
+      ...(options.kvMode === undefined ? {} : { kvMode: options.kvMode }),
       onEvent: (event) => {
         for (const listener of listeners) listener(event);
       },

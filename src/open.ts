@@ -8,6 +8,7 @@ import { createModels } from './models/models.ts';
 import { defaultModelsHome } from './models/models-home.ts';
 import { createDocumentParser } from './parse/pool.ts';
 import { createScheduler } from './scheduler/scheduler.ts';
+import type { KvMode } from './spec/engine.ts';
 import type { Mill } from './spec/mill.ts';
 import type { Models } from './spec/model.ts';
 import { openStore } from './store/open-store.ts';
@@ -31,6 +32,8 @@ export interface OpenOptions {
   readonly sequences?: number;
   /** KV cells shared by them, in tokens. */
   readonly kvTokens?: number;
+  /** `split` (default): each answer has cells of its own. `unified`: all share all, faster when most of each prompt is a shared prefix. */
+  readonly kvMode?: KvMode;
   /** Parser processes. Default: cores − 1, at most 4. */
   readonly parsers?: number;
   /** Defaults of questions. */

@@ -1,4 +1,4 @@
-import type { Command, CommandOptions } from 'commander';
+import { type Command, type CommandOptions, Option } from 'commander';
 import { type Config, loadConfig } from '../config.ts';
 import { MillraceError } from '../errors.ts';
 import { open, openModels } from '../index.ts';
@@ -71,6 +71,7 @@ export function createSession(terminal: Terminal): Session {
         .option('--threads <count>', 'compute threads of the local engine', numberOption({ least: 1, most: 512 }))
         .option('--sequences <count>', 'answers generated at the same time', numberOption({ least: 1, most: 256 }))
         .option('--kv-tokens <count>', 'KV cells shared by all answers', numberOption({ least: 512, most: 2 ** 31 - 1 }))
+        .addOption(new Option('--kv-mode <mode>', 'cells for each answer, or shared by all').choices(['split', 'unified']))
         .option('--context-tokens <count>', 'most tokens of passages in a prompt', numberOption({ least: 64, most: 131_072 }))
         .option('--max-tokens <count>', 'most tokens of an answer', numberOption({ least: 1, most: 8_192 }))
         .option('--parsers <count>', 'parser processes', numberOption({ least: 1, most: 64 }))
@@ -96,6 +97,7 @@ export function createSession(terminal: Terminal): Session {
               'threads',
               'sequences',
               'kvTokens',
+              'kvMode',
               'contextTokens',
               'maxTokens',
               'parsers',

@@ -2,7 +2,7 @@ import type { Hit } from '../spec/answers.ts';
 import type { Prompt } from '../spec/engine.ts';
 
 /** Changes whenever a word of the prompt changes: part of every key under which an answer is stored. */
-export const promptVersion = 1;
+export const promptVersion = 2;
 
 /** What the model replies when the passages do not hold the answer. */
 export const refusal = 'Not in the documents.';

@@ -197,7 +197,8 @@ export interface LoadOptions {
 
 /**
  * How the sequences of a generator share KV cells. `split`: each has `kvTokens / sequences` cells of its own, which is faster.
- * `unified`: all share all, so that one sequence may be as long as `kvTokens` and a shared prefix costs its cells once.
+ * `unified`: all share all, so that one sequence may be as long as `kvTokens` and a shared prefix costs its cells once; faster when most
+ * of each prompt is such a prefix (measured: `npm run bench -- engine --scenario shared-prefix`).
  */
 export type KvMode = 'split' | 'unified';
 

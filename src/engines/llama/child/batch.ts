@@ -1,5 +1,5 @@
 import koffi from 'koffi';
-import type { Pointer } from './library.ts';
+import type { Pointer } from './layout.ts';
 import type { StructValue } from './layout.ts';
 
 /** Native memory of one `llama_batch`, filled from JavaScript without copies. */

@@ -2,7 +2,8 @@ import koffi from 'koffi';
 import { MillraceError } from '../../../errors.ts';
 import type { WorkClass } from '../../../spec/engine.ts';
 import { createBatch, type Batch } from './batch.ts';
-import type { LlamaLibrary, Pointer } from './library.ts';
+import type { LlamaLibrary } from './library.ts';
+import type { Pointer } from './layout.ts';
 import type { EncodeCommand, EncoderSettings, FigureName, LoadedContext, WorkerEvent } from './messages.ts';
 import { byClaim } from './plan.ts';
 

@@ -4,6 +4,9 @@ import { MillraceError } from '../../../errors.ts';
 /** The version of llama.cpp whose header `include/llama.h` these layouts follow. */
 export const pinnedVersion = '0.4.0';
 
+/** Address of a native object; 0n is never stored. */
+export type Pointer = bigint;
+
 /** Members in the order of the header; pointers are addresses (bigint) or null, enums are int32. */
 export const modelParametersLayout = {
   devices: 'void *',

@@ -4,10 +4,8 @@ import { fileURLToPath } from 'node:url';
 import koffi, { type TypeObject } from 'koffi';
 import { MillraceError } from '../../../errors.ts';
 import { createThreadPools } from './thread-pool.ts';
-import { checkLayout, createStructTypes, pinnedVersion, type StructValue } from './layout.ts';
+import { checkLayout, createStructTypes, pinnedVersion, type Pointer, type StructValue } from './layout.ts';
 
-/** Address of a native object; 0n is never stored. */
-export type Pointer = bigint;
 type MaybePointer = bigint | null;
 
 /** The functions of libllama that the engine calls, with the argument order of `include/llama.h`. All calls are synchronous. */

@@ -2,7 +2,8 @@ import koffi from 'koffi';
 import { MillraceError } from '../../../errors.ts';
 import type { Sampling } from '../../../spec/engine.ts';
 import { tokenArrayLayout } from './layout.ts';
-import type { LlamaLibrary, Pointer } from './library.ts';
+import type { LlamaLibrary } from './library.ts';
+import type { Pointer } from './layout.ts';
 
 /** Chooses the next token of one sequence. */
 export interface Sampler {

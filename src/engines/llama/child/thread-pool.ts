@@ -1,6 +1,6 @@
 import koffi, { type LibraryHandle } from 'koffi';
 import { MillraceError } from '../../../errors.ts';
-import type { Pointer } from './library.ts';
+import type { Pointer } from './layout.ts';
 
 /** `struct ggml_threadpool_params` of `include/ggml.h`: a mask of GGML_MAX_N_THREADS processors, then five members. */
 export const threadPoolLayout = {

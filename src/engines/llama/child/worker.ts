@@ -3,7 +3,8 @@ import { MillraceError, toMillraceError } from '../../../errors.ts';
 import { systemClock } from '../../../util/clock.ts';
 import { createEncoderContext, type EncoderContext } from './encoder-context.ts';
 import { createGeneratorContext, type GeneratorContext } from './generator-context.ts';
-import { openLibrary, type Pointer } from './library.ts';
+import { openLibrary } from './library.ts';
+import type { Pointer } from './layout.ts';
 import { createLoop } from './loop.ts';
 import { figureNames, type FigureName, type StepMessage, type WorkerCommand, type WorkerData, type WorkerEvent } from './messages.ts';
 
