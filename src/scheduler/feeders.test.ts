@@ -102,6 +102,18 @@ describe('waiting for room in a lane', () => {
     expect(fed.outcome()).toBeUndefined();
   });
 
+  it('counts the bytes that were promised', async () => {
+    const bench = createLaneBench({ concurrency: 1, batchItems: 1 });
+    await bench.scheduler.ready('embed', { bytes: 700 }, never);
+    await expect(bench.submit('asked', { class: 'interactive', cost: { bytes: 400 } }).handle.result()).rejects.toThrow(
+      code('E_OVERLOADED'),
+    );
+    bench.submit('fed', { cost: { bytes: 700 } });
+    bench.submit('asked', { class: 'interactive', cost: { bytes: 300 } });
+    await bench.clock.settle();
+    expect(bench.snapshot().queuedBytes).toBe(1_000);
+  });
+
   it('ends with the signal, and refuses what can never be admitted', async () => {
     const bench = createLaneBench({ concurrency: 1, batchItems: 1, queuedItems: 1 });
     bench.submit('running');
