@@ -1,6 +1,8 @@
-import type { Embedder, Generator } from './spec/engine.ts';
+import { MillraceError } from './errors.ts';
+import type { CallOptions, EmbedKind, Embedder, Generator } from './spec/engine.ts';
 import type { DocumentParser } from './spec/parser.ts';
 import type { AdmittedWork, LaneDefinition, LaneTypes } from './spec/work.ts';
+import { allAborted } from './util/all-aborted.ts';
 
 /** How each engine is put to work by the scheduler: budgets from what the engine reports, one executor each. */
 
@@ -36,21 +38,20 @@ export function embedLane(embedder: Embedder): LaneDefinition<'embed'> {
   };
 }
 
-/** Texts of one kind go into one call; a batch that mixes queries and passages makes two. */
+/**
+ * Texts of one kind go into one call; a batch that mixes queries and passages makes two. A call is cancelled when nobody wants any of its
+ * vectors any more; until then it goes on for those who do.
+ */
 async function embedBatch(embedder: Embedder, batch: readonly AdmittedWork<'embed'>[]): Promise<PromiseSettledResult<Float32Array[]>[]> {
   const outcomes: PromiseSettledResult<Float32Array[]>[] = [];
   for (const kind of ['query', 'passage'] as const) {
     const members = batch.map((work, index) => ({ work, index })).filter(({ work }) => work.input.kind === kind);
     if (members.length === 0) continue;
-    const signal = members.length === 1 && members[0] !== undefined ? members[0].work.signal : new AbortController().signal;
+    const { signal, release } = allAborted(members.map(({ work }) => work.signal));
     const urgent = members.map(({ work }) => work.class).toSorted((a, b) => order[a] - order[b])[0] ?? 'background';
-    const [outcome] = await Promise.allSettled([
-      embedder.embed(
-        members.flatMap(({ work }) => work.input.texts),
-        kind,
-        { class: urgent, signal },
-      ),
-    ]);
+    const texts = members.flatMap(({ work }) => work.input.texts);
+    const [outcome] = await Promise.allSettled([embedAll(embedder, texts, kind, { class: urgent, signal })]);
+    release();
     let taken = 0;
     for (const { work, index } of members) {
       const count = work.input.texts.length;
@@ -62,6 +63,18 @@ async function embedBatch(embedder: Embedder, batch: readonly AdmittedWork<'embe
     }
   }
   return outcomes;
+}
+
+async function embedAll(
+  embedder: Embedder,
+  texts: readonly string[],
+  kind: EmbedKind,
+  options: CallOptions,
+): Promise<readonly Float32Array[]> {
+  options.signal.throwIfAborted();
+  const vectors = await embedder.embed(texts, kind, options);
+  if (vectors.length === texts.length) return vectors;
+  throw new MillraceError('E_INTERNAL', `The embedder gave ${vectors.length} vectors for ${texts.length} texts.`);
 }
 
 const order = { interactive: 0, batch: 1, background: 2 } as const;

@@ -1,0 +1,190 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { MillraceError, toMillraceError } from './errors.ts';
+import { embedLane, generateLane } from './lanes.ts';
+import { createScheduler } from './scheduler/scheduler.ts';
+import type { EmbedKind, Embedder, GeneratePart, Generator, WorkClass } from './spec/engine.ts';
+import type { Scheduler, Work } from './spec/work.ts';
+import { createFakeEmbedder } from './engines/fake/embedder.ts';
+import { createFakeGenerator } from './engines/fake/generator.ts';
+import { questionRequest } from './testing/engine-conformance.ts';
+import { createManualClock, type ManualClock } from './testing/manual-clock.ts';
+import { createDeferred, type Deferred } from './util/deferred.ts';
+
+const code = (expected: string) => expect.objectContaining({ code: expected });
+
+let clock: ManualClock;
+let scheduler: Scheduler;
+beforeEach(() => {
+  clock = createManualClock();
+  scheduler = createScheduler({ clock });
+});
+
+describe('the lane embed', () => {
+  interface Call {
+    readonly texts: readonly string[];
+    readonly kind: EmbedKind;
+    readonly class: WorkClass;
+    readonly signal: AbortSignal;
+    readonly ending: Deferred<Float32Array[]>;
+    /** Each vector holds the length of its text. */
+    succeed(): void;
+  }
+  let calls: Call[];
+  beforeEach(() => {
+    calls = [];
+    const embedder: Embedder = {
+      ...createFakeEmbedder({ clock }),
+      limits: { batchItems: 4, batchTokens: 100 },
+      embed(texts, kind, { class: workClass, signal }) {
+        const ending = createDeferred<Float32Array[]>();
+        const succeed = (): void => ending.resolve(texts.map((text) => Float32Array.of(text.length)));
+        calls.push({ texts, kind, class: workClass, signal, ending, succeed });
+        // As an engine does: a cancelled call ends soon.
+        signal.addEventListener('abort', () => ending.reject(toMillraceError(signal.reason, 'E_CANCELLED')), { once: true });
+        if (signal.aborted) ending.reject(toMillraceError(signal.reason, 'E_CANCELLED'));
+        return ending.promise;
+      },
+    };
+    scheduler.addLane(embedLane(embedder));
+  });
+
+  function submit(texts: readonly string[], work: Partial<Work<'embed'>> & { kind?: EmbedKind } = {}) {
+    const { kind = 'passage', ...rest } = work;
+    return scheduler.submit({ lane: 'embed', class: 'batch', input: { texts, kind }, cost: { items: texts.length }, ...rest });
+  }
+  const vectors = (...lengths: number[]): Float32Array[] => lengths.map((length) => Float32Array.of(length));
+
+  it('puts texts of several callers into one call and gives each its own vectors', async () => {
+    const results = [submit(['a', 'bb']), submit(['ccc'])].map((handle) => handle.result());
+    await clock.settle();
+    expect(calls.map(({ texts }) => texts)).toEqual([['a', 'bb', 'ccc']]);
+    calls[0]?.succeed();
+    expect(await Promise.all(results)).toEqual([vectors(1, 2), vectors(3)]);
+  });
+
+  it('keeps queries and passages apart, in outcome too', async () => {
+    const [passage, query, other] = [submit(['passage']), submit(['what'], { kind: 'query' }), submit(['other'])];
+    await clock.settle();
+    expect(calls.map(({ kind, texts }) => [kind, texts])).toEqual([['query', ['what']]]);
+    calls[0]?.ending.reject(new MillraceError('E_CONTEXT_EXCEEDED', 'Too long.'));
+    await clock.settle();
+    expect(calls[1]?.texts).toEqual(['passage', 'other']);
+    calls[1]?.succeed();
+    await expect(query.result()).rejects.toThrow(code('E_CONTEXT_EXCEEDED'));
+    expect([await passage.result(), await other.result()]).toEqual([vectors(7), vectors(5)]);
+  });
+
+  it('goes on for the others when one text of a call is aborted', async () => {
+    const controller = new AbortController();
+    const [stopped, first, last] = [submit(['stopped'], { signal: controller.signal }), submit(['a']), submit(['bb'])];
+    await clock.settle();
+    controller.abort();
+    await expect(stopped.result()).rejects.toThrow(code('E_CANCELLED'));
+    expect(calls[0]?.signal.aborted).toBe(false);
+    calls[0]?.succeed();
+    expect([await first.result(), await last.result()]).toEqual([vectors(1), vectors(2)]);
+  });
+
+  it('ends a call that nobody wants any more, and frees its slot', async () => {
+    const controller = new AbortController();
+    const handles = Array.from({ length: 8 }, (_, index) => submit([`text ${index}`], { signal: controller.signal }));
+    const next = submit(['next']);
+    await clock.settle();
+    expect(calls.map(({ texts }) => texts.length)).toEqual([4, 4]);
+    controller.abort();
+    await clock.settle();
+    expect(calls.slice(0, 2).map(({ signal }) => signal.aborted)).toEqual([true, true]);
+    for (const handle of handles) await expect(handle.result()).rejects.toThrow(code('E_CANCELLED'));
+    expect(calls[2]?.texts).toEqual(['next']);
+    calls[2]?.succeed();
+    await next.result();
+    expect(scheduler.snapshot()[0]).toMatchObject({ running: 0 });
+  });
+
+  it('does not start the second half of a mixed call that nobody wants any more', async () => {
+    const controller = new AbortController();
+    const query = submit(['what'], { kind: 'query' });
+    const passages = ['a', 'b'].map((text) => submit([text], { signal: controller.signal }));
+    await clock.settle();
+    controller.abort();
+    calls[0]?.succeed();
+    expect(await query.result()).toEqual(vectors(4));
+    await clock.settle();
+    expect(calls).toHaveLength(1);
+    for (const passage of passages) await expect(passage.result()).rejects.toThrow(code('E_CANCELLED'));
+    expect(scheduler.snapshot()[0]).toMatchObject({ running: 0 });
+  });
+
+  it('never shows the engine a text that was aborted before the batch was formed', async () => {
+    const controller = new AbortController();
+    submit(['stopped'], { signal: controller.signal });
+    const kept = submit(['kept']);
+    controller.abort();
+    await clock.settle();
+    expect(calls.map(({ texts }) => texts)).toEqual([['kept']]);
+    calls[0]?.succeed();
+    await kept.result();
+  });
+
+  it('says so when the engine gives fewer vectors than it got texts', async () => {
+    const handles = [submit(['a']), submit(['b'])];
+    await clock.settle();
+    calls[0]?.ending.resolve(vectors(1));
+    for (const handle of handles) await expect(handle.result()).rejects.toThrow(code('E_INTERNAL'));
+  });
+});
+
+describe('the lane generate', () => {
+  const submit = (signal = new AbortController().signal) =>
+    scheduler.submit({ lane: 'generate', class: 'interactive', input: questionRequest('Why?'), cost: { kvTokens: 10 }, signal });
+
+  function withParts(parts: (signal: AbortSignal) => AsyncIterable<GeneratePart>): Generator {
+    return { ...createFakeGenerator({ clock }), generate: (_request, { signal }) => parts(signal) };
+  }
+
+  it('takes its budgets from the engine, streams its parts and gives the final one', async () => {
+    const generator = createFakeGenerator({ clock });
+    const { sequences, kvTokens } = generator.capacity();
+    const lane = generateLane(generator);
+    expect(lane.limits).toMatchObject({ concurrency: sequences, kvTokens, batchItems: 1 });
+    scheduler.addLane(lane);
+    const handle = submit();
+    const parts = Array.fromAsync(handle);
+    await clock.runUntilIdle();
+    const texts = (await parts).flatMap((part) => (part.type === 'text' ? [part.text] : []));
+    expect(texts.join('')).toBe((await handle.result()).text);
+  });
+
+  it('says so when a generator ends without a final part', async () => {
+    scheduler.addLane(
+      generateLane(
+        withParts(async function* () {
+          yield { type: 'text', text: 'a' };
+        }),
+      ),
+    );
+    await expect(submit().result()).rejects.toThrow(/without a final part/);
+  });
+
+  it('keeps the slot of a cancelled generation until the generator has ended', async () => {
+    const ended = createDeferred<void>();
+    scheduler.addLane(
+      generateLane(
+        withParts(async function* (signal) {
+          yield { type: 'text', text: 'a' };
+          await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+          await ended.promise;
+        }),
+      ),
+    );
+    const controller = new AbortController();
+    const handle = submit(controller.signal);
+    await clock.settle();
+    controller.abort();
+    await expect(handle.result()).rejects.toThrow(code('E_CANCELLED'));
+    expect(scheduler.snapshot()[0]).toMatchObject({ running: 1, usedKvTokens: 10 });
+    ended.resolve();
+    await clock.settle();
+    expect(scheduler.snapshot()[0]).toMatchObject({ running: 0, usedKvTokens: 0 });
+  });
+});
