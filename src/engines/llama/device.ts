@@ -5,6 +5,7 @@ import { MillraceError, isMillraceError, toMillraceError } from '../../errors.ts
 import type { EngineStatistics, LoadOptions, LocalDevice } from '../../spec/engine.ts';
 import type { WeightType } from '../../spec/model.ts';
 import type { Clock } from '../../util/clock.ts';
+import { createDeferred } from '../../util/deferred.ts';
 import { createEmbedder } from './embedder.ts';
 import { startEngineProcess, type EngineLink, type EngineProcess } from './engine-process.ts';
 import { createGenerator } from './generator.ts';
@@ -65,17 +66,27 @@ export function createLlamaDevice(options: LlamaDeviceOptions): LocalDevice {
   function watch(engine: EngineProcess): void {
     void engine.exited.then(() => {
       if (closed || current !== engine) return;
-      running = restart();
-      running.catch(() => (running = undefined));
+      running = undefined;
+      // Without a model there is nobody to serve: the next one starts a child.
+      if (models.size > 0) void keep(restart());
     });
+  }
+
+  /** What failed is not kept: the next request tries again. */
+  function keep(starting: Promise<EngineProcess>): Promise<EngineProcess> {
+    running = starting;
+    starting.catch(() => {
+      if (running === starting) running = undefined;
+    });
+    return starting;
   }
 
   async function engine(signal?: AbortSignal): Promise<EngineProcess> {
     if (closed) throw new MillraceError('E_SHUTTING_DOWN', 'The engine was closed.');
     signal?.throwIfAborted();
-    running ??= models.size > 0 ? restart() : first();
+    const starting = running ?? keep(models.size > 0 ? restart() : first());
     try {
-      return await (signal === undefined ? running : Promise.race([running, aborted(signal)]));
+      return await (signal === undefined ? starting : unlessAborted(starting, signal));
     } catch (error) {
       throw closed ? new MillraceError('E_SHUTTING_DOWN', 'The engine was closed.') : error;
     }
@@ -177,6 +188,14 @@ async function checkFile(path: string): Promise<void> {
   }
 }
 
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }));
+/** Ends waiting at an abort, and listens no longer than it waits: a signal may live for thousands of calls. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = createDeferred<never>();
+  const onAbort = (): void => aborted.reject(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
 }

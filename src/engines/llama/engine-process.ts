@@ -108,13 +108,15 @@ export function startEngineProcess(options: { readonly clock: Clock; readonly lo
           reject(signal.reason as Error);
           return;
         }
-        const cancel = engine.request(body, (reply) => {
+        let cancel = (): void => {};
+        const onAbort = (): void => cancel();
+        signal?.addEventListener('abort', onAbort, { once: true });
+        cancel = engine.request(body, (reply) => {
           if (reply.type === 'result') resolve(reply.value);
           else if (reply.type === 'error') reject(MillraceError.fromJSON(reply.error));
           else return onReply?.(reply);
-          signal?.removeEventListener('abort', cancel);
+          signal?.removeEventListener('abort', onAbort);
         });
-        signal?.addEventListener('abort', cancel, { once: true });
       });
     },
     async close() {
