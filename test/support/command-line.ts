@@ -1,5 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync, readdirSync } from 'node:fs';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { main } from '../../src/cli/main.ts';
 import { MillraceError } from '../../src/errors.ts';
@@ -36,12 +36,14 @@ export interface RunningCommand {
   readonly pid: number;
   /** Settles as soon as one of its streams has a line with this text; rejects when it ends without one. */
   line(text: string | RegExp, stream?: 'out' | 'error'): Promise<string>;
+  /** Settles when it has printed anything on standard output. */
+  output(): Promise<void>;
+  /** Settles when the process has opened a file of this name. Linux alone tells; elsewhere at once. */
+  opened(name: string): Promise<void>;
   /** The signal goes to the process alone, as from another program, or to its whole group, as Ctrl-C in a terminal. */
   kill(signal: NodeJS.Signals, to?: 'process' | 'group'): void;
   readonly ended: Promise<Ended>;
-  /** Closes the reading end of its standard output. */
-  closeOutput(): void;
-  readonly input: NonNullable<ChildProcess['stdin']>;
+  readonly input: ChildProcessWithoutNullStreams['stdin'];
 }
 
 /** Commands of one test file; `endAll` ends what a failed test left. */
@@ -55,6 +57,10 @@ export function createCommands() {
       detached: true,
       stdio: ['pipe', 'pipe', 'pipe'],
     });
+    return follow(child);
+  }
+
+  function follow(child: ChildProcessWithoutNullStreams): RunningCommand {
     const pid = child.pid ?? 0;
     const printed = { out: '', error: '' };
     const waiting = new Set<() => void>();
@@ -67,6 +73,19 @@ export function createCommands() {
     }
     child.stdin.on('error', () => undefined);
     let over = false;
+    function when(found: () => boolean, what: string): Promise<void> {
+      return new Promise((resolve, reject) => {
+        function look(): void {
+          const is = found();
+          if (!is && !over) return;
+          waiting.delete(look);
+          if (is) resolve();
+          else reject(new MillraceError('E_INTERNAL', `The command ended without ${what}: ${printed.out}${printed.error}`));
+        }
+        waiting.add(look);
+        look();
+      });
+    }
     const ended = new Promise<Ended>((resolve, reject) => {
       child.once('error', reject);
       child.once('close', (exitCode, signal) => {
@@ -79,23 +98,20 @@ export function createCommands() {
       pid,
       ended,
       input: child.stdin,
-      line(text, stream = 'out') {
-        return new Promise((resolve, reject) => {
-          function look(): void {
-            const whole = printed[stream].split('\n').slice(0, -1);
-            const found = whole.find((line) => (typeof text === 'string' ? line.includes(text) : text.test(line)));
-            if (found === undefined && !over) return;
-            waiting.delete(look);
-            if (found !== undefined) resolve(found);
-            else
-              reject(new MillraceError('E_INTERNAL', `The command ended without the line ${String(text)}: ${printed.out}${printed.error}`));
-          }
-          waiting.add(look);
-          look();
-        });
+      async line(text, stream = 'out') {
+        const find = (): string | undefined =>
+          printed[stream]
+            .split('\n')
+            .slice(0, -1)
+            .find((line) => (typeof text === 'string' ? line.includes(text) : text.test(line)));
+        await when(() => find() !== undefined, `the line ${String(text)}`);
+        return find() ?? '';
+      },
+      output: () => when(() => printed.out !== '', 'output'),
+      async opened(name) {
+        while (process.platform === 'linux' && !over && !openFiles(pid).some((file) => file.endsWith(name))) await nextTurn();
       },
       kill: (signal, to = 'process') => void process.kill(to === 'group' ? -pid : pid, signal),
-      closeOutput: () => void child.stdout.destroy(),
     };
     running.add(command);
     return command;
@@ -105,6 +121,19 @@ export function createCommands() {
     start,
     run: (...parameters: Parameters<typeof start>): Promise<Ended> => {
       const command = start(...parameters);
+      command.input.end();
+      return command.ended;
+    },
+    /** A line of the shell in which `millrace` is the command line, with its arguments as "$@". */
+    async shell(folder: string, script: string, argumentList: readonly string[]): Promise<Ended> {
+      const command = follow(
+        spawn('/bin/sh', ['-c', `millrace() { "$NODE" "$BIN" "$@"; }; ${script}`, 'sh', ...argumentList], {
+          cwd: folder,
+          env: { ...process.env, NODE: process.execPath, BIN: bin },
+          detached: true,
+          stdio: ['pipe', 'pipe', 'pipe'],
+        }),
+      );
       command.input.end();
       return command.ended;
     },
@@ -122,8 +151,9 @@ export function createCommands() {
   };
 }
 
-/** Processes of a group that run; those that only wait to be reaped are gone. Linux alone tells. */
+/** Processes of a group that run; those that only wait to be reaped are gone. Linux alone tells; elsewhere none. */
 export function processesOfGroup(group: number): string[] {
+  if (process.platform !== 'linux') return [];
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .flatMap((pid) => {
@@ -142,10 +172,25 @@ export function processesOfGroup(group: number): string[] {
 /** Settles when nothing of the group runs any more; a test's own deadline ends the waiting. */
 export async function groupIsGone(group: number): Promise<void> {
   while (processesOfGroup(group).length > 0) {
-    await new Promise((resolve) => {
-      setImmediate(resolve);
-    });
+    await nextTurn();
   }
+}
+
+function openFiles(pid: number): string[] {
+  return readdirSync(`/proc/${pid}/fd`).flatMap((descriptor) => {
+    try {
+      return [readlinkSync(`/proc/${pid}/fd/${descriptor}`)];
+    } catch {
+      // Closed meanwhile.
+      return [];
+    }
+  });
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 }
 
 /** The lines of a `--json` output. */

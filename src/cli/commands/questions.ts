@@ -1,3 +1,4 @@
+import { addAbortSignal } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { type Command, Option } from 'commander';
 import type { Answer, Hit, SearchOptions, StageTimings } from '../../spec/answers.ts';
@@ -22,7 +23,7 @@ export function addSearch(program: Command, session: Session): void {
     .action(
       session.run(async (terminal, { argument, options }) => {
         const mill = await session.open('read');
-        const result = await mill.search(await questionOf(argument), {
+        const result = await mill.search(await questionOf(argument, terminal.signal), {
           ...searchOptions(terminal, options),
           ...(options.limit === undefined ? {} : { limit: options.limit }),
         });
@@ -54,7 +55,7 @@ export function addAsk(program: Command, session: Session): void {
     .action(
       session.run(async (terminal, { argument, options }) => {
         const mill = await session.open('read');
-        const stream = mill.ask(await questionOf(argument), {
+        const stream = mill.ask(await questionOf(argument, terminal.signal), {
           ...searchOptions(terminal, options),
           ...(options.quotes === true ? { quotesOnly: true } : {}),
           ...(options.temperature === undefined ? {} : { temperature: options.temperature }),
@@ -101,8 +102,8 @@ function searchOptions(terminal: Terminal, options: Given['options']): SearchOpt
   };
 }
 
-async function questionOf(argument: string): Promise<string> {
-  return argument === '-' ? (await text(process.stdin)).trim() : argument;
+async function questionOf(argument: string, signal: AbortSignal): Promise<string> {
+  return argument === '-' ? (await text(addAbortSignal(signal, process.stdin))).trim() : argument;
 }
 
 export function describeHit(hit: Hit): string {

@@ -12,8 +12,15 @@ export function searchText(connection: Connection, query: string, scope: SearchS
   const half = Math.ceil(count / 2);
   const countHolders = connection.prepare('SELECT count(*) AS count FROM (SELECT 1 FROM chunk_index WHERE chunk_index MATCH ? LIMIT ?)');
   const isCommon = (term: string): boolean => (countHolders.get(term, half) as { readonly count: number }).count >= half;
-  const expression = textQuery(query, count < largeCollectionChunks ? () => false : isCommon);
-  if (expression === undefined || limit <= 0) return [];
+  const whole = textQuery(query, () => false);
+  if (whole === undefined || limit <= 0) return [];
+  const telling = count < largeCollectionChunks ? whole : textQuery(query, isCommon);
+  const found = matches(connection, telling ?? whole, scope, limit);
+  // What was left out is better than nothing: the rest of the words may stand nowhere.
+  return found.length > 0 || telling === whole ? found : matches(connection, whole, scope, limit);
+}
+
+function matches(connection: Connection, expression: string, scope: SearchScope, limit: number): readonly ScoredChunk[] {
   const condition = scopeCondition(scope);
   return connection
     .prepare(
