@@ -1,0 +1,18 @@
+import { expect, it } from 'vitest';
+import { entryPath } from '../util/entry.ts';
+import { startParserChild } from './parser-child.ts';
+import { encodeFrame } from './wire.ts';
+
+it.skipIf(process.platform === 'win32')('a parser child outlives Ctrl-C, which reaches every process of a terminal', async () => {
+  const child = startParserChild({ entry: entryPath('parse-child'), heapBytes: 64 * 1024 * 1024 });
+  try {
+    const text = new TextEncoder().encode('A text.');
+    const parse = () => child.exchange(encodeFrame({ name: 'a.txt' }, [text]), 1_000_000);
+    expect((await parse())?.header).toMatchObject({ outcome: 'parsed' });
+    process.kill(child.pid ?? 0, 'SIGINT');
+    expect((await parse())?.header).toMatchObject({ outcome: 'parsed' });
+  } finally {
+    child.kill();
+    await child.ended;
+  }
+});
