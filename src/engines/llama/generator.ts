@@ -22,6 +22,8 @@ export function createGenerator(options: {
     const engine = await link.engine(signal).catch((error: unknown) => {
       throw toMillraceError(signal.aborted ? signal.reason : error, 'E_CANCELLED');
     });
+    // It may have been aborted between the answer of the child and this line; the listener below would never hear of it.
+    if (signal.aborted) throw toMillraceError(signal.reason, 'E_CANCELLED');
     const replies = createReplyQueue();
     const cancel = engine.request({ type: 'generate', handle: link.handle, class: workClass, request }, replies.push);
     signal.addEventListener('abort', cancel, { once: true });
