@@ -1,6 +1,7 @@
 import koffi from 'koffi';
 import { MillraceError } from '../../../errors.ts';
 import type { WorkClass } from '../../../spec/engine.ts';
+import type { ContextThreads } from './compute-threads.ts';
 import { createBatch, type Batch } from './batch.ts';
 import type { LlamaLibrary } from './library.ts';
 import type { Pointer } from './layout.ts';
@@ -45,6 +46,7 @@ export interface EncoderContextOptions {
   readonly library: LlamaLibrary;
   readonly model: Pointer;
   readonly settings: EncoderSettings;
+  readonly threadsOf: (context: Pointer, most: number) => ContextThreads;
   readonly emit: (event: WorkerEvent) => void;
   readonly count: (figure: FigureName, amount: number) => void;
 }
@@ -70,7 +72,7 @@ function pad(batch: Batch, items: readonly EncodeItem[]): void {
 const poolingTypes = { mean: 1, cls: 2, last: 3, rank: 4 };
 
 /** @throws MillraceError E_ENGINE_FAILED when the context cannot be made */
-export function createEncoderContext({ library, model, settings, emit, count }: EncoderContextOptions): EncoderContext {
+export function createEncoderContext({ library, model, settings, threadsOf, emit, count }: EncoderContextOptions): EncoderContext {
   const { pooling } = settings;
   const batchTokens = nativeSequences * Math.ceil(settings.batchTokens / nativeSequences);
   const batchItems = nativeSequences - 1;
@@ -88,7 +90,7 @@ export function createEncoderContext({ library, model, settings, emit, count }: 
   });
   if (context === null)
     throw new MillraceError('E_ENGINE_FAILED', 'No context could be made for the model; there may be too little memory.');
-  library.attachThreads(context, settings.threads);
+  const threads = threadsOf(context, settings.threads);
   const memory = library.contextMemory(context);
   const width = pooling === 'rank' ? 1 : library.modelEmbeddingWidth(model);
   const vectorType = koffi.array('float', width, 'Typed');
@@ -156,10 +158,12 @@ export function createEncoderContext({ library, model, settings, emit, count }: 
       });
       pad(batch, items);
       // A decoder used as an encoder has a cache, which must not outlive the batch.
-      const status = memory === null ? library.encode(context, batch.value()) : library.decode(context, batch.value());
-      if (status !== 0)
-        throw new MillraceError('E_ENGINE_FAILED', `The inference library refused a batch of ${batch.size} tokens (status ${status}).`);
-      library.synchronise(context);
+      threads.run(true, () => {
+        const status = memory === null ? library.encode(context, batch.value()) : library.decode(context, batch.value());
+        if (status !== 0)
+          throw new MillraceError('E_ENGINE_FAILED', `The inference library refused a batch of ${batch.size} tokens (status ${status}).`);
+        library.synchronise(context);
+      });
       if (memory !== null) library.memoryClear(memory, false);
       count(
         'encodedTokens',

@@ -2,6 +2,7 @@ import { MillraceError, toMillraceError } from '../../../errors.ts';
 import type { WorkClass } from '../../../spec/engine.ts';
 import type { Clock } from '../../../util/clock.ts';
 import { createBatch, type Batch } from './batch.ts';
+import type { ContextThreads } from './compute-threads.ts';
 import type { LlamaLibrary } from './library.ts';
 import type { Pointer } from './layout.ts';
 import type { FigureName, GenerateCommand, GeneratorSettings, LoadedContext, WorkerEvent } from './messages.ts';
@@ -19,6 +20,8 @@ const idlePrefixShare = 0.5;
 /** Tokens of one native call. */
 const batchTokens = 512;
 const warmUpTokens = 16;
+/** Steps of no more tokens may try whether more cores are free. */
+const smallStepTokens = 32;
 /** Requests that may wait for a sequence; the scheduler admits none that would. */
 const maxWaiting = 1024;
 /** GGML_TYPE_F16 and GGML_TYPE_Q8_0. */
@@ -74,6 +77,7 @@ export interface GeneratorContextOptions {
   readonly model: Pointer;
   readonly settings: GeneratorSettings;
   readonly clock: Clock;
+  readonly threadsOf: (context: Pointer, most: number) => ContextThreads;
   readonly emit: (event: WorkerEvent) => void;
   readonly count: (figure: FigureName, amount: number) => void;
 }
@@ -81,8 +85,17 @@ export interface GeneratorContextOptions {
 /**
  * @throws MillraceError E_MODEL_UNSUITABLE when the model has no decoder with a cache, E_ENGINE_FAILED when the context cannot be made
  */
-export function createGeneratorContext({ library, model, settings, clock, emit, count }: GeneratorContextOptions): GeneratorContext {
+export function createGeneratorContext({
+  library,
+  model,
+  settings,
+  clock,
+  threadsOf,
+  emit,
+  count,
+}: GeneratorContextOptions): GeneratorContext {
   const { context, memory, kvTokens } = openContext(library, model, settings);
+  const threads = threadsOf(context, settings.threads);
   const vocab = library.modelVocab(model);
   const batch = createBatch(batchTokens);
   const samplers = createSamplerFactory(library, vocab);
@@ -247,10 +260,12 @@ export function createGeneratorContext({ library, model, settings, clock, emit, 
         for (let at = from; at < from + tokens; at++) batch.add(item.tokens[at]!, at, sequence, output && at === from + tokens - 1);
       }
       const startedAt = clock.monotonic();
-      const status = library.decode(context, batch.value());
-      if (status !== 0)
-        throw new MillraceError('E_ENGINE_FAILED', `The inference library refused a step of ${batch.size} tokens (status ${status}).`);
-      library.synchronise(context);
+      threads.run(batch.size <= smallStepTokens, () => {
+        const status = library.decode(context, batch.value());
+        if (status !== 0)
+          throw new MillraceError('E_ENGINE_FAILED', `The inference library refused a step of ${batch.size} tokens (status ${status}).`);
+        library.synchronise(context);
+      });
       for (const chunk of chunks) active.get(chunk.sequence)!.computed = chunk.start + chunk.count;
       budget.observe({ decodes, prompts: batch.size - decodes, elapsedMs: clock.monotonic() - startedAt });
       count('decodeTokens', decodes);
@@ -346,7 +361,6 @@ function openContext(
     library.contextFree(context);
     throw new MillraceError('E_MODEL_UNSUITABLE', 'The model keeps no context and cannot generate text.');
   }
-  library.attachThreads(context, settings.threads);
   return { context, memory, kvTokens: library.contextTokens(context) };
 }
 

@@ -35,6 +35,7 @@ export interface LlamaLibrary {
   contextMemory(context: Pointer): MaybePointer;
   /** Lets a context compute on threads that outlive a step. */
   attachThreads(context: Pointer, threads: number): void;
+  setThreads(context: Pointer, decodeThreads: number, promptThreads: number): void;
   decode(context: Pointer, batch: StructValue): number;
   encode(context: Pointer, batch: StructValue): number;
   synchronise(context: Pointer): void;
@@ -175,6 +176,7 @@ export function openLibrary(directory: string): LlamaLibrary {
     contextTokens: bind('n_ctx', 'uint32_t', pointer),
     contextMemory: bind('get_memory', pointer, pointer),
     attachThreads: createThreadPools(ggml, base, bind('attach_threadpool', 'void', pointer, pointer, pointer)),
+    setThreads: bind('set_n_threads', 'void', pointer, 'int32_t', 'int32_t'),
     decode: bind('decode', 'int32_t', pointer, types.batch),
     encode: bind('encode', 'int32_t', pointer, types.batch),
     synchronise: bind('synchronize', 'void', pointer),

@@ -1,6 +1,7 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { MillraceError, toMillraceError } from '../../../errors.ts';
 import { systemClock } from '../../../util/clock.ts';
+import { createComputeThreads } from './compute-threads.ts';
 import { createEncoderContext, type EncoderContext } from './encoder-context.ts';
 import { createGeneratorContext, type GeneratorContext } from './generator-context.ts';
 import { openLibrary } from './library.ts';
@@ -8,11 +9,17 @@ import type { Pointer } from './layout.ts';
 import { createLoop } from './loop.ts';
 import { figureNames, type FigureName, type StepMessage, type WorkerCommand, type WorkerData, type WorkerEvent } from './messages.ts';
 
+function processorMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1_000;
+}
+
 /** Entry of the compute thread: native calls and nothing else. It owns every model, context and sequence of the device. */
 function startComputeThread(): void {
   const port = parentPort!;
   const data = workerData as WorkerData;
   const library = openLibrary(data.libraryDirectory);
+  const threadsOf = createComputeThreads({ library, clock: systemClock, processorMs });
   const figures = new Float64Array(data.figures);
   const acknowledged = new Int32Array(data.acknowledged);
   const generators = new Map<number, GeneratorContext>();
@@ -78,13 +85,14 @@ function startComputeThread(): void {
       switch (command.type) {
         case 'load-generator': {
           const { id, handle, settings } = command;
-          const create = (model: Pointer) => createGeneratorContext({ library, model, settings, clock: systemClock, emit, count });
+          const create = (model: Pointer) =>
+            createGeneratorContext({ library, model, settings, clock: systemClock, threadsOf, emit, count });
           emit({ type: 'done', id, value: loadInto(generators, handle, settings.path, create).loaded });
           break;
         }
         case 'load-encoder': {
           const { id, handle, settings } = command;
-          const create = (model: Pointer) => createEncoderContext({ library, model, settings, emit, count });
+          const create = (model: Pointer) => createEncoderContext({ library, model, settings, threadsOf, emit, count });
           emit({ type: 'done', id, value: loadInto(encoders, handle, settings.path, create).loaded });
           break;
         }
