@@ -26,7 +26,7 @@ describe('loadConfig', () => {
   it('names the setting and its origin when a value is not allowed', async () => {
     await expect(loadConfig({ environment: { MILLRACE_THREADS: 'many' }, workingDirectory: folder })).rejects.toMatchObject({
       code: 'E_CONFIG_INVALID',
-      message: expect.stringMatching(/"threads" in the environment/) as string,
+      message: expect.stringMatching(/"threads" in the environment is not valid: it takes a number\./) as string,
     });
     await writeFile(join(folder, 'millrace.json'), '{"tread": 3}');
     await expect(loadConfig({ environment: {}, workingDirectory: folder })).rejects.toThrow(

@@ -14,14 +14,15 @@ export interface ConfigSetting {
   readonly description: string;
 }
 
-const number = z.coerce.number();
+const number = z.coerce.number('it takes a number');
+const text = z.string('it takes text').min(1, 'it is empty');
 
 export const configSchema = z.strictObject({
-  directory: z.string().min(1).default('.millrace'),
+  directory: text.default('.millrace'),
   collection: collectionName.default('default'),
-  model: z.string().min(1).optional(),
-  embedder: z.string().min(1).default('minilm-l6'),
-  home: z.string().min(1).optional(),
+  model: text.optional(),
+  embedder: text.default('minilm-l6'),
+  home: text.optional(),
   threads: number.int().min(1).max(512).optional(),
   sequences: number.int().min(1).max(256).optional(),
   kvTokens: number.int().min(512).optional(),
@@ -103,9 +104,13 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
   const unknown = issue?.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
   const name = unknown ?? String(issue?.path[0] ?? '');
   const reason = unknown === undefined ? (issue?.message ?? 'is not valid') : 'there is no such setting';
-  throw new MillraceError('E_CONFIG_INVALID', `The setting "${name}" in ${origin[name] ?? 'the configuration'} is not valid: ${reason}.`, {
-    details: { setting: name, origin: origin[name] ?? null },
-  });
+  throw new MillraceError(
+    'E_CONFIG_INVALID',
+    `The setting "${name}" in ${origin[name] ?? 'the configuration'} is not valid: ${reason.replace(/\.$/, '')}.`,
+    {
+      details: { setting: name, origin: origin[name] ?? null },
+    },
+  );
 }
 
 async function readProjectFile(path: string): Promise<Readonly<Record<string, unknown>>> {

@@ -6,7 +6,7 @@ import { addDocuments, addIngest } from './commands/documents.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addModels } from './commands/models.ts';
 import { addAsk, addSearch } from './commands/questions.ts';
-import { openProcessTerminal, plainTerminal } from './process-terminal.ts';
+import { openProcessTerminal, plainTerminal, type ProcessTerminal } from './process-terminal.ts';
 import { createSession, type Session } from './session.ts';
 import { reportError, type Terminal } from './terminal.ts';
 
@@ -22,6 +22,7 @@ function programOf(terminal: Terminal, session: Session): Command {
     .version(version(), '--version', 'print the version')
     .configureOutput({ writeOut: terminal.out, writeErr: terminal.error })
     .showSuggestionAfterError(true)
+    .showHelpAfterError(errorCatalogue.E_USAGE.remedy)
     .exitOverride();
   addIngest(program, session);
   addSearch(program, session);
@@ -36,7 +37,13 @@ function programOf(terminal: Terminal, session: Session): Command {
 /** Runs one command line and gives its exit code. Ctrl-C stops cleanly, a second one at once. */
 export async function main(argumentList: readonly string[], given?: Terminal): Promise<number> {
   if (given !== undefined) return runProgram(argumentList, given);
-  const terminal = openProcessTerminal();
+  let terminal: ProcessTerminal;
+  try {
+    terminal = openProcessTerminal();
+  } catch (error) {
+    const streams = { out: (text: string) => void process.stdout.write(text), error: (text: string) => void process.stderr.write(text) };
+    return reportError(streams, error, isJsonWanted(argumentList));
+  }
   return terminal.end(await runProgram(argumentList, terminal));
 }
 
@@ -61,7 +68,7 @@ function isJsonWanted(argumentList: readonly string[]): boolean {
 /** What is wrong with the command line, in one sentence or two. */
 function usageError(error: CommanderError): MillraceError {
   const said = error.code === 'commander.help' ? 'No command was given.' : error.message.replace(/^error: /u, '').replaceAll(/\s+/gu, ' ');
-  return new MillraceError('E_USAGE', `${said.charAt(0).toUpperCase()}${said.slice(1)}`);
+  return new MillraceError('E_USAGE', `${said.charAt(0).toUpperCase()}${said.slice(1).replace(/[^.?!)]$/u, '$&.')}`);
 }
 
 function version(): string {

@@ -1,5 +1,5 @@
 import { MillraceError, toMillraceError } from '../errors.ts';
-import type { Stop, Terminal } from './terminal.ts';
+import { reportError, type Stop, type Terminal } from './terminal.ts';
 
 /** Exit codes of a command that a signal ended: 128 and the number of the signal. */
 const signalExitCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
@@ -18,7 +18,9 @@ export interface ProcessTerminal extends Terminal {
  */
 export function openProcessTerminal(): ProcessTerminal {
   const controller = new AbortController();
+  const plain = plainTerminal(controller.signal);
   let stop: Stop | undefined;
+  let over = false;
 
   function stopOnce(why: Stop): void {
     stop ??= why;
@@ -36,20 +38,24 @@ export function openProcessTerminal(): ProcessTerminal {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') stopOnce({ exitCode: readerLeftExitCode, error: null });
     else stopOnce({ exitCode: 1, error: outputError(error) });
+    if (over && stop?.error instanceof MillraceError) process.exitCode = tell(stop.error);
   });
   // Whoever does not read progress and notices does not miss them.
   process.stderr.on('error', () => undefined);
 
   return {
-    ...plainTerminal(controller.signal),
+    ...plain,
     stopped: () => stop,
     end(exitCode) {
       for (const { name, handler } of handlers) process.off(name, handler);
-      if (exitCode !== 0 || !(stop?.error instanceof MillraceError)) return exitCode;
-      process.stderr.write(`error[${stop.error.code}]: ${stop.error.message}\n${stop.error.remedy}\n`);
-      return stop.exitCode;
+      over = true;
+      return exitCode === 0 && stop?.error instanceof MillraceError ? tell(stop.error) : exitCode;
     },
   };
+}
+
+function tell(error: MillraceError): number {
+  return reportError({ out: () => undefined, error: (text) => void process.stderr.write(text) }, error, false);
 }
 
 /** Standard output and error, and nothing that listens. */
@@ -60,9 +66,18 @@ export function plainTerminal(signal: AbortSignal): Terminal {
     interactive: process.stderr.isTTY,
     columns: process.stderr.columns,
     environment: process.env,
-    workingDirectory: process.cwd(),
+    workingDirectory: workingDirectory(),
     signal,
   };
+}
+
+function workingDirectory(): string {
+  try {
+    return process.cwd();
+  } catch (error) {
+    const remedy = 'Change to another folder and repeat the command.';
+    throw new MillraceError('E_USAGE', 'The folder in which the command was started is gone.', { remedy, cause: error });
+  }
 }
 
 function outputError(error: NodeJS.ErrnoException): MillraceError {

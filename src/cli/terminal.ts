@@ -46,7 +46,7 @@ export function reportEnd(terminal: Terminal, thrown: unknown, json: boolean): n
 }
 
 /** Prints an error where the reader looks for it and gives the exit code. */
-export function reportError(terminal: Terminal, thrown: unknown, json: boolean): number {
+export function reportError(terminal: Pick<Terminal, 'out' | 'error'>, thrown: unknown, json: boolean): number {
   const error: MillraceError = toMillraceError(thrown);
   if (json) terminal.out(`${JSON.stringify({ error: error.toJSON() })}\n`);
   else terminal.error(`error[${error.code}]: ${visible(error.message)}\n${error.remedy}\n`);

@@ -11,6 +11,7 @@ import { hashFile } from './hash-file.ts';
 import { createHttpClient, type HttpClient, type HttpLimits } from './http-get.ts';
 import { inspectModel } from './inspect-model.ts';
 import { confirmInstalled, findInstalled } from './installed-file.ts';
+import { isWriteRefused, toHomeError } from './home-error.ts';
 import { parseModelName } from './model-name.ts';
 import { type ModelRecord, readRecord, recordPath, removeRecord, writeRecord } from './model-record.ts';
 import { modelPaths } from './models-home.ts';
@@ -68,12 +69,10 @@ export function createModels(options: ModelsOptions): Models {
     const model = describeInstalled(target.id, target.path, sha256, entry, facts);
     if (!same) {
       const { path: _path, ...described } = model;
-      await writeRecord(place, {
-        format: 1,
-        ...described,
-        checkedAt: Math.round(clock.now()),
-        modifiedMs: facts.modifiedMs,
-        source: 'path',
+      const record = { format: 1, ...described, checkedAt: Math.round(clock.now()), modifiedMs: facts.modifiedMs, source: 'path' } as const;
+      await writeRecord(place, record).catch((error: unknown) => {
+        // Without the record the file is hashed again at its next use.
+        if (!isWriteRefused(error)) throw error;
       });
     }
     return model;
@@ -102,6 +101,8 @@ export function createModels(options: ModelsOptions): Models {
     };
     try {
       yield* pullModel({ target, context, operations, source: pullOptions.source });
+    } catch (error) {
+      throw toHomeError(error, home);
     } finally {
       await (await http)?.close();
     }
@@ -151,7 +152,15 @@ export function createModels(options: ModelsOptions): Models {
     return { ...result, sha256 };
   }
 
-  return {
+  async function atHome<Result>(work: Promise<Result>): Promise<Result> {
+    try {
+      return await work;
+    } catch (error) {
+      throw toHomeError(error, home);
+    }
+  }
+
+  const models: Models = {
     home,
     async list() {
       const installed = new Map((await installedTargets()).map(({ target, record }) => [target.id, { target, record }]));
@@ -231,6 +240,14 @@ export function createModels(options: ModelsOptions): Models {
       const installed = await installedTargets();
       return recommendModel(entries, new Set(installed.map(({ target }) => target.id)), recommendOptions);
     },
+  };
+  return {
+    ...models,
+    list: () => atHome(models.list()),
+    resolve: (...parameters) => atHome(models.resolve(...parameters)),
+    remove: (name) => atHome(models.remove(name)),
+    verify: (...parameters) => atHome(models.verify(...parameters)),
+    recommend: (parameters) => atHome(models.recommend(parameters)),
   };
 }
 

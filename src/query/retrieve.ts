@@ -56,6 +56,11 @@ export async function retrieve(parts: QueryParts, request: RetrieveRequest): Pro
 
   const [text, vector] = await Promise.all([searchText(), searchVectors()]);
   request.signal.throwIfAborted();
+  // Of any vectors some are always nearest: a filter alone can leave none.
+  const without = request.mode !== 'text' && vector.length === 0 && notices.length === 0 && request.scope.filter === undefined;
+  if (without && (text.length > 0 || request.mode === 'vector')) {
+    notices.push('The collection has no vectors yet: only words can be found. Run "millrace ingest" without --no-embed to make them.');
+  }
   const fused = fuseByReciprocalRank({ text, vector }, request.limit);
   const reading = clock.monotonic();
   const chunks = await store.readChunks(fused.map(({ chunk }) => chunk));

@@ -13,7 +13,12 @@ export const chunkId = z.number().int().positive().brand<'ChunkId'>();
 export type ChunkId = z.infer<typeof chunkId>;
 
 /** Letters, digits, `-`, `_` and `.`, 1–64 characters. */
-export const collectionName = z.string().regex(/^[\p{L}\p{N}_][\p{L}\p{N}_.-]{0,63}$/u);
+export const collectionName = z
+  .string()
+  .regex(
+    /^[\p{L}\p{N}_][\p{L}\p{N}_.-]{0,63}$/u,
+    'it takes 1 to 64 letters, digits, "-", "_" and ".", and begins with none of "-" and "."',
+  );
 
 /** The caller's own facts about a source: flat JSON values, returned with every hit and usable in filters. */
 export const metadata = z.record(z.string().max(200), z.union([z.string().max(10_000), z.number(), z.boolean(), z.null()]));

@@ -5,7 +5,7 @@ import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ErrorCode, type ErrorData, errorCatalogue } from '../../src/errors.ts';
 import { testModel, withoutModels } from '../model/models.ts';
-import { jsonLines, runInProcess } from '../support/command-line.ts';
+import { createCommands, jsonLines, runInProcess } from '../support/command-line.ts';
 
 /** The superuser may read and write everything, and other systems have other permissions. */
 const withoutPermissions = process.platform === 'win32' || process.getuid?.() === 0;
@@ -175,7 +175,8 @@ describe.skipIf(withoutModels)('questions that cannot be asked', () => {
     [['search', 'key', '-c', 'laws'], 'E_NOT_FOUND', /There is no collection "laws" in this directory\.$/],
     [['ask', 'key', '--quotes', '-c', 'laws'], 'E_NOT_FOUND', /There is no collection "laws" in this directory\.$/],
     [['documents', 'list', '-c', 'laws'], 'E_NOT_FOUND', /There is no collection "laws" in this directory\.$/],
-    [['search', 'key', '-c', 'a/b'], 'E_CONFIG_INVALID', /"collection" in the options is not valid/],
+    [['search', 'key', '-c', 'a/b'], 'E_CONFIG_INVALID', /"collection" in the options is not valid: it takes 1 to 64 letters/],
+    [['search', 'key', '--directory', ''], 'E_CONFIG_INVALID', /"directory" in the options is not valid: it is empty\.$/],
     [
       ['ask', 'What costs a key?', '--mode', 'text', '--model', 'smollm2-13'],
       'E_MODEL_UNKNOWN',
@@ -193,15 +194,31 @@ describe.skipIf(withoutModels)('questions that cannot be asked', () => {
       'E_MODEL_NOT_INSTALLED',
       /There is no file \S*none\.gguf\.$/,
     ],
-    [['search', 'key', '--json', '--mode', 'best'], 'E_USAGE', /mode/],
   ] as const)('%j', async (argumentList, code, message) => {
-    if (code === 'E_USAGE') {
-      const { exitCode, out, error } = await run(...argumentList);
-      expect({ exitCode, error }).toEqual({ exitCode: 2, error: '' });
-      expect(jsonLines(out)).toMatchObject([{ error: { code, message: expect.stringMatching(message) } }]);
-      return;
-    }
     expect(await refused(argumentList, code, message)).toMatchObject({ code });
+  });
+
+  it.each([
+    [[], /^No command was given\.$/],
+    [['serch', 'key'], /^Unknown command 'serch' \(Did you mean search\?\)$/],
+    [['search', 'key', '--mode', 'best'], /^Option '--mode <mode>' argument 'best' is invalid\. Allowed choices are .*\.$/],
+    [['ingest'], /^Missing required argument 'paths'\.$/],
+  ] as const)('the command line %j', async (argumentList, message) => {
+    const people = await run(...argumentList);
+    expect({ exitCode: people.exitCode, out: people.out }).toEqual({ exitCode: 2, out: '' });
+    if (argumentList.length > 0)
+      expect(people.error).toMatch(/^error: .+\n(?:\(.*\)\n)?\n?Run the command with --help and correct the call\.\n$/);
+    const programs = await run(...argumentList, '--json');
+    expect({ exitCode: programs.exitCode, error: programs.error }).toEqual({ exitCode: 2, error: '' });
+    expect(jsonLines(programs.out)).toMatchObject([
+      { error: { code: 'E_USAGE', message: argumentList.length === 0 ? expect.any(String) : expect.stringMatching(message) } },
+    ]);
+  });
+
+  it('for vectors where there are none says so', async () => {
+    const { exitCode, out, error } = await run('search', 'lost key', '--mode', 'vector');
+    expect({ exitCode, out }).toEqual({ exitCode: 0, out: 'Nothing found.\n' });
+    expect(error).toMatch(/^The collection has no vectors yet: .*without --no-embed/);
   });
 
   it('a question longer than the context of the model', async () => {
@@ -229,6 +246,39 @@ describe.skipIf(withoutModels)('a configuration that is not valid', () => {
     await inFile('{"threads": 3', /\S*millrace\.json does not hold one JSON object\.$/);
     await inFile('[]', /\S*millrace\.json does not hold one JSON object\.$/);
     expect(await found()).toContain(stored);
+  });
+
+  it('names the folder of the models that is none', async () => {
+    const home = join(folder, 'file');
+    for (const argumentList of [
+      ['models', 'list'],
+      ['models', 'pull', 'smollm2-135m'],
+    ]) {
+      const { exitCode, out, error } = await runInProcess(folder, argumentList, { MILLRACE_HOME: home });
+      expect({ exitCode, out }).toEqual({ exitCode: 2, out: '' });
+      expect(error).toMatch(
+        /^error\[E_CONFIG_INVALID\]: The folder of the models, \S*file, cannot be used as it is \(\w+\)\.\n.*MILLRACE_HOME\.\n$/,
+      );
+    }
+  });
+
+  it('names the folder of the models that may not be written, and uses a model by its path all the same', async ({ skip }) => {
+    skip(withoutPermissions, 'the superuser may write every folder');
+    const home = join(folder, 'closed-home');
+    await mkdir(home, { mode: 0o500 });
+    const pulled = await runInProcess(folder, ['models', 'pull', 'smollm2-135m'], { MILLRACE_HOME: home });
+    expect(pulled).toMatchObject({ exitCode: 2, error: expect.stringMatching(/closed-home, cannot be used as it is \(EACCES\)/) });
+    const { path } = await testModel('smollm2-135m');
+    const asked = ['ask', 'What costs a key?', '--mode', 'text', '--threads', '1', '--max-tokens', '4', '--model', path];
+    expect(await runInProcess(folder, asked, { MILLRACE_HOME: home })).toMatchObject({ exitCode: 0 });
+  });
+
+  it('a working directory that is gone', async ({ skip }) => {
+    skip(process.platform === 'win32', 'no folder in use can be removed there');
+    const gone = 'mkdir gone && cd gone && rmdir ../gone && millrace search key; echo "code $?" >&2';
+    expect((await createCommands().shell(folder, gone, [])).error).toBe(
+      'error[E_USAGE]: The folder in which the command was started is gone.\nChange to another folder and repeat the command.\ncode 2\n',
+    );
   });
 
   it('names the variable of the environment', async () => {

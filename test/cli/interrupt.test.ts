@@ -211,6 +211,10 @@ describe.skipIf(withoutModels || process.platform === 'win32')('with a record', 
     expect(error).toBe(
       'error[E_DISK_FULL]: The output could not be written (ENOSPC).\nWrite the output to a place that takes it and repeat the command.\ncode 1\n',
     );
+    // Also what is written at the very end.
+    expect((await commands.shell(folder, `millrace --help > /dev/full; echo "code $?" >&2`, [])).error).toMatch(
+      /^error\[E_DISK_FULL\].*\n.*\ncode 1\n$/,
+    );
   });
 });
 
