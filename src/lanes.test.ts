@@ -62,6 +62,18 @@ describe('the lane embed', () => {
     expect(await Promise.all(results)).toEqual([vectors(1, 2), vectors(3)]);
   });
 
+  it('lets a question through while a run fills the lane', async () => {
+    for (let index = 0; index < 4; index += 1) submit(['a', 'b', 'c', 'd'], { class: 'background' });
+    await clock.settle();
+    expect(calls.map(({ class: workClass }) => workClass)).toEqual(['background', 'background']);
+    const question = submit(['what'], { kind: 'query', class: 'interactive' });
+    await clock.settle();
+    expect(calls.at(-1)).toMatchObject({ texts: ['what'], class: 'interactive' });
+    calls.at(-1)?.succeed();
+    expect(await question.result()).toEqual(vectors(4));
+    expect(calls).toHaveLength(3);
+  });
+
   it('keeps queries and passages apart, in outcome too', async () => {
     const [passage, query, other] = [submit(['passage']), submit(['what'], { kind: 'query' }), submit(['other'])];
     await clock.settle();

@@ -32,8 +32,16 @@ export function embedLane(embedder: Embedder): LaneDefinition<'embed'> {
   const { batchItems, batchTokens } = embedder.limits;
   return {
     name: 'embed',
-    // One batch computes, one is prepared.
-    limits: { concurrency: 2, batchItems, batchTokens, kvTokens: 0, queuedItems, queuedBytes },
+    limits: {
+      // One batch computes, one is prepared, and a question need not wait for either: the engine lets it in at its next step.
+      concurrency: 3,
+      interactiveReserve: { concurrency: 1, kvTokens: 0 },
+      batchItems,
+      batchTokens,
+      kvTokens: 0,
+      queuedItems,
+      queuedBytes,
+    },
     execute: (batch) => embedBatch(embedder, batch),
   };
 }
