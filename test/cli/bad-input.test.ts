@@ -167,7 +167,7 @@ describe.skipIf(withoutModels)('a directory that cannot be', () => {
 });
 
 describe.skipIf(withoutModels)('questions that cannot be asked', () => {
-  it.each([
+  const cases = [
     [['search', ''], 'E_INPUT_INVALID', /^error\[E_INPUT_INVALID\]: The query is empty\.$/],
     [['search', ' ?! '], 'E_INPUT_INVALID', /The query holds no word\.$/],
     [['ask', '', '--quotes'], 'E_INPUT_INVALID', /The question is empty\.$/],
@@ -194,9 +194,13 @@ describe.skipIf(withoutModels)('questions that cannot be asked', () => {
       'E_MODEL_NOT_INSTALLED',
       /There is no file \S*none\.gguf\.$/,
     ],
-  ] as const)('%j', async (argumentList, code, message) => {
-    expect(await refused(argumentList, code, message)).toMatchObject({ code });
-  });
+  ] as const;
+  it.each(cases.map(([argumentList, code, message]) => [argumentList.join(' ').slice(0, 60), argumentList, code, message] as const))(
+    '%s',
+    async (_name, argumentList, code, message) => {
+      expect(await refused(argumentList, code, message)).toMatchObject({ code });
+    },
+  );
 
   it.each([
     [[], /^No command was given\.$/],
