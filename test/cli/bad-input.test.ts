@@ -6,6 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ErrorCode, type ErrorData, errorCatalogue } from '../../src/errors.ts';
 import { testModel, withoutModels } from '../model/models.ts';
 import { createCommands, jsonLines, runInProcess } from '../support/command-line.ts';
+import { startFakeHub } from '../support/fake-hub.ts';
+import { tinyGguf } from '../support/tiny-models.ts';
 
 /** The superuser may read and write everything, and other systems have other permissions. */
 const withoutPermissions = process.platform === 'win32' || process.getuid?.() === 0;
@@ -371,10 +373,64 @@ describe.skipIf(withoutModels)('a record that is damaged', () => {
     expect(await found()).toContain(stored);
   });
 
+  it('beside a damaged lock file is found by search, and writing says what to do', async () => {
+    const lock = join(folder, '.millrace', 'lock.sqlite');
+    await writeFile(lock, 'This locks nothing at all.'.repeat(100));
+    await refused(
+      ['ingest', 'docs', '--no-embed'],
+      'E_STORE_CORRUPT',
+      /The file lock\.sqlite in \S* is damaged\. It holds nothing of the record\.$/,
+    );
+    expect(await found()).toContain(stored);
+    await rm(lock);
+    expect(await run('ingest', 'docs', '--no-embed')).toMatchObject({ exitCode: 0 });
+  });
+
   it('whose lock file and description of the owner are gone or damaged is opened all the same', async () => {
     for (const name of ['lock.sqlite', 'owner.json', '.gitignore']) await rm(join(folder, '.millrace', name), { force: true });
     await writeFile(join(folder, '.millrace', 'owner.json'), '{');
     expect(await run('ingest', 'docs', '--no-embed')).toMatchObject({ exitCode: 0 });
     expect(await found()).toContain(stored);
+  });
+});
+
+describe.skipIf(withoutModels)('a model that is damaged', () => {
+  it('is refused by what needs it, told by verify and mended by a pull', async () => {
+    const hub = await startFakeHub();
+    const bytes = tinyGguf({ weights: 1_000 });
+    hub.answer('/o/r/resolve/main/model.gguf', { bytes });
+    const home = join(folder, 'models-home');
+    const name = 'hf:o/r/model.gguf';
+    const runAt = (...argumentList: string[]) =>
+      runInProcess(folder, argumentList, { MILLRACE_HOME: home, HF_ENDPOINT: hub.url, NO_PROXY: '*' });
+    const ask = () => runAt('ask', 'What costs a key?', '--mode', 'text', '--quiet', '--json', '--model', name);
+    try {
+      expect(await runAt('models', 'pull', name)).toMatchObject({ exitCode: 0 });
+      const path = join(home, 'models', 'hub', 'o', 'r', 'model.gguf');
+      const changes: [ErrorCode, () => Promise<void>, RegExp][] = [
+        [
+          'E_MODEL_TAMPERED',
+          () => writeFile(path, Buffer.concat([bytes.subarray(0, -4), Buffer.from('evil')])),
+          /was changed: its sha256 is/,
+        ],
+        ['E_MODEL_INVALID', () => truncate(path, bytes.length - 400), /cut short/],
+        ['E_MODEL_INVALID', () => writeFile(path, 'This is no model at all.'), /model\.gguf/],
+      ];
+      for (const [code, change, message] of changes) {
+        await change();
+        const { exitCode, out } = await ask();
+        expect(exitCode).toBe(errorCatalogue[code].exitCode);
+        expect(jsonLines(out)).toMatchObject([{ error: { code, message: expect.stringMatching(message) } }]);
+        expect(await runAt('models', 'verify')).toMatchObject({
+          exitCode: 1,
+          out: expect.stringMatching(/^E_MODEL_(TAMPERED|INVALID)  hf:o\/r/),
+        });
+        expect(await runAt('models', 'pull', name)).toMatchObject({ exitCode: 0 });
+        expect(await runAt('models', 'verify')).toMatchObject({ exitCode: 0, out: expect.stringMatching(/^ok  hf:o\/r/) });
+      }
+      expect(await found()).toContain(stored);
+    } finally {
+      await hub.close();
+    }
   });
 });

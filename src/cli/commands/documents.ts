@@ -46,6 +46,7 @@ export function addDocuments(program: Command, session: Session): void {
       let afterKey: string | undefined;
       let listed = 0;
       for (;;) {
+        terminal.signal.throwIfAborted();
         const page = await mill.documents.list({ collection: options.collection, ...(afterKey === undefined ? {} : { afterKey }) });
         for (const source of page.sources) {
           if (options.json) terminal.out(`${JSON.stringify(source)}\n`);

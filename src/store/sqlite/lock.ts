@@ -42,7 +42,14 @@ export function lockDirectory(directory: string, owner: StoreOwner): StoreLock {
     db.exec('BEGIN EXCLUSIVE');
   } catch (error) {
     db.close();
-    if ((error as NodeJS.ErrnoException).code?.startsWith('SQLITE_BUSY') !== true) throw toStoreError(error, `Locking ${directory}`);
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (/^SQLITE_(?:NOTADB|CORRUPT)/.test(code)) {
+      throw new MillraceError('E_STORE_CORRUPT', `The file lock.sqlite in ${directory} is damaged. It holds nothing of the record.`, {
+        remedy: 'Delete it while no process writes to the directory, and repeat the command.',
+        cause: error,
+      });
+    }
+    if (!code.startsWith('SQLITE_BUSY')) throw toStoreError(error, `Locking ${directory}`);
     const holder = readOwner(directory);
     const description = holder === undefined ? 'another process' : `process ${holder.pid} (${holder.command})`;
     throw new MillraceError('E_LOCKED', `The directory ${directory} is being written to by ${description}.`, {
