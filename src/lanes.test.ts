@@ -167,6 +167,30 @@ describe('the lane generate', () => {
     expect(texts.join('')).toBe((await handle.result()).text);
   });
 
+  it('lets twins start when the generator tells that their prefix is computed', async () => {
+    const computed = createDeferred<void>();
+    let started = 0;
+    scheduler.addLane(
+      generateLane(
+        withParts(async function* () {
+          started += 1;
+          await computed.promise;
+          yield { type: 'prefix-ready', prefixKey: 'contract', tokens: 5 };
+          await createDeferred<void>().promise;
+        }),
+      ),
+    );
+    const cost = { kvTokens: 10, prefixTokens: 5 };
+    for (let twin = 0; twin < 2; twin += 1) {
+      scheduler.submit({ lane: 'generate', class: 'batch', input: questionRequest('Why?'), cost, prefixKey: 'contract' });
+    }
+    await clock.settle();
+    expect(started).toBe(1);
+    computed.resolve();
+    await clock.settle();
+    expect(started).toBe(2);
+  });
+
   it('says so when a generator ends without a final part', async () => {
     scheduler.addLane(
       generateLane(

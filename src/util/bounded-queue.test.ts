@@ -86,6 +86,21 @@ describe('createBoundedQueue', () => {
     await Promise.all([small, late]);
   });
 
+  it('lets nothing small overtake something large that waits, and gives the bytes of what was taken back', async () => {
+    const queue = createBoundedQueue<string>({ maxItems: 10, maxBytes: 10 });
+    await queue.push('first', { bytes: 6 });
+    const large = queue.push('large', { bytes: 5 });
+    const small = queue.push('small', { bytes: 1 });
+    expect(await settled(small)).toBe(false);
+    const iterator = queue[Symbol.asyncIterator]();
+    const taken = [(await iterator.next()).value];
+    await Promise.all([large, small, queue.push('last', { bytes: 4 })]);
+    expect([queue.size, queue.bytes]).toEqual([3, 10]);
+    for (let item = 0; item < 3; item += 1) taken.push((await iterator.next()).value);
+    expect(taken).toEqual(['first', 'large', 'small', 'last']);
+    expect(queue.bytes).toBe(0);
+  });
+
   it('lets those behind one who stopped waiting in', async () => {
     const queue = createBoundedQueue<string>({ maxItems: 10, maxBytes: 10 });
     await queue.push('first', { bytes: 5 });

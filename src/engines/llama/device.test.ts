@@ -213,6 +213,25 @@ describe('a device', () => {
     expect(await vectors).toHaveLength(1);
   });
 
+  it('ends a child that cannot load the models of the one before', async () => {
+    const embedder = await start();
+    children[0]?.die();
+    await settle();
+    const waiting = embed(embedder);
+    await clock.advance(100);
+    children[1]?.ready.resolve();
+    await settle();
+    children[1]?.calls[0]?.answer.reject(new MillraceError('E_MODEL_INVALID', 'The file has changed.'));
+    await clock.advance(200);
+    expect(children.map(({ closes }) => closes)).toEqual([0, 1, 0]);
+    children[2]?.ready.resolve();
+    await settle();
+    children[2]?.calls[0]?.answer.resolve(loaded);
+    await settle();
+    children[2]?.calls[1]?.answer.resolve(Float32Array.of(1, 0));
+    expect(await waiting).toHaveLength(1);
+  });
+
   it('lets a caller stop waiting for a child, without stopping the child, and listens to its signal no longer than that', async () => {
     const embedder = await start();
     const controller = new AbortController();
