@@ -50,17 +50,39 @@ export async function runEngineBench(options: EngineBenchOptions): Promise<Bench
     options.print(`${heading({ ...head, contestants: added })}\n\n`);
     used.push(...added);
   };
-  if (options.scenarios.some(scenarios.isGenerating)) await generating(options, introduce, results);
-  if (!options.scenarios.every(scenarios.isGenerating)) await embedding(options, introduce, results);
+  if (options.scenarios.some(scenarios.isGenerating)) await closingAfter((stack) => generating(stack, options, introduce, results));
+  if (!options.scenarios.every(scenarios.isGenerating)) await closingAfter((stack) => embedding(stack, options, introduce, results));
   return { ...head, contestants: used, scenarios: results };
+}
+
+interface Closing {
+  /** Closed at the end. */
+  use<Opened extends { close(): Promise<void> }>(opened: Opened): Opened;
+  defer(close: () => Promise<void>): void;
+}
+
+/** Closes what the work has opened, last first, however it ends. Node.js 22 has no `await using`. */
+async function closingAfter(work: (stack: Closing) => Promise<void>): Promise<void> {
+  const closers: (() => Promise<void>)[] = [];
+  const defer = (close: () => Promise<void>): void => void closers.unshift(close);
+  try {
+    await work({
+      defer,
+      use(opened) {
+        defer(() => opened.close());
+        return opened;
+      },
+    });
+  } finally {
+    for (const close of closers) await close();
+  }
 }
 
 type Introduce = (contestants: readonly (GeneratingContestant | EmbeddingContestant)[]) => void;
 
-async function generating(options: EngineBenchOptions, introduce: Introduce, results: ScenarioResult[]): Promise<void> {
+async function generating(stack: Closing, options: EngineBenchOptions, introduce: Introduce, results: ScenarioResult[]): Promise<void> {
   const { threads, signal } = options;
   const modelPath = await pathOf(options.model, options.home);
-  await using stack = new AsyncDisposableStack();
   options.progress(`loading ${options.model}`);
   const open = async (kvMode: KvMode) => {
     const engine = stack.use(
@@ -111,10 +133,9 @@ async function generating(options: EngineBenchOptions, introduce: Introduce, res
   }
 }
 
-async function embedding(options: EngineBenchOptions, introduce: Introduce, results: ScenarioResult[]): Promise<void> {
+async function embedding(stack: Closing, options: EngineBenchOptions, introduce: Introduce, results: ScenarioResult[]): Promise<void> {
   const { threads, signal } = options;
   const modelPath = await pathOf(options.embedder, options.home);
-  await using stack = new AsyncDisposableStack();
   options.progress(`loading ${options.embedder}`);
   const engine = stack.use(await openEngine({ embedder: options.embedder, threads, ...homeOf(options) }));
   const embedder = engine.embedder!;

@@ -124,6 +124,13 @@ describe('architecture', () => {
     expect(linesMatching(files, system, 'system clock, timer or chance outside src/util')).toEqual([]);
   });
 
+  it('is written in what Node.js 22 reads: its types are stripped and nothing is translated', () => {
+    const programs = [...sources, ...['bench', 'examples', 'scripts', 'test/support'].flatMap(readFolder)].filter(({ isTest }) => !isTest);
+    const newer =
+      /\busing \w+ =|\b(?:Async)?DisposableStack\b|\bFloat16Array\b|\bPromise\.try\b|\bRegExp\.escape\b|\bError\.isError\b|^\s*@\w/;
+    expect(linesMatching(programs, newer, 'not in Node.js 22')).toEqual([]);
+  });
+
   it('does not silence the compiler', () => {
     const silence = /@ts-(?:ignore|nocheck|expect-error)|\bas any\b|: any\b|<any>/;
     const found = sources.flatMap(({ file, text }) =>

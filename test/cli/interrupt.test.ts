@@ -54,7 +54,6 @@ describe.skipIf(withoutModels || process.platform === 'win32')('ingest', () => {
   it.each([
     ['while the first documents are parsed, by Ctrl-C, which reaches every process', 'document-found', 'SIGINT', 'group', 130],
     ['while documents are committed, by another program', 'document-committed', 'SIGINT', 'process', 130],
-    ['while documents are committed, by SIGTERM', 'document-committed', 'SIGTERM', 'process', 143],
   ] as const)('stops %s, keeps what it told, and goes on', async (_when, event, signal, to, exitCode) => {
     inNewRecord();
     const command = start('ingest', 'many', '--no-embed', '--json');
@@ -89,6 +88,20 @@ describe.skipIf(withoutModels || process.platform === 'win32')('ingest', () => {
     const [status] = jsonLines((await run('status', '--json')).out) as { collections: { chunks: number; embeddedChunks: number }[] }[];
     expect(status?.collections[0]?.embeddedChunks).toBe(status?.collections[0]?.chunks);
     expect(status?.collections[0]?.chunks).toBeGreaterThanOrEqual(60);
+  });
+
+  it.each([
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const)('stops on %s, and goes on', async (signal, exitCode) => {
+    inNewRecord();
+    const command = start('ingest', 'few', '--no-embed', '--json');
+    await command.line('"type":"document-found"');
+    command.kill(signal);
+    const { out } = await expectStopped(command, exitCode);
+    expect(jsonLines(out).at(-1)).toMatchObject({ type: 'ingest-failed', error: { code: 'E_CANCELLED' } });
+    expect(await run('ingest', 'few', '--no-embed')).toMatchObject({ exitCode: 0 });
+    expect(await run('verify')).toMatchObject({ exitCode: 0 });
   });
 
   it('stops in a word for people too', async () => {

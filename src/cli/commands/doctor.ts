@@ -65,10 +65,14 @@ async function engineCheck(models: Models, embedder: string): Promise<Check> {
     };
   }
   try {
-    await using engine = await openEngine({ embedder, home: models.home });
-    const [vector] =
-      (await engine.embedder?.embed(['ready'], 'query', { class: 'interactive', signal: new AbortController().signal })) ?? [];
-    return { name, state: 'ok', message: `${embedder} loaded, vectors of ${vector?.length ?? 0} dimensions` };
+    const engine = await openEngine({ embedder, home: models.home });
+    try {
+      const [vector] =
+        (await engine.embedder?.embed(['ready'], 'query', { class: 'interactive', signal: new AbortController().signal })) ?? [];
+      return { name, state: 'ok', message: `${embedder} loaded, vectors of ${vector?.length ?? 0} dimensions` };
+    } finally {
+      await engine.close();
+    }
   } catch (thrown) {
     const error = toMillraceError(thrown);
     return { name, state: 'failed', message: `${error.message} ${error.remedy}` };
