@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { type KvMode, openEngine, openModels } from '../src/index.ts';
 import { boundOfGain } from './bound.ts';
 import type { EmbeddingContestant, GeneratingContestant } from './contestant.ts';
@@ -35,6 +36,8 @@ const sequences = Math.max(...scenarios.parallelCounts);
 /** Cells of one sequence: the longest load has 512 + 32 tokens, the template around them and 32 of answer. */
 const sequenceTokens = 1024;
 const runTimeoutMs = 15 * 60_000;
+/** llama.cpp's threads look for work for about 0.4 s after a step. */
+const restMs = 1_000;
 
 /** Measures our engine beside the rivals that were named or found. Whatever was started is ended, also after a failure. */
 export async function runEngineBench(options: EngineBenchOptions): Promise<BenchResult> {
@@ -165,6 +168,7 @@ async function measured(scenario: scenarios.Scenario, { runs, signal, progress }
     runTimeoutMs,
     signal,
     monotonicMs: () => performance.now(),
+    rest: (during) => setTimeout(restMs, undefined, { signal: during }),
     onRun: (label, run) => progress(`${scenario.name}: run ${run + 1} of ${runs}, ${label}`),
   });
   return { name: scenario.name, title: scenario.title, compares: scenario.compares, entries };

@@ -19,9 +19,13 @@ describe('measureAlternating', () => {
       });
     },
   });
-  const options = { runs: 3, runTimeoutMs: 1000, monotonicMs: () => now };
+  const rest = () => {
+    now += 500;
+    return Promise.resolve();
+  };
+  const options = { runs: 3, runTimeoutMs: 1000, monotonicMs: () => now, rest };
 
-  it('takes turns that begin with another entry each time, after one run that does not count, and leaves preparation out', async () => {
+  it('takes turns that begin with another entry each time, after one run that does not count, and leaves preparation and rest out', async () => {
     const measured = await measureAlternating([entry('a', 5), entry('b', 7)], { ...options, signal: new AbortController().signal });
     expect(log).toEqual(['a-1', 'b-1', 'a0', 'b0', 'b1', 'a1', 'a2', 'b2']);
     expect(measured.map(({ runs }) => runs.map(({ elapsedMs }) => elapsedMs))).toEqual([

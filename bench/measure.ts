@@ -34,6 +34,8 @@ export interface MeasureOptions {
   readonly runTimeoutMs: number;
   readonly signal: AbortSignal;
   readonly monotonicMs: () => number;
+  /** Awaited before every run: the threads of the contestant before may still look for work on a core for a moment. */
+  readonly rest: (signal: AbortSignal) => Promise<void>;
   readonly onRun?: (label: string, run: number) => void;
 }
 
@@ -54,9 +56,10 @@ export async function measureAlternating(entries: readonly Entry[], options: Mea
   return measured;
 }
 
-async function measureOnce(entry: Entry, run: number, { signal, runTimeoutMs, monotonicMs }: MeasureOptions): Promise<Run> {
+async function measureOnce(entry: Entry, run: number, { signal, runTimeoutMs, monotonicMs, rest }: MeasureOptions): Promise<Run> {
   signal.throwIfAborted();
   const execute = await entry.prepare(run);
+  await rest(signal);
   const before = await entry.loopTimes?.();
   const limit = AbortSignal.any([signal, AbortSignal.timeout(runTimeoutMs)]);
   const startedAt = monotonicMs();

@@ -14,8 +14,8 @@ export interface ThreadPolicy {
 const windowMs = 100;
 /** Threads that got less than this share of their time were kept waiting. */
 const fairShare = 0.8;
-/** Until more threads are tried again; doubled each time that it was too early. */
-const firstWaitMs = 1_000;
+/** Until more threads are tried again; doubled each time that it was too early, halved while all threads get their cores. */
+const firstWaitMs = 200;
 const longestWaitMs = 30_000;
 
 export function createThreadPolicy(most: number): ThreadPolicy {
@@ -44,13 +44,13 @@ export function createThreadPolicy(most: number): ThreadPolicy {
       window = { elapsedMs: 0, processorMs: 0 };
       if (share >= fairShare) {
         if (current === most) {
-          waitMs = firstWaitMs;
+          waitMs = Math.max(firstWaitMs, waitMs / 2);
           before = most;
         }
         return;
       }
       const failedTry = current === most && before < most;
-      waitMs = failedTry ? Math.min(waitMs * 2, longestWaitMs) : firstWaitMs;
+      if (failedTry) waitMs = Math.min(waitMs * 2, longestWaitMs);
       current = failedTry ? before : Math.max(1, Math.min(current - 1, Math.floor(current * share)));
       before = most;
       tryAtMs = nowMs + waitMs;
