@@ -5,7 +5,7 @@ import { createUnifiedPlacement } from './unified-placement.ts';
 const range = (from: number, count: number) => Int32Array.from({ length: count }, (_, index) => from + index);
 const joined = (...parts: Int32Array[]) => Int32Array.from(parts.flatMap((part) => [...part]));
 
-function setup(options: { kvTokens?: number; sequences?: number; shares?: boolean } = {}) {
+function setup(options: { kvTokens?: number; sequences?: number; idleTokens?: number; shares?: boolean } = {}) {
   const cells = createFakeCells();
   const placement = createUnifiedPlacement({ kvTokens: 100, sequences: 4, idleTokens: 50, shares: true, memory: cells, ...options });
   return { cells, placement };
@@ -57,8 +57,8 @@ describe('unified placement', () => {
     expect(cells.used).toBe(0);
   });
 
-  it('keeps no more idle cells than allowed', () => {
-    const { placement, cells } = setup();
+  it('keeps the prefix used last, and no more idle cells beside it than allowed', () => {
+    const { placement, cells } = setup({ idleTokens: 30 });
     for (const start of [0, 1000, 2000]) {
       const prompt = range(start, 30);
       const place = placement.place(prompt, 5, 20)!;

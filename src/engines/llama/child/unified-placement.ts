@@ -11,7 +11,7 @@ const maxSequenceIds = 256;
  *
  * @param options.kvTokens cells of the cache
  * @param options.sequences most running requests
- * @param options.idleTokens most cells of prefixes that nobody holds, which slow every step
+ * @param options.idleTokens most cells of prefixes that nobody holds, which slow every step; the prefix used last stays beside them
  * @param options.shares false for models whose cache cannot be cut at a position (recurrent ones)
  */
 export function createUnifiedPlacement(options: {
@@ -68,8 +68,8 @@ export function createUnifiedPlacement(options: {
       freeSequences.push(place.sequence);
       freeSequences.sort((a, b) => a - b);
       reservedTokens -= place.reservedTokens;
-      if (place.prefix !== undefined) tree.release(place.prefix);
       while (tree.idleCells > options.idleTokens && tree.evict() > 0);
+      if (place.prefix !== undefined) tree.release(place.prefix);
     },
     evictIdle() {
       while (tree.evict() > 0);
