@@ -169,6 +169,14 @@ export const errorCatalogue = {
     'The collection was embedded with another embedder than the one asked for.',
     'Use the embedder of the collection or ingest into another collection.',
   ),
+  E_RUN_CHANGED: entry(
+    2,
+    409,
+    false,
+    'What a run is asked to go on with is not what it began with.',
+    'Give the questions, models and options it began with, or start a new run.',
+  ),
+  E_RUN_STATE: entry(2, 409, false, 'The run is not in a state that allows this.', 'Look at its state with "millrace runs show <id>".'),
   E_NOT_FOUND: entry(
     1,
     404,

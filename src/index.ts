@@ -3,6 +3,7 @@ export { open, openModels, type OpenOptions } from './open.ts';
 export { openEngine, type Engine, type OpenEngineOptions } from './open-engine.ts';
 export { errorCatalogue, isMillraceError, MillraceError, type ErrorCode, type ErrorEntry } from './errors.ts';
 export type { Answer, AnswerEvent, AskOptions, Citation, Hit, SearchOptions, SearchResult, StageTimings, Usage } from './spec/answers.ts';
+export type { AskManyOptions, BatchQuestion, ResumeOptions, RunEvent, RunSummary, SettledQuestion } from './spec/runs.ts';
 export type {
   CallOptions,
   Embedder,

@@ -7,15 +7,19 @@ import type { LoadedEngines } from './loaded-engines.ts';
 import { createOpenCalls } from './open-calls.ts';
 import { embedMany } from './query/embed-many.ts';
 import { answerQuestion, searchDocuments } from './query/pipeline.ts';
+import { createRuns } from './runs.ts';
 import { type Answer, type AnswerEvent, askOptions, questionText, searchOptions } from './spec/answers.ts';
 import type { ChunkOptions } from './spec/chunk.ts';
 import { embedOptions, type IngestOptions, ingestOptions, listOptions, type Mill, scopeOptions, sourceKey, textList } from './spec/mill.ts';
+import type { RunId } from './spec/identifiers.ts';
+import { askManyOptions, resumeOptions, type RunEvent, type RunSummary } from './spec/runs.ts';
 import type { IngestEvent, IngestSummary } from './spec/events.ts';
 import type { DocumentParser } from './spec/parser.ts';
 import type { Store } from './spec/store.ts';
 import type { Scheduler } from './spec/work.ts';
 import type { Clock } from './util/clock.ts';
 import { createEventStream } from './util/event-stream.ts';
+import type { Random } from './util/random.ts';
 
 export interface MillParts {
   readonly directory: string;
@@ -24,6 +28,7 @@ export interface MillParts {
   readonly store: Store;
   readonly scheduler: Scheduler;
   readonly clock: Clock;
+  readonly random: Random;
   readonly parser: Pick<DocumentParser, 'optionsHash' | 'formats'>;
   readonly engines: LoadedEngines;
   readonly questionDefaults: { readonly contextTokens?: number; readonly maxTokens?: number };
@@ -36,6 +41,7 @@ export function createMill(parts: MillParts): Mill {
   const { store, scheduler, clock, engines } = parts;
   const calls = createOpenCalls(clock);
   const query = { store, scheduler, clock, embedder: engines.searchEmbedder, generator: engines.generator };
+  const runs = createRuns({ query, store, random: parts.random, calls, questionDefaults: parts.questionDefaults });
   let closing: Promise<void> | undefined;
 
   function ingestInto(
@@ -138,7 +144,38 @@ export function createMill(parts: MillParts): Mill {
       },
     },
 
-    runs: { list: () => calls.run({}, () => store.listRuns()) },
+    askMany(questions, options = {}) {
+      try {
+        const { checked, signal } = check(askManyOptions.strict(), options, 'options of askMany');
+        return runs.askMany(questions, checked, signal);
+      } catch (error) {
+        return failedRun(toMillraceError(error), clock);
+      }
+    },
+
+    runs: {
+      list: () => calls.run({}, runs.list),
+      show: (id) => calls.run({}, () => runs.show(id as RunId)),
+      items: (id) => runs.items(id as RunId),
+      resume(id, { questions, ...options } = {}) {
+        try {
+          const { checked, signal } = check(resumeOptions.strict(), options, 'options of resume');
+          return runs.resume(id as RunId, questions, checked, signal);
+        } catch (error) {
+          return failedRun(toMillraceError(error), clock);
+        }
+      },
+      retry(id, which, options = {}) {
+        try {
+          const { checked, signal } = check(resumeOptions.strict(), options, 'options of retry');
+          return runs.retry(id as RunId, which, checked, signal);
+        } catch (error) {
+          return failedRun(toMillraceError(error), clock);
+        }
+      },
+      cancel: (id) => calls.run({}, () => runs.cancel(id as RunId)),
+      delete: (id) => calls.run({}, () => runs.delete(id as RunId)),
+    },
 
     status: () =>
       calls.run({}, async () => ({
@@ -169,6 +206,16 @@ function failedIngest(error: MillraceError, clock: Clock): ReturnType<Mill['inge
   };
   return createEventStream<IngestEvent, IngestSummary>(fail, {
     failed: () => ({ type: 'ingest-failed', sequence: 1, at: new Date(clock.now()).toISOString(), error: error.toJSON(), elapsedMs: 0 }),
+  });
+}
+
+function failedRun(error: MillraceError, clock: Clock): ReturnType<Mill['askMany']> {
+  const fail = async (): Promise<never> => {
+    throw error;
+  };
+  const at = new Date(clock.now()).toISOString();
+  return createEventStream<RunEvent, RunSummary>(fail, {
+    failed: () => ({ type: 'run-failed', sequence: 1, at, runId: null, error: error.toJSON(), elapsedMs: 0 }),
   });
 }
 

@@ -74,6 +74,7 @@ export async function open(options: OpenOptions = {}): Promise<Mill> {
     store,
     scheduler,
     clock,
+    random: systemRandom,
     parser,
     engines,
     questionDefaults: {

@@ -13,7 +13,8 @@ export interface GenerateAnswerRequest {
   readonly class: WorkClass;
   readonly deadline?: Deadline | undefined;
   readonly signal: AbortSignal;
-  readonly onText: (text: string) => Promise<void>;
+  /** Gets text as it comes; without it nothing is told before the end. */
+  readonly onText?: (text: string) => Promise<void>;
 }
 
 export interface GeneratedAnswer {
@@ -22,7 +23,7 @@ export interface GeneratedAnswer {
   readonly firstTokenMs: number | undefined;
 }
 
-/** Counts the prompt, reserves its cells, generates, and hands text on as it comes. */
+/** Counts the prompt, reserves its cells, generates, and hands text on as it comes where somebody takes it. */
 export async function generateAnswer(
   scheduler: Scheduler,
   generator: Generator,
@@ -41,6 +42,7 @@ export async function generateAnswer(
   }
   const prefixTokens = partEnds[prefixParts - 1] ?? 0;
   const prefixKey = hashOf({ generator: generator.model.hash, prefix: prompt.messages[0]?.parts.slice(0, prefixParts) });
+  const deliver = request.onText === undefined ? 'final' : 'stream';
   const started = monotonic();
   const handle = scheduler.submit({
     lane: 'generate',
@@ -52,7 +54,7 @@ export async function generateAnswer(
       stop: ['\nQuestion:', '\n\n\n'],
       prefixKey,
       prefixParts,
-      deliver: 'stream',
+      deliver,
     },
     cost: {
       tokens: tokens.length - prefixTokens,
@@ -64,13 +66,13 @@ export async function generateAnswer(
     prefixKey,
     signal: request.signal,
     ...(request.deadline === undefined ? {} : { deadline: request.deadline }),
-    deliver: 'stream',
+    deliver,
   });
   let firstTokenMs: number | undefined;
   for await (const part of handle) {
     if (part.type !== 'text') continue;
     firstTokenMs ??= monotonic() - started;
-    await request.onText(part.text);
+    await request.onText?.(part.text);
   }
   return { final: await handle.result(), timings: handle.timings(), firstTokenMs };
 }

@@ -63,13 +63,18 @@ export async function searchDocuments(parts: QueryParts, query: string, options:
 
 type AnswerEventBody = AnswerEvent extends infer Each ? (Each extends AnswerEvent ? Omit<Each, 'sequence' | 'at'> : never) : never;
 
-/** One question, from retrieval to a checked answer: retrieve → context → generate → cite. `emit` gets the parts in order, all but the end. */
+type Emit = (event: AnswerEventBody) => Promise<void>;
+
+/**
+ * One question, from retrieval to a checked answer: retrieve → context → generate → cite. `emit` gets the parts in order, all but the end;
+ * without it nothing is told before the end, so that generating may be repeated after a crash.
+ */
 export async function answerQuestion(
   parts: QueryParts,
   question: string,
   options: AskOptions,
   call: Call,
-  emit: (event: AnswerEventBody) => Promise<void>,
+  emit: Emit | undefined,
 ): Promise<Answer> {
   const { clock, store } = parts;
   const startedAt = new Date(clock.now()).toISOString();
@@ -86,7 +91,7 @@ export async function answerQuestion(
     ...call,
   });
   if (retrieved.hits.length === 0) await requireCollection(parts, options.collection ?? queryDefaults.collection);
-  await emit({ type: 'sources', hits: retrieved.hits, timings: { ...retrieved.timings, totalMs: clock.monotonic() - started } });
+  await emit?.({ type: 'sources', hits: retrieved.hits, timings: { ...retrieved.timings, totalMs: clock.monotonic() - started } });
 
   const drafted = await draft(parts, asked, retrieved.hits, options, workClass, call, emit);
   const citing = clock.monotonic();
@@ -135,17 +140,17 @@ async function draft(
   options: AskOptions,
   workClass: WorkClass,
   call: Call,
-  emit: (event: AnswerEventBody) => Promise<void>,
+  emit: Emit | undefined,
 ): Promise<Draft> {
   const { clock } = parts;
   if (options.quotesOnly === true || hits.length === 0) {
     const quoted = quoteAnswer(question, hits);
-    await emit({ type: 'answer-delta', text: quoted.text });
+    await emit?.({ type: 'answer-delta', text: quoted.text });
     return { ...quoted, unsupported: [], hits, model: options.quotesOnly === true ? 'quotes' : 'none', usage: noUsage, timings: {} };
   }
   const loading = clock.monotonic();
   const generator = await parts.generator((event) => {
-    if (event.type === 'model-loading') void emit(event).catch(() => undefined);
+    if (event.type === 'model-loading') void emit?.(event).catch(() => undefined);
   });
   const modelMs = clock.monotonic() - loading;
   const context = await fitContext(question, hits, options.contextTokens ?? queryDefaults.contextTokens, generator.tokenizer, call.signal);
@@ -159,7 +164,7 @@ async function draft(
       seed: options.seed ?? 0,
       class: workClass,
       ...call,
-      onText: (text) => emit({ type: 'answer-delta', text }),
+      ...(emit === undefined ? {} : { onText: (text) => emit({ type: 'answer-delta', text }) }),
     },
     clock.monotonic,
   );

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Answer, AnswerEvent, AskOptions, SearchOptions, SearchResult } from './answers.ts';
 import type { IngestEvent, IngestSummary } from './events.ts';
 import { collectionName, metadata } from './identifiers.ts';
+import type { AskManyOptions, BatchQuestion, ResumeOptions, RunEvent, RunSummary, SettledQuestion } from './runs.ts';
 import type { CollectionStatus, DocumentRecord, RunRecord, SourceRecord, VerifyReport } from './store.ts';
 import type { LaneSnapshot } from './work.ts';
 
@@ -95,6 +96,11 @@ export interface Mill {
   ingest(sources: Iterable<IngestSource> | AsyncIterable<IngestSource>, options?: IngestOptions): MillStream<IngestEvent, IngestSummary>;
   /** Sources first, then the answer in pieces; `result()` is the whole answer. */
   ask(question: string, options?: AskOptions): MillStream<AnswerEvent, Answer>;
+  /**
+   * Many questions at once, read as a stream: each settles exactly once and is told after its settlement is in the record. A failing one
+   * disturbs no other. Leaving the loop, the signal and a crash leave the run `interrupted`; `runs.resume` goes on with what is open.
+   */
+  askMany(questions: Iterable<BatchQuestion> | AsyncIterable<BatchQuestion>, options?: AskManyOptions): MillStream<RunEvent, RunSummary>;
   search(query: string, options?: SearchOptions): Promise<SearchResult>;
   /** Unit vectors in the order of the texts, batched. The first failure ends the call; a text too long is `E_CONTEXT_EXCEEDED`. */
   embedMany(texts: readonly string[], options?: EmbedOptions): Promise<Float32Array[]>;
@@ -106,7 +112,22 @@ export interface Mill {
     ): Promise<{ readonly source: SourceRecord; readonly document: DocumentRecord | null }>;
     remove(key: string, options?: { readonly collection?: string }): Promise<boolean>;
   };
-  readonly runs: { list(): Promise<readonly RunRecord[]> };
+  readonly runs: {
+    list(): Promise<readonly RunRecord[]>;
+    show(id: string): Promise<RunRecord>;
+    /** Settled items in the order of the input. */
+    items(id: string): AsyncIterable<SettledQuestion>;
+    /** Goes on with the open items. `questions` are needed where the run stopped before all were read; they must begin as they did. */
+    resume(
+      id: string,
+      options?: ResumeOptions & { readonly questions?: Iterable<BatchQuestion> | AsyncIterable<BatchQuestion> },
+    ): MillStream<RunEvent, RunSummary>;
+    /** Asks again what failed or expired, or what was answered from an older revision of the collection. */
+    retry(id: string, which: 'failed' | 'stale', options?: ResumeOptions): MillStream<RunEvent, RunSummary>;
+    /** Settles what is open as `cancelled`. */
+    cancel(id: string): Promise<void>;
+    delete(id: string): Promise<void>;
+  };
   status(): Promise<MillStatus>;
   verify(options?: { readonly signal?: AbortSignal }): Promise<VerifyReport>;
   /** Builds the text index and the vector index again from the record, which stays as it is. Questions go on meanwhile. */

@@ -141,6 +141,15 @@ export type StoreOperation =
       readonly items: readonly { readonly number: number; readonly key: string; readonly input: unknown }[];
     }
   | { readonly type: 'setRunState'; readonly run: RunId; readonly state: RunState; readonly progress?: unknown; readonly at: number }
+  /** Settled items of these statuses, of an older revision where one is given, are pending again; what they held stays until they settle. */
+  | {
+      readonly type: 'reopenItems';
+      readonly run: RunId;
+      readonly statuses: readonly ItemStatus[];
+      /** Compared with `revision` of the item's result; an item without one is not reopened. */
+      readonly olderThanRevision?: number;
+    }
+  | { readonly type: 'deleteRun'; readonly run: RunId }
   | {
       readonly type: 'settleItem';
       readonly run: RunId;
@@ -181,6 +190,8 @@ export interface RunRecord {
   readonly createdAt: number;
   readonly updatedAt: number;
   readonly items: Readonly<Record<ItemState, number>>;
+  /** Of the settled items. */
+  readonly outcomes: Readonly<Record<ItemStatus, number>>;
 }
 
 /** What one operation did: `document` and its new chunks for `commitDocument`, `done: false` where it was refused or changed nothing. */
@@ -274,7 +285,7 @@ export interface StoreReader {
   readRun(id: RunId): Promise<RunRecord | undefined>;
   listRunItems(
     id: RunId,
-    options: { readonly after: number; readonly limit: number; readonly state?: ItemState },
+    options: { readonly after: number; readonly limit: number; readonly state?: ItemState; readonly status?: ItemStatus },
   ): Promise<readonly RunItem[]>;
   verify(options?: { readonly signal?: AbortSignal }): Promise<VerifyReport>;
 }

@@ -62,6 +62,7 @@ export function createFakeMill(options: FakeMillOptions): FakeMill {
     store,
     scheduler,
     clock,
+    random: createSeededRandom(2),
     parser,
     engines,
     questionDefaults: {},

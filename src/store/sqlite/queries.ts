@@ -1,6 +1,15 @@
 import { MillraceError } from '../../errors.ts';
 import type { ChunkId, DocumentId, Metadata } from '../../spec/identifiers.ts';
-import type { CollectionStatus, DocumentRecord, RunRecord, SourceRecord, StoredChunk, StoreReader } from '../../spec/store.ts';
+import type {
+  CollectionStatus,
+  DocumentRecord,
+  ItemState,
+  ItemStatus,
+  RunRecord,
+  SourceRecord,
+  StoredChunk,
+  StoreReader,
+} from '../../spec/store.ts';
 import { sha256 } from '../../util/hash.ts';
 import type { Connection } from './connection.ts';
 import { itemColumns, itemOf } from './run-rows.ts';
@@ -112,11 +121,20 @@ function readChunk(connection: Connection, id: ChunkId, textOf: (id: DocumentId)
 }
 
 function runOf(connection: Connection, value: unknown): RunRecord {
-  const row = value as Omit<RunRecord, 'definition' | 'progress' | 'items'> & { readonly definition: string; readonly progress: string };
+  const row = value as Omit<RunRecord, 'definition' | 'progress' | 'items' | 'outcomes'> & {
+    readonly definition: string;
+    readonly progress: string;
+  };
   const items = { pending: 0, claimed: 0, settled: 0 };
-  const counts = connection.prepare('SELECT state, count(*) AS count FROM run_items WHERE run = ? GROUP BY state').all(row.id);
-  for (const { state, count } of counts as { state: keyof typeof items; count: number }[]) items[state] = count;
-  return { ...row, definition: JSON.parse(row.definition) as unknown, progress: JSON.parse(row.progress) as unknown, items };
+  const outcomes = { done: 0, failed: 0, cancelled: 0, expired: 0 };
+  const counts = connection
+    .prepare('SELECT state, status, count(*) AS count FROM run_items WHERE run = ? GROUP BY state, status')
+    .all(row.id);
+  for (const { state, status, count } of counts as { state: ItemState; status: ItemStatus | null; count: number }[]) {
+    items[state] += count;
+    if (status !== null) outcomes[status] += count;
+  }
+  return { ...row, definition: JSON.parse(row.definition) as unknown, progress: JSON.parse(row.progress) as unknown, items, outcomes };
 }
 
 const runColumns = 'id, kind, state, definition, progress, created_at AS createdAt, updated_at AS updatedAt';
@@ -233,9 +251,10 @@ export function createQueries(connection: Connection): RecordQueries {
     listRunItems: (id, options) =>
       connection
         .prepare(
-          `SELECT ${itemColumns} FROM run_items WHERE run = @id AND number > @after AND (@state IS NULL OR state = @state) ORDER BY number LIMIT @limit`,
+          `SELECT ${itemColumns} FROM run_items WHERE run = @id AND number > @after AND (@state IS NULL OR state = @state)
+             AND (@status IS NULL OR status = @status) ORDER BY number LIMIT @limit`,
         )
-        .all({ id, after: options.after, state: options.state ?? null, limit: options.limit })
+        .all({ id, after: options.after, state: options.state ?? null, status: options.status ?? null, limit: options.limit })
         .map(itemOf),
   };
 }

@@ -4,7 +4,10 @@ import type { OperationOutcome, RunItem, StoreOperation } from '../../spec/store
 import type { Connection } from './connection.ts';
 import { itemColumns, itemOf } from './run-rows.ts';
 
-type RunOperation = Extract<StoreOperation, { type: 'createRun' | 'appendRunItems' | 'setRunState' | 'settleItem' }>;
+type RunOperation = Extract<
+  StoreOperation,
+  { type: 'createRun' | 'appendRunItems' | 'setRunState' | 'reopenItems' | 'deleteRun' | 'settleItem' }
+>;
 
 function json(value: unknown): string {
   return JSON.stringify(value ?? null);
@@ -46,12 +49,15 @@ export function interruptRuns(connection: Connection, at: number): void {
   })();
 }
 
-/** `cancelled` settles every open item so; `interrupted` makes claimed items pending. */
+/** `cancelled` settles every open item so, and stays; `interrupted` makes claimed items pending. */
 function setRunState(connection: Connection, operation: Extract<RunOperation, { type: 'setRunState' }>): OperationOutcome {
   requireRun(connection, operation.run);
   const { changes } = connection
-    .prepare('UPDATE runs SET state = ?, progress = coalesce(?, progress), updated_at = ? WHERE id = ?')
-    .run(operation.state, operation.progress === undefined ? null : json(operation.progress), operation.at, operation.run);
+    .prepare(
+      `UPDATE runs SET state = ?, progress = coalesce(?, progress), updated_at = ? WHERE id = ? AND (state <> 'cancelled' OR ? = 'cancelled')`,
+    )
+    .run(operation.state, operation.progress === undefined ? null : json(operation.progress), operation.at, operation.run, operation.state);
+  if (changes === 0) return { done: false };
   if (operation.state === 'interrupted') releaseItems(connection, operation.run);
   if (operation.state === 'cancelled') {
     connection
@@ -80,6 +86,19 @@ export function runOperation(connection: Connection, operation: RunOperation): O
       return { done: insertItems(connection, operation.run, operation.items) > 0 };
     case 'setRunState':
       return setRunState(connection, operation);
+    case 'reopenItems': {
+      requireRun(connection, operation.run);
+      const { changes } = connection
+        .prepare(
+          `UPDATE run_items SET state = 'pending', status = NULL, fence = fence + 1
+           WHERE run = @run AND state = 'settled' AND status IN (SELECT value FROM json_each(@statuses))
+             AND (@revision IS NULL OR json_extract(result, '$.revision') < @revision)`,
+        )
+        .run({ run: operation.run, statuses: JSON.stringify(operation.statuses), revision: operation.olderThanRevision ?? null });
+      return { done: changes > 0 };
+    }
+    case 'deleteRun':
+      return { done: connection.prepare('DELETE FROM runs WHERE id = ?').run(operation.run).changes > 0 };
     case 'settleItem': {
       const { changes } = connection
         .prepare(

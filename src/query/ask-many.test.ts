@@ -1,0 +1,214 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { collect, type MillBench, type MillBenchOptions, openMillBench } from '../../test/support/mill-bench.ts';
+import type { HandedSource } from '../spec/mill.ts';
+import type { BatchQuestion, RunEvent, SettledQuestion } from '../spec/runs.ts';
+
+const sources: readonly HandedSource[] = [
+  { id: 'ferry', text: 'The ferry carries 48 passengers. Dogs travel free of charge.' },
+  { id: 'workshop', text: 'The workshop opens at 7:30 on weekdays.' },
+];
+const passengers = 'How many passengers does the ferry carry?';
+const opening = 'When does the workshop open?';
+
+let bench: MillBench;
+afterEach(() => bench.close());
+async function open(options: MillBenchOptions = {}): Promise<MillBench> {
+  bench = await openMillBench({ sources, ...options });
+  return bench;
+}
+
+const settledOf = (events: readonly RunEvent[]): SettledQuestion[] =>
+  events.flatMap((event) => (event.type === 'item-settled' ? [event.item] : []));
+const questions = (count: number): string[] => Array.from({ length: count }, (_, index) => `${passengers} Trip ${index}`);
+async function* slowly(list: readonly BatchQuestion[]): AsyncIterable<BatchQuestion> {
+  for (const question of list) yield await Promise.resolve(question);
+}
+async function itemsOf(id: string): Promise<SettledQuestion[]> {
+  const items: SettledQuestion[] = [];
+  for await (const item of bench.mill.runs.items(id)) items.push(item);
+  return items;
+}
+
+describe('askMany', () => {
+  it('settles every question once, with its id, answer, citations and times', async () => {
+    const { mill, drive } = await open({ generator: { decodeTokensPerSecond: 10 } });
+    const { events, ended } = collect(mill.askMany([passengers, { question: opening, id: 'w-1' }]));
+    await drive(ended);
+    const types = events.map(({ type }) => type).filter((type) => type !== 'run-progress');
+    expect(types).toEqual(['run-start', 'item-settled', 'item-settled', 'run-end']);
+    const items = settledOf(events).toSorted((a, b) => a.index - b.index);
+    expect(items.map(({ index, id, question, status, attempts }) => ({ index, id, question, status, attempts }))).toEqual([
+      { index: 0, id: null, question: passengers, status: 'done', attempts: 1 },
+      { index: 1, id: 'w-1', question: opening, status: 'done', attempts: 1 },
+    ]);
+    expect(items[0]?.answer).toContain('48');
+    expect(items[0]?.citations[0]?.quote).toContain('48 passengers');
+    expect(items[0]?.timings?.totalMs).toBeGreaterThan(0);
+    expect(events.at(-1)).toMatchObject({ state: 'done', items: 2, done: 2, failed: 0 });
+  });
+
+  it('lets a failing question fail alone', async () => {
+    const { mill, drive } = await open();
+    const unreadable = { code: 'E_INPUT_INVALID', message: 'Line 7 has no question.', remedy: 'Correct it.', retryable: false };
+    const list = [passengers, '  ', { question: '', id: 'bad', unreadable }, { no: 'question' } as never, opening];
+    const { events, ended } = collect(mill.askMany(list, { ordered: true }));
+    await drive(ended);
+    expect(settledOf(events).map(({ status, error }) => [status, error?.message ?? null])).toEqual([
+      ['done', null],
+      ['failed', 'The question is empty.'],
+      ['failed', 'Line 7 has no question.'],
+      ['failed', expect.stringContaining('Question 4')],
+      ['done', null],
+    ]);
+    expect(events.at(-1)).toMatchObject({ type: 'run-end', done: 2, failed: 3, items: 5 });
+  });
+
+  it('works on no more questions at once than asked', async () => {
+    let most = 0;
+    const { mill, drive, load, clock } = await open({ generator: { decodeTokensPerSecond: 5 } });
+    const stream = mill.askMany(slowly(questions(12)), { concurrency: 3 });
+    const { ended } = collect(stream);
+    let over = false;
+    void ended.finally(() => (over = true));
+    while (!over) {
+      most = Math.max(most, load()['generate'] ?? 0);
+      await clock.runUntilIdle();
+    }
+    await drive(ended);
+    expect(most).toBeLessThanOrEqual(3);
+    expect((await mill.runs.list())[0]).toMatchObject({ state: 'done', outcomes: { done: 12 } });
+  });
+
+  it('tells items in the order of the input when that is wanted', async () => {
+    const { mill, drive } = await open({
+      generator: { answer: (prompt) => 'word '.repeat((JSON.stringify(prompt).length * 7) % 13) + 'x' },
+    });
+    const { events, ended } = collect(mill.askMany(questions(30), { ordered: true, concurrency: 8 }));
+    await drive(ended);
+    expect(settledOf(events).map(({ index }) => index)).toEqual(Array.from({ length: 30 }, (_, index) => index));
+  });
+
+  it('keeps the record before it tells: what was told when the loop was left is settled, the rest is open and resumed once', async () => {
+    const { mill, drive } = await open({ generator: { decodeTokensPerSecond: 50 } });
+    const told: number[] = [];
+    let runId = '';
+    const leave = async (): Promise<void> => {
+      for await (const event of mill.askMany(questions(20), { concurrency: 4 })) {
+        if (event.runId !== null) ({ runId } = event);
+        if (event.type === 'item-settled') told.push(event.item.index);
+        if (told.length === 6) return;
+      }
+    };
+    await drive(leave());
+    const between = await mill.runs.show(runId);
+    expect(between.state).toBe('interrupted');
+    expect(between.items.claimed).toBe(0);
+    const before = await itemsOf(runId);
+    expect(before.map(({ index }) => index)).toEqual(expect.arrayContaining(told));
+
+    const { events, ended } = collect(mill.runs.resume(runId, { questions: questions(20) }));
+    await drive(ended);
+    expect(events[0]).toMatchObject({ type: 'run-start', resumed: true, settled: before.length });
+    const again = settledOf(events).map(({ index }) => index);
+    expect([...before.map(({ index }) => index), ...again].toSorted((a, b) => a - b)).toEqual(questions(20).map((_, index) => index));
+    expect(events.at(-1)).toMatchObject({ type: 'run-end', state: 'done', items: 20, done: 20 });
+    expect((await itemsOf(runId)).map(({ index }) => index)).toEqual(questions(20).map((_, index) => index));
+  });
+
+  it('refuses to go on with other questions than it began with, and keeps what it has', async () => {
+    const { mill, drive } = await open();
+    const first = collect(mill.askMany([passengers, opening], { maxTimeMs: 1 }));
+    await drive(first.ended);
+    const runId = first.events[0]!.runId!;
+    await expect(drive(mill.runs.resume(runId, { questions: [passengers, 'Another?'] }).result())).rejects.toMatchObject({
+      code: 'E_RUN_CHANGED',
+    });
+    await expect(drive(mill.runs.resume(runId, { questions: [passengers] }).result())).rejects.toMatchObject({ code: 'E_RUN_CHANGED' });
+    expect((await mill.runs.show(runId)).state).toBe('interrupted');
+    expect(await drive(mill.runs.resume(runId, { questions: [passengers, opening] }).result())).toMatchObject({ done: 2 });
+  });
+
+  it('stops cleanly when its time is over', async () => {
+    const { mill, drive } = await open({ generator: { decodeTokensPerSecond: 1 } });
+    const { events, ended } = collect(mill.askMany(questions(50), { concurrency: 2, maxTimeMs: 40_000 }));
+    await drive(ended);
+    const end = events.at(-1);
+    expect(end).toMatchObject({ type: 'run-end', state: 'interrupted' });
+    expect(settledOf(events).length).toBeGreaterThan(0);
+    expect(settledOf(events).length).toBeLessThan(50);
+    expect((await mill.runs.show(end!.runId!)).items.claimed).toBe(0);
+  });
+
+  it('lets a question expire by itself', async () => {
+    const { mill, drive } = await open({ generator: { decodeTokensPerSecond: 1 } });
+    const { events, ended } = collect(mill.askMany(questions(2), { questionTimeoutMs: 500 }));
+    await drive(ended);
+    expect(settledOf(events).map(({ status, error }) => [status, error?.code])).toEqual([
+      ['expired', 'E_DEADLINE_EXCEEDED'],
+      ['expired', 'E_DEADLINE_EXCEEDED'],
+    ]);
+  });
+
+  it('asks failed questions again, and those of an older revision', async () => {
+    let broken = true;
+    const answer = (): string => {
+      if (broken) throw new Error('The device is gone.');
+      return 'The ferry carries 48 passengers. [1]';
+    };
+    const { mill, drive } = await open({ generator: { answer } });
+    const first = collect(mill.askMany([passengers, opening]));
+    await drive(first.ended);
+    const runId = first.events[0]!.runId!;
+    expect(first.events.at(-1)).toMatchObject({ failed: 2, done: 0 });
+    broken = false;
+    expect(await drive(mill.runs.retry(runId, 'failed').result())).toMatchObject({ failed: 0, done: 2 });
+    expect(await drive(mill.runs.retry(runId, 'stale').result())).toMatchObject({ done: 2 });
+    await drive(mill.ingest([{ id: 'new', text: 'The ferry now carries 52 passengers.' }]).result());
+    const again = collect(mill.runs.retry(runId, 'stale'));
+    await drive(again.ended);
+    expect(settledOf(again.events)).toHaveLength(2);
+  });
+
+  it('cancels a run at work: open items are cancelled, settled ones stay', async () => {
+    const { mill, drive } = await open({ generator: { decodeTokensPerSecond: 20 } });
+    const settled: number[] = [];
+    let runId = '';
+    const run = async (): Promise<string | undefined> => {
+      let last: RunEvent | undefined;
+      for await (const event of mill.askMany(questions(30), { concurrency: 2 })) {
+        last = event;
+        if (event.runId !== null) ({ runId } = event);
+        if (event.type === 'item-settled' && settled.push(event.item.index) === 3) await mill.runs.cancel(runId);
+      }
+      return last?.type;
+    };
+    expect(await drive(run())).toBe('run-failed');
+    const record = await mill.runs.show(runId);
+    expect(record.state).toBe('cancelled');
+    expect(record.outcomes.done).toBe(settled.length);
+    await expect(drive(mill.runs.resume(runId).result())).rejects.toMatchObject({ code: 'E_RUN_STATE' });
+    await mill.runs.delete(runId);
+    expect(await mill.runs.list()).toEqual([]);
+  });
+
+  it('needs no record', async () => {
+    const { mill, drive } = await open();
+    const { events, ended } = collect(mill.askMany(slowly(questions(2_500)), { durable: false, concurrency: 50 }));
+    await drive(ended);
+    expect(new Set(settledOf(events).map(({ index }) => index)).size).toBe(2_500);
+    expect(await mill.runs.list()).toEqual([]);
+  });
+
+  it('tells what is wrong with its options and its questions', async () => {
+    const { mill, drive } = await open();
+    await expect(drive(mill.askMany([passengers], { concurrency: 0 }).result())).rejects.toMatchObject({ code: 'E_INPUT_INVALID' });
+    async function* breaking(): AsyncIterable<string> {
+      yield passengers;
+      throw new Error('The line was cut.');
+    }
+    await expect(drive(mill.askMany(breaking()).result())).rejects.toMatchObject({
+      code: 'E_INPUT_INVALID',
+      message: expect.stringContaining('The line was cut.'),
+    });
+  });
+});

@@ -1,0 +1,130 @@
+import { toMillraceError } from '../../errors.ts';
+import type { RunItem } from '../../spec/store.ts';
+import { createDeferred } from '../../util/deferred.ts';
+import { untilAborted } from '../../util/until-aborted.ts';
+import type { JournalItem, RunJournal, Settlement } from './journal.ts';
+import { createOrder } from './order.ts';
+
+export interface RunItemsOptions {
+  readonly journal: RunJournal;
+  /** The items in order of number, in batches of what is appended together; those in the journal already are left out. */
+  readonly source: AsyncIterable<readonly JournalItem[]>;
+  /** Items in work at the same time. */
+  readonly concurrency: number;
+  /** What `execute` rejects with becomes the item's error; an item whose run was stopped meanwhile stays open. */
+  execute(item: RunItem, signal: AbortSignal): Promise<unknown>;
+  /** Called once an item's settlement is true: as items settle, or with `ordered` one after another in the order of claiming. */
+  onSettled(item: RunItem, settlement: Settlement): Promise<void>;
+  readonly ordered: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** Errors of the machine, not of the item: they stop the run, whose open items can be resumed. */
+const stopping = new Set(['E_SHUTTING_DOWN', 'E_STORE_FAILED', 'E_STORE_CORRUPT', 'E_DISK_FULL', 'E_LOCKED', 'E_MODEL_NOT_INSTALLED']);
+
+/** Settled items that may wait for an earlier one, in multiples of `concurrency`. */
+const orderWindow = 8;
+
+/**
+ * The core of every run: feed ∥ (claim → execute → settle → tell) × `concurrency`. Resolves when every item is settled; rejects with the
+ * first reason that stops it, once nothing is in work any more.
+ */
+export async function runItems({ journal, source, concurrency, execute, onSettled, ordered, signal }: RunItemsOptions): Promise<void> {
+  const stop = new AbortController();
+  const onAbort = (): void => stop.abort(signal.reason);
+  if (signal.aborted) onAbort();
+  signal.addEventListener('abort', onAbort, { once: true });
+  const claims = createClaims(journal, concurrency, stop.signal);
+  const order = ordered ? createOrder(concurrency * orderWindow, stop.signal) : undefined;
+  let handedOut = 0;
+
+  async function feed(): Promise<void> {
+    const batches = source[Symbol.asyncIterator]();
+    try {
+      // A caller's iterable that never answers must not keep a stopped run from ending.
+      for (let next = await untilAborted(batches.next(), stop.signal); next.done !== true;) {
+        await journal.append(next.value, stop.signal);
+        claims.arrived();
+        next = await untilAborted(batches.next(), stop.signal);
+      }
+      claims.end();
+    } finally {
+      void batches.return?.().catch(() => undefined);
+    }
+  }
+
+  async function work(): Promise<void> {
+    for (let item = await claims.next(); item !== undefined; item = await claims.next()) {
+      const place = handedOut++;
+      const settled = item;
+      const settlement = await attempt(settled);
+      const isOurs = await journal.settle(settled, settlement);
+      const tell = (): Promise<void> => (isOurs ? onSettled(settled, settlement) : Promise.resolve());
+      await (order === undefined ? tell() : order.tell(place, tell));
+    }
+  }
+
+  async function attempt(item: RunItem): Promise<Settlement> {
+    try {
+      return { status: 'done', result: await execute(item, stop.signal) };
+    } catch (thrown) {
+      stop.signal.throwIfAborted();
+      const error = toMillraceError(thrown);
+      if (stopping.has(error.code)) throw error;
+      return { status: error.code === 'E_DEADLINE_EXCEEDED' ? 'expired' : 'failed', error: error.toJSON() };
+    }
+  }
+
+  const stopped = (reason: unknown): void => {
+    if (!stop.signal.aborted) stop.abort(reason);
+  };
+  try {
+    await Promise.all([feed, ...Array.from({ length: concurrency }, () => work)].map((part) => part().catch(stopped)));
+    if (stop.signal.aborted) throw toMillraceError(stop.signal.reason);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** Hands claimed items to the workers; claims as many at once as there are workers. */
+function createClaims(journal: RunJournal, limit: number, signal: AbortSignal) {
+  const claimed: RunItem[] = [];
+  let claiming: Promise<void> | undefined;
+  let arrival = createDeferred<void>();
+  let ended = false;
+
+  async function claim(): Promise<void> {
+    claimed.push(...(await journal.claim(limit)));
+  }
+
+  return {
+    /** Something was appended. */
+    arrived(): void {
+      arrival.resolve();
+      arrival = createDeferred<void>();
+    },
+    /** Nothing more will be appended. */
+    end(): void {
+      ended = true;
+      arrival.resolve();
+    },
+    /** Undefined when every item was handed out. */
+    async next(): Promise<RunItem | undefined> {
+      for (;;) {
+        signal.throwIfAborted();
+        const item = claimed.shift();
+        if (item !== undefined) return item;
+        // Read before the claim: what is appended while it runs is not missed.
+        const wasEnded = ended;
+        const { promise } = arrival;
+        claiming ??= claim().finally(() => {
+          claiming = undefined;
+        });
+        await claiming;
+        if (claimed.length > 0) continue;
+        if (wasEnded) return undefined;
+        await untilAborted(promise, signal);
+      }
+    },
+  };
+}

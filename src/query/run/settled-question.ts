@@ -1,0 +1,56 @@
+import type { Answer } from '../../spec/answers.ts';
+import type { SettledQuestion } from '../../spec/runs.ts';
+import type { RunItem } from '../../spec/store.ts';
+import type { Settlement } from './journal.ts';
+import type { QuestionInput } from './question-source.ts';
+
+/** What is stored of an answer: all but the hits, which are found again by a search, and what the item itself says. */
+export type StoredAnswer = Pick<
+  SettledQuestion,
+  'answer' | 'abstained' | 'citations' | 'unsupported' | 'timings' | 'usage' | 'model' | 'revision'
+>;
+
+export function storedAnswer(answer: Answer, revision: number): StoredAnswer {
+  const { answer: text, abstained, citations, unsupported, timings, usage, model } = answer;
+  return { answer: text, abstained, citations, unsupported, timings, usage, model, revision };
+}
+
+const nothing: StoredAnswer = {
+  answer: null,
+  abstained: false,
+  citations: [],
+  unsupported: [],
+  timings: null,
+  usage: null,
+  model: null,
+  revision: null,
+};
+
+/** An item of the record that is settled, as it is told. */
+export function settledQuestion(item: RunItem): SettledQuestion {
+  const { question, id = null } = item.input as QuestionInput;
+  return {
+    index: item.number,
+    id,
+    question,
+    status: item.status ?? 'failed',
+    ...nothing,
+    ...(item.result as StoredAnswer | null),
+    error: item.error,
+    attempts: item.attempt,
+    startedAt: item.startedAt === null ? null : new Date(item.startedAt).toISOString(),
+    endedAt: new Date(item.endedAt ?? 0).toISOString(),
+  };
+}
+
+/** A claimed item as it is after its settlement. */
+export function withSettlement(item: RunItem, settlement: Settlement, endedAt: number): RunItem {
+  return {
+    ...item,
+    state: 'settled',
+    status: settlement.status,
+    result: settlement.result ?? null,
+    error: settlement.error ?? null,
+    endedAt,
+  };
+}
