@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 
@@ -35,6 +35,9 @@ export interface FakePip {
   readonly command: { readonly command: string; readonly arguments: readonly string[] };
   /** Puts a wheel into its index. */
   add(requirement: string, wheel: Buffer): Promise<void>;
+  /** From now on a call for this requirement never ends by itself. */
+  hold(requirement: string): Promise<void>;
+  release(requirement: string): Promise<void>;
   /** Arguments of all calls so far. */
   calls(): Promise<string[][]>;
 }
@@ -53,18 +56,22 @@ if (!existsSync(source)) {
   console.error('ERROR: No matching distribution found for ' + requirement + ' at https://user:secret@index.invalid/simple');
   process.exit(1);
 }
-copyFileSync(source, join(target, name + '-py3-none-any.whl'));
+if (existsSync(join(index, name + '.held'))) setInterval(() => undefined, 60_000);
+else copyFileSync(source, join(target, name + '-py3-none-any.whl'));
 `;
 
 /** A program that answers `pip download` from a folder. */
 export async function createFakePip(folder: string): Promise<FakePip> {
   const index = join(folder, 'index');
   await mkdir(index, { recursive: true });
+  const heldFile = (requirement: string): string => join(index, `${requirement.replace('==', '-')}.held`);
   const script = join(folder, 'pip.mjs');
   await writeFile(script, program);
   return {
     command: { command: process.execPath, arguments: [script, index] },
     add: (requirement, wheel) => writeFile(join(index, `${requirement.replace('==', '-')}.whl`), wheel),
+    hold: (requirement) => writeFile(heldFile(requirement), ''),
+    release: (requirement) => rm(heldFile(requirement)),
     async calls() {
       const text = await readFile(join(index, 'calls.txt'), 'utf8').catch(() => '');
       return text
