@@ -176,6 +176,13 @@ export const errorCatalogue = {
     'What a run is asked to go on with is not what it began with.',
     'Give the questions, models and options it began with, or start a new run.',
   ),
+  E_OUTPUT_EXISTS: entry(
+    2,
+    409,
+    false,
+    'The file that results would be written to exists already.',
+    'Name another file, or repeat the command with --force.',
+  ),
   E_RUN_STATE: entry(2, 409, false, 'The run is not in a state that allows this.', 'Look at its state with "millrace runs show <id>".'),
   E_NOT_FOUND: entry(
     1,

@@ -6,6 +6,7 @@ import { addDocuments, addIngest } from './commands/documents.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addModels } from './commands/models.ts';
 import { addAsk, addSearch } from './commands/questions.ts';
+import { addRuns } from './commands/runs.ts';
 import { openProcessTerminal, plainTerminal, type ProcessTerminal } from './process-terminal.ts';
 import { createSession, type Session } from './session.ts';
 import { reportError, type Terminal } from './terminal.ts';
@@ -27,6 +28,7 @@ function programOf(terminal: Terminal, session: Session): Command {
   addIngest(program, session);
   addSearch(program, session);
   addAsk(program, session);
+  addRuns(program, session);
   addDocuments(program, session);
   addModels(program, session);
   addDoctor(program, session);

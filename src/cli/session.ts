@@ -12,6 +12,7 @@ import { reportEnd, type Terminal } from './terminal.ts';
 export interface Given {
   /** The first argument, or empty. */
   readonly argument: string;
+  readonly hasArgument: boolean;
   /** A list argument. */
   readonly paths: readonly string[];
   readonly options: {
@@ -30,6 +31,15 @@ export interface Given {
     readonly reread?: boolean;
     readonly all?: boolean;
     readonly small?: boolean;
+    readonly file?: string;
+    readonly out?: string;
+    readonly force?: boolean;
+    readonly concurrency?: number;
+    readonly ordered?: boolean;
+    readonly questionTimeout?: number;
+    readonly maxTime?: number;
+    readonly failed?: boolean;
+    readonly stale?: boolean;
   };
 }
 
@@ -107,6 +117,7 @@ export function createSession(terminal: Terminal): Session {
           const timeout = typeof options['timeout'] === 'number' ? options['timeout'] * 1_000 : undefined;
           exitCode = await action(terminal, {
             argument: typeof values[0] === 'string' ? values[0] : '',
+            hasArgument: values[0] !== undefined,
             paths: Array.isArray(values[0]) ? (values[0] as string[]) : [],
             options: {
               ...options,

@@ -98,6 +98,7 @@ export async function askMany(
 
   try {
     await runItems({
+      clock,
       journal,
       source:
         run.questions === undefined
@@ -115,7 +116,7 @@ export async function askMany(
       ordered: limits.ordered ?? false,
       execute,
       async onSettled(item, settlement) {
-        const settled = settledQuestion(withSettlement(item, settlement, clock.now()));
+        const settled = settledQuestion(withSettlement(item, settlement));
         progress.settled(settled);
         await emit({ type: 'item-settled', item: settled });
         await tellProgress();

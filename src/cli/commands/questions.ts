@@ -6,6 +6,7 @@ import { systemClock } from '../../util/clock.ts';
 import { filterOption } from '../filter-option.ts';
 import { numberOption } from '../number-option.ts';
 import type { Given, Session } from '../session.ts';
+import { askFile, noQuestion, withRunOptions } from './runs.ts';
 import { createStatusLine } from '../status-line.ts';
 import { shorten, sourceName, type Terminal, visible } from '../terminal.ts';
 
@@ -40,26 +41,38 @@ export function addSearch(program: Command, session: Session): void {
 }
 
 export function addAsk(program: Command, session: Session): void {
-  session
-    .command(
+  withRunOptions(
+    session.command(
       program,
-      'ask <question>',
-      'Answer a question from the documents, with citations. "-" reads it from standard input.',
-      'millrace ask "When is the rent due?"',
-    )
+      'ask [question]',
+      'Answer a question from the documents, with citations. "-" reads it from standard input, --file many from a file.',
+      'millrace ask "When is the rent due?"\n  millrace ask --file questions.csv --out answers.jsonl',
+    ),
+  )
+    .option('--file <file>', 'many questions: .csv or .tsv with a column "question", .jsonl, or .txt with one a line')
+    .option('--out <file>', 'with --file: where the answers go, .jsonl or .csv; the same command again goes on after an interruption')
+    .option('--force', 'with --file: start anew and replace the file of answers')
     .option('--quotes', 'answer with verbatim quotes, without a generator')
     .addOption(modeOption())
     .option('--filter <key=value>', 'only documents with this metadata; may be repeated', filterOption)
     .option('--temperature <number>', '0 takes the likeliest token always (default)', numberOption({ least: 0, most: 2, whole: false }))
     .option('--seed <number>', 'of the sampling', numberOption({ least: 0, most: 2 ** 31 - 1 }))
     .action(
-      session.run(async (terminal, { argument, options }) => {
-        const mill = await session.open('read');
-        const stream = mill.ask(await questionOf(argument, terminal.signal), {
-          ...searchOptions(terminal, options),
+      session.run(async (terminal, { argument, hasArgument, options }) => {
+        const answering = {
           ...(options.quotes === true ? { quotesOnly: true } : {}),
           ...(options.temperature === undefined ? {} : { temperature: options.temperature }),
           ...(options.seed === undefined ? {} : { seed: options.seed }),
+        };
+        if (options.file !== undefined) {
+          const { signal: _signal, timeoutMs: _timeoutMs, ...searching } = searchOptions(terminal, options);
+          return askFile(terminal, session, options, { ...searching, ...answering });
+        }
+        if (!hasArgument) throw noQuestion();
+        const mill = await session.open('read');
+        const stream = mill.ask(await questionOf(argument, terminal.signal), {
+          ...searchOptions(terminal, options),
+          ...answering,
         });
         const status = createStatusLine(terminal, systemClock, options.quiet || options.json);
         let streamed = '';

@@ -14,6 +14,8 @@ export interface Settlement {
   readonly status: ItemStatus;
   readonly result?: unknown;
   readonly error?: ErrorData;
+  /** ms UTC. */
+  readonly at: number;
 }
 
 /** Where the items of a run wait, are claimed and are settled. Each method is true once its promise resolves. */
@@ -46,9 +48,7 @@ export function createDurableJournal(store: Pick<Store, 'commit' | 'claimItems'>
       return store.claimItems(run, { limit, leaseUntil: at + leaseMs, at });
     },
     async settle(item, settlement) {
-      const [outcome] = await store.commit([
-        { type: 'settleItem', run, number: item.number, fence: item.fence, ...settlement, at: clock.now() },
-      ]);
+      const [outcome] = await store.commit([{ type: 'settleItem', run, number: item.number, fence: item.fence, ...settlement }]);
       return outcome?.done ?? false;
     },
     end: setState,

@@ -1,11 +1,13 @@
 import { toMillraceError } from '../../errors.ts';
 import type { RunItem } from '../../spec/store.ts';
+import type { Clock } from '../../util/clock.ts';
 import { createDeferred } from '../../util/deferred.ts';
 import { untilAborted } from '../../util/until-aborted.ts';
 import type { JournalItem, RunJournal, Settlement } from './journal.ts';
 import { createOrder } from './order.ts';
 
 export interface RunItemsOptions {
+  readonly clock: Pick<Clock, 'now'>;
   readonly journal: RunJournal;
   /** The items in order of number, in batches of what is appended together; those in the journal already are left out. */
   readonly source: AsyncIterable<readonly JournalItem[]>;
@@ -29,7 +31,16 @@ const orderWindow = 8;
  * The core of every run: feed ∥ (claim → execute → settle → tell) × `concurrency`. Resolves when every item is settled; rejects with the
  * first reason that stops it, once nothing is in work any more.
  */
-export async function runItems({ journal, source, concurrency, execute, onSettled, ordered, signal }: RunItemsOptions): Promise<void> {
+export async function runItems({
+  clock,
+  journal,
+  source,
+  concurrency,
+  execute,
+  onSettled,
+  ordered,
+  signal,
+}: RunItemsOptions): Promise<void> {
   const stop = new AbortController();
   const onAbort = (): void => stop.abort(signal.reason);
   if (signal.aborted) onAbort();
@@ -66,12 +77,13 @@ export async function runItems({ journal, source, concurrency, execute, onSettle
 
   async function attempt(item: RunItem): Promise<Settlement> {
     try {
-      return { status: 'done', result: await execute(item, stop.signal) };
+      const result = await execute(item, stop.signal);
+      return { status: 'done', result, at: clock.now() };
     } catch (thrown) {
       stop.signal.throwIfAborted();
       const error = toMillraceError(thrown);
       if (stopping.has(error.code)) throw error;
-      return { status: error.code === 'E_DEADLINE_EXCEEDED' ? 'expired' : 'failed', error: error.toJSON() };
+      return { status: error.code === 'E_DEADLINE_EXCEEDED' ? 'expired' : 'failed', error: error.toJSON(), at: clock.now() };
     }
   }
 

@@ -44,13 +44,13 @@ export function settledQuestion(item: RunItem): SettledQuestion {
 }
 
 /** A claimed item as it is after its settlement. */
-export function withSettlement(item: RunItem, settlement: Settlement, endedAt: number): RunItem {
+export function withSettlement(item: RunItem, settlement: Settlement): RunItem {
   return {
     ...item,
     state: 'settled',
     status: settlement.status,
     result: settlement.result ?? null,
     error: settlement.error ?? null,
-    endedAt,
+    endedAt: settlement.at,
   };
 }

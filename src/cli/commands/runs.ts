@@ -1,0 +1,225 @@
+import { resolve } from 'node:path';
+import { type Command, Option } from 'commander';
+import { MillraceError } from '../../errors.ts';
+import type { Mill, MillStream } from '../../spec/mill.ts';
+import type { RunEvent, RunSummary } from '../../spec/runs.ts';
+import type { RunRecord } from '../../spec/store.ts';
+import { systemClock } from '../../util/clock.ts';
+import { type AnswerFile, createAnswerFile } from '../answer-file.ts';
+import { durationOption } from '../duration-option.ts';
+import { numberOption } from '../number-option.ts';
+import { readQuestions } from '../question-file.ts';
+import type { Given, Session } from '../session.ts';
+import { describeItem, showRun } from '../show-run.ts';
+import { type Terminal, visible } from '../terminal.ts';
+
+type Options = Given['options'];
+
+/** What the command line writes into a run's label: enough to find it and to go on with it. */
+interface Label {
+  readonly file?: string;
+  readonly out?: string;
+}
+
+/** The options that every command with a run at work takes. */
+export function withRunOptions(command: Command): Command {
+  return command
+    .option('--concurrency <count>', 'questions in work at the same time (default 10)', numberOption({ least: 1, most: 1_000 }))
+    .option('--ordered', 'tell answers in the order of the questions')
+    .option(
+      '--question-timeout <seconds>',
+      'give up a single question after this time',
+      numberOption({ least: 0.001, most: 1e6, whole: false }),
+    )
+    .option('--max-time <time>', 'stop cleanly after this time, such as 45s, 30m or 8h; the run can be resumed', durationOption);
+}
+
+/** `ask --file`: starts a run, or goes on with the interrupted one of the same files. */
+export async function askFile(
+  terminal: Terminal,
+  session: Session,
+  options: Options,
+  asked: Parameters<Mill['askMany']>[1],
+): Promise<number> {
+  const file = resolve(terminal.workingDirectory, options.file ?? '');
+  const out = options.out === undefined ? undefined : resolve(terminal.workingDirectory, options.out);
+  const output = out === undefined ? undefined : await createAnswerFile(out, { force: options.force === true });
+  try {
+    const mill = await session.open('write');
+    const label: Label = { file, ...(out === undefined ? {} : { out }) };
+    const before =
+      options.force === true ? undefined : (await mill.runs.list()).findLast((run) => isOpen(run) && sameLabel(labelOf(run), label));
+    const stream =
+      before === undefined
+        ? mill.askMany(readQuestions(file), { ...asked, ...limitsOf(options), label: { ...label }, signal: terminal.signal })
+        : mill.runs.resume(before.id, { ...limitsOf(options), questions: readQuestions(file), signal: terminal.signal });
+    return await follow(terminal, session, options, mill, stream, output);
+  } finally {
+    await output?.close();
+  }
+}
+
+export function addRuns(program: Command, session: Session): void {
+  const runs = program.command('runs').description('List, show, resume and remove batches of questions.');
+
+  session.command(runs, 'list', 'List the runs of the directory.', 'millrace runs list', { isDefault: true }).action(
+    session.run(async (terminal, { options }) => {
+      const mill = await session.open('read');
+      for (const run of await mill.runs.list()) terminal.out(options.json ? `${JSON.stringify(run)}\n` : `${describeRun(run)}\n`);
+      return 0;
+    }),
+  );
+
+  session.command(runs, 'show <id>', 'Show a run with its answers so far.', 'millrace runs show <id> --json').action(
+    session.run(async (terminal, { argument, options }) => {
+      const mill = await session.open('read');
+      const run = await mill.runs.show(argument);
+      terminal.out(options.json ? `${JSON.stringify(run)}\n` : `${describeRun(run)}\n\n`);
+      for await (const item of mill.runs.items(argument)) terminal.out(options.json ? `${JSON.stringify(item)}\n` : describeItem(item));
+      return 0;
+    }),
+  );
+
+  withRunOptions(session.command(runs, 'resume <id>', 'Go on with the open questions of a run.', 'millrace runs resume <id>')).action(
+    session.run(async (terminal, { argument, options }) => {
+      const mill = await session.open('write');
+      const run = await mill.runs.show(argument);
+      const { file } = labelOf(run);
+      const isRead = (run.progress as { allFound?: boolean } | null)?.allFound === true;
+      return onRecord(terminal, session, options, mill, run, (signal) =>
+        mill.runs.resume(argument, {
+          ...limitsOf(options),
+          ...(isRead || file === undefined ? {} : { questions: readQuestions(file) }),
+          signal,
+        }),
+      );
+    }),
+  );
+
+  withRunOptions(session.command(runs, 'retry <id>', 'Ask questions of a run again.', 'millrace runs retry <id> --failed'))
+    .addOption(new Option('--failed', 'those that failed or expired (default)').conflicts('stale'))
+    .option('--stale', 'those that were answered before the collection changed')
+    .action(
+      session.run(async (terminal, { argument, options }) => {
+        const mill = await session.open('write');
+        const run = await mill.runs.show(argument);
+        const which = options.stale === true ? 'stale' : 'failed';
+        return onRecord(terminal, session, options, mill, run, (signal) =>
+          mill.runs.retry(argument, which, { ...limitsOf(options), signal }),
+        );
+      }),
+    );
+
+  session
+    .command(runs, 'export <id>', 'Write the answers of a run to a file.', 'millrace runs export <id> --out answers.csv')
+    .requiredOption('--out <file>', 'where to: .jsonl or .csv')
+    .option('--force', 'replace the file')
+    .action(
+      session.run(async (terminal, { argument, options }) => {
+        const mill = await session.open('read');
+        await mill.runs.show(argument);
+        const output = await createAnswerFile(resolve(terminal.workingDirectory, options.out ?? ''), { force: options.force === true });
+        try {
+          await output.finish(mill.runs.items(argument));
+        } finally {
+          await output.close();
+        }
+        return 0;
+      }),
+    );
+
+  session.command(runs, 'cancel <id>', 'End a run; its open questions are cancelled.', 'millrace runs cancel <id>').action(
+    session.run(async (_terminal, { argument }) => {
+      await (await session.open('write')).runs.cancel(argument);
+      return 0;
+    }),
+  );
+
+  session.command(runs, 'delete <id>', 'Remove a run and its answers from the record.', 'millrace runs delete <id>').action(
+    session.run(async (_terminal, { argument }) => {
+      await (await session.open('write')).runs.delete(argument);
+      return 0;
+    }),
+  );
+}
+
+/** A run that is in the record goes on, and its file, if it has one, is written anew. */
+async function onRecord(
+  terminal: Terminal,
+  session: Session,
+  options: Options,
+  mill: Mill,
+  run: RunRecord,
+  begin: (signal: AbortSignal) => MillStream<RunEvent, RunSummary>,
+): Promise<number> {
+  const { out } = labelOf(run);
+  const output = out === undefined ? undefined : await createAnswerFile(out, { force: true });
+  try {
+    return await follow(terminal, session, options, mill, begin(terminal.signal), output);
+  } finally {
+    await output?.close();
+  }
+}
+
+async function follow(
+  terminal: Terminal,
+  session: Session,
+  options: Options,
+  mill: Mill,
+  stream: MillStream<RunEvent, RunSummary>,
+  output: AnswerFile | undefined,
+): Promise<number> {
+  const show = showRun(terminal, systemClock, { quiet: options.quiet, answers: output === undefined });
+  let run: string | null = null;
+  for await (const event of stream) {
+    run = event.runId;
+    if (event.type === 'run-start' && event.resumed && output !== undefined && run !== null) {
+      for await (const item of mill.runs.items(run)) await output.append(item);
+    }
+    if (event.type === 'item-settled') await output?.append(event.item);
+    if (!options.json) show(event);
+    else if (output === undefined || event.type !== 'item-settled') terminal.out(`${JSON.stringify(event)}\n`);
+    if (event.type === 'run-failed') {
+      if (options.json) session.failureTold();
+      if (run !== null) terminal.error(`The run is on record: millrace runs resume ${run}\n`);
+    }
+  }
+  const summary = await stream.result();
+  if (output !== undefined && run !== null && summary.state === 'done') await output.finish(mill.runs.items(run));
+  return summary.state === 'interrupted' || summary.failed + summary.expired > 0 ? 3 : 0;
+}
+
+function limitsOf(options: Options) {
+  return {
+    ...(options.concurrency === undefined ? {} : { concurrency: options.concurrency }),
+    ...(options.ordered === true ? { ordered: true } : {}),
+    ...(options.questionTimeout === undefined ? {} : { questionTimeoutMs: options.questionTimeout * 1_000 }),
+    ...(options.maxTime === undefined ? {} : { maxTimeMs: options.maxTime }),
+  };
+}
+
+function labelOf(run: RunRecord): Label {
+  return (run.definition as { label?: Label } | null)?.label ?? {};
+}
+
+function sameLabel(a: Label, b: Label): boolean {
+  return a.file === b.file && a.out === b.out;
+}
+
+function isOpen(run: RunRecord): boolean {
+  return run.kind === 'ask-many' && run.state === 'interrupted';
+}
+
+function describeRun(run: RunRecord): string {
+  const { pending, claimed, settled } = run.items;
+  const { file, out } = labelOf(run);
+  const from = file === undefined ? '' : `  ${visible(file)}${out === undefined ? '' : ` → ${visible(out)}`}`;
+  return `${run.id}  ${run.state.padEnd(11)}  ${new Date(run.createdAt).toISOString()}  ${settled} of ${pending + claimed + settled} settled, ${run.outcomes.failed + run.outcomes.expired} failed${from}`;
+}
+
+/** `ask` without a question and without a file. */
+export function noQuestion(): MillraceError {
+  return new MillraceError('E_USAGE', 'No question was given.', {
+    remedy: 'Give a question, "-" to read one from standard input, or --file with many.',
+  });
+}

@@ -1,0 +1,67 @@
+import type { RunEvent, SettledQuestion } from '../spec/runs.ts';
+import type { Clock } from '../util/clock.ts';
+import { createStatusLine } from './status-line.ts';
+import { formatDuration, sourceName, type Terminal, visible } from './terminal.ts';
+
+/** Shows the events of a run to people: a status line, answers as they settle unless a file gets them, an account at the end. */
+export function showRun(
+  terminal: Terminal,
+  clock: Clock,
+  options: { readonly quiet: boolean; readonly answers: boolean },
+): (event: RunEvent) => void {
+  const status = createStatusLine(terminal, clock, options.quiet);
+  return (event) => {
+    switch (event.type) {
+      case 'run-start':
+        if (event.resumed) status.print(`Going on with the run ${event.runId}: ${event.settled} questions are settled already.`);
+        break;
+      case 'item-settled':
+        if (options.answers) {
+          status.clear();
+          terminal.out(describeItem(event.item));
+        } else if (event.item.status !== 'done')
+          status.print(`${event.item.status}  question ${event.item.index + 1}: ${visible(event.item.error?.message ?? '')}`);
+        break;
+      case 'run-progress':
+        status.show(describeProgress(event));
+        break;
+      case 'run-end':
+        status.clear();
+        terminal.error(`${describeEnd(event)}\n`);
+        break;
+      case 'run-failed':
+        status.clear();
+        break;
+      default:
+        break;
+    }
+  };
+}
+
+export function describeItem(item: SettledQuestion): string {
+  const head = `Question ${item.index + 1}${item.id === null ? '' : ` (${visible(item.id)})`}: ${visible(item.question)}\n`;
+  if (item.status !== 'done') return `${head}${item.status}: ${visible(item.error?.message ?? 'no reason is on record')}\n\n`;
+  const cited = item.citations.map(
+    ({ number, source, page, quote }) => `[${number}] ${sourceName(source)}, page ${page}: "${visible(quote)}"\n`,
+  );
+  const unsupported = item.unsupported.map((sentence) => `Not supported by a passage: ${visible(sentence)}\n`);
+  return `${head}${visible(item.answer ?? '')}\n${cited.join('')}${unsupported.join('')}\n`;
+}
+
+export function describeProgress(event: Extract<RunEvent, { type: 'run-progress' }>): string {
+  const settled = event.done + event.failed + event.expired;
+  const parts = [`${settled} of ${event.found}${event.allFound ? '' : '+'} questions`];
+  if (event.failed + event.expired > 0) parts.push(`${event.failed + event.expired} failed`);
+  if (event.abstained > 0) parts.push(`${event.abstained} not in the documents`);
+  if (event.itemsPerSecond !== null) parts.push(`${event.itemsPerSecond.toFixed(2)}/s`);
+  if (event.computedTokensPerSecond !== null)
+    parts.push(`${event.computedTokensPerSecond.toFixed(0)} tok/s computed, ${(event.reusedTokensPerSecond ?? 0).toFixed(0)} reused`);
+  if (event.remainingMs !== null) parts.push(`${formatDuration(event.remainingMs)} left`);
+  return parts.join(', ');
+}
+
+function describeEnd(event: Extract<RunEvent, { type: 'run-end' }>): string {
+  const counts = `${event.items} questions: ${event.done} answered (${event.abstained} not in the documents), ${event.failed} failed, ${event.expired} expired`;
+  const open = event.state === 'interrupted' ? `; its time is over, go on with "millrace runs resume ${event.runId}"` : '';
+  return `${counts} in ${formatDuration(event.elapsedMs)}${open}`;
+}
