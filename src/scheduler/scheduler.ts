@@ -1,6 +1,16 @@
 import { MillraceError } from '../errors.ts';
 import type { WorkClass } from '../spec/engine.ts';
-import type { AdmittedWork, LaneDefinition, LaneName, LaneTypes, Scheduler, Work, WorkHandle } from '../spec/work.ts';
+import type {
+  AdmittedWork,
+  LaneDefinition,
+  LaneName,
+  LaneTypes,
+  Scheduler,
+  Work,
+  WorkHandle,
+  WorkObserver,
+  WorkOutcome,
+} from '../spec/work.ts';
 import type { Clock } from '../util/clock.ts';
 import { createDeferred } from '../util/deferred.ts';
 import { createAbortListeners } from './abort-listeners.ts';
@@ -11,11 +21,22 @@ import { plan } from './plan.ts';
 import type { PlannedBatch } from './plan.ts';
 import type { WaitingWork } from './queue.ts';
 import { createPartStream } from './part-stream.ts';
-import { abortReason, admittedWork, createTicket, deadlineError, endPhase, mayRetry, outcomeError } from './ticket.ts';
+import {
+  abortReason,
+  admittedWork,
+  createTicket,
+  deadlineError,
+  endPhase,
+  mayRetry,
+  outcomeError,
+  outcomeOf,
+  timingsOf,
+} from './ticket.ts';
 import type { Ticket } from './ticket.ts';
 
 export interface SchedulerOptions {
   readonly clock: Clock;
+  readonly observe?: WorkObserver;
 }
 
 /** One executor call whose members are charged to the books of their lane. */
@@ -37,7 +58,7 @@ const maxTimerMs = 2_147_483_647;
  * `ticket.ts` (who is retried); this file makes it happen, in steps: take → plan → run → settle. A step is taken in the microtask
  * after anything changed, so that work submitted together is planned together.
  */
-export function createScheduler({ clock }: SchedulerOptions): Scheduler {
+export function createScheduler({ clock, observe }: SchedulerOptions): Scheduler {
   const lanes = new Map<LaneName, Lane>();
   /** Work that has no outcome yet, by id. */
   const tickets = new Map<number, Ticket>();
@@ -85,10 +106,10 @@ export function createScheduler({ clock }: SchedulerOptions): Scheduler {
     if (!wasSettled) endPhase(ticket, clock.monotonic());
     leaveExecutor(ticket);
     if (wasSettled) return release(ticket);
-    if (outcome?.status === 'fulfilled') return finish(ticket, () => ticket.stream.succeed(outcome.value));
+    if (outcome?.status === 'fulfilled') return finish(ticket, 'done', () => ticket.stream.succeed(outcome.value));
     const error = outcomeError(outcome, ticket.lane.definition.name);
     if (mayRetry(ticket, error)) return requeue(ticket);
-    finish(ticket, () => ticket.stream.fail(error));
+    finish(ticket, outcomeOf(error), () => ticket.stream.fail(error));
   }
 
   function wake(): void {
@@ -141,11 +162,12 @@ export function createScheduler({ clock }: SchedulerOptions): Scheduler {
   }
 
   /** Gives the caller the outcome. The only place where work settles. */
-  function finish(ticket: Ticket, deliver: () => void): void {
+  function finish(ticket: Ticket, outcome: WorkOutcome, deliver: () => void): void {
     ticket.settled = true;
     tickets.delete(ticket.waiting.id);
     for (const cleanup of ticket.cleanups) cleanup();
     if (ticket.attempt === undefined) release(ticket);
+    observe?.({ lane: ticket.lane.definition.name, class: ticket.work.class, outcome, timings: timingsOf(ticket) });
     deliver();
   }
 
@@ -159,7 +181,7 @@ export function createScheduler({ clock }: SchedulerOptions): Scheduler {
     const { attempt, lane } = ticket;
     endPhase(ticket, clock.monotonic());
     if (attempt === undefined) lane.queue.remove(ticket.waiting);
-    finish(ticket, () => ticket.stream.fail(error));
+    finish(ticket, outcomeOf(error), () => ticket.stream.fail(error));
     attempt?.controller.abort(error);
     wake();
   }
@@ -169,6 +191,10 @@ export function createScheduler({ clock }: SchedulerOptions): Scheduler {
     const waiting: WaitingWork = { id: nextId++, class: workClass, cost: completeCost(work.cost), prefixKey, deadline, attempt: 1 };
     const lane = lanes.get(work.lane);
     const refusal = lane === undefined ? undefined : findRefusal(lane, work, waiting);
+    if (lane === undefined || refusal !== undefined) {
+      const timings = { queuedMs: 0, runMs: 0, attempts: 0 };
+      observe?.({ lane: work.lane, class: workClass, outcome: outcomeOf(refusal, 'refused'), timings });
+    }
     const stream =
       lane === undefined || refusal !== undefined
         ? refusedStream(refusal ?? missingLane(work.lane))

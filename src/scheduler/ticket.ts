@@ -1,5 +1,5 @@
 import { MillraceError, toMillraceError } from '../errors.ts';
-import type { AdmittedWork, LaneName, Work } from '../spec/work.ts';
+import type { AdmittedWork, LaneName, Work, WorkOutcome, WorkTimings } from '../spec/work.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Lane, LaneResult } from './lane.ts';
 import { createPartStream } from './part-stream.ts';
@@ -46,7 +46,7 @@ export function createTicket(
     work,
     waiting,
     stream: createPartStream<LaneResult>({
-      timings: () => ({ queuedMs: ticket.queuedMs, runMs: ticket.runMs, attempts: ticket.waiting.attempt }),
+      timings: () => timingsOf(ticket),
       onLeave: (reason) => onLeave(ticket, reason),
     }),
     attempt: undefined,
@@ -58,6 +58,16 @@ export function createTicket(
     runMs: 0,
   };
   return ticket;
+}
+
+export function timingsOf({ queuedMs, runMs, waiting }: Ticket): WorkTimings {
+  return { queuedMs, runMs, attempts: waiting.attempt };
+}
+
+/** What an error means for the counts; `otherwise` for all but the two that the caller brought about. */
+export function outcomeOf(error: MillraceError | undefined, otherwise: WorkOutcome = 'failed'): WorkOutcome {
+  if (error?.code === 'E_CANCELLED') return 'cancelled';
+  return error?.code === 'E_DEADLINE_EXCEEDED' ? 'expired' : otherwise;
 }
 
 /** Ends the phase the ticket is in (waiting or running) in its books of time. */

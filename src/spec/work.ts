@@ -110,6 +110,17 @@ export interface LaneSnapshot {
   readonly usedKvTokens: number;
 }
 
+/** How a piece of work left the scheduler; `refused` never entered it. */
+export type WorkOutcome = 'done' | 'failed' | 'cancelled' | 'expired' | 'refused';
+
+/** Told of every piece of work, once, when its caller is; for metrics. Must not throw. */
+export type WorkObserver = (work: {
+  readonly lane: LaneName;
+  readonly class: WorkClass;
+  readonly outcome: WorkOutcome;
+  readonly timings: WorkTimings;
+}) => void;
+
 /** One per process that computes. The only place where work waits, is reordered, refused, expired or retried. */
 export interface Scheduler {
   /** Adds a lane; a lane is added when its engine is loaded and cannot be changed afterwards. */
