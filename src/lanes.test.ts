@@ -1,11 +1,12 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { MillraceError, toMillraceError } from './errors.ts';
-import { embedLane, generateLane } from './lanes.ts';
+import { embedLane, generateLane, rerankLane } from './lanes.ts';
 import { createScheduler } from './scheduler/scheduler.ts';
 import type { EmbedKind, Embedder, GeneratePart, Generator, WorkClass } from './spec/engine.ts';
 import type { Scheduler, Work } from './spec/work.ts';
 import { createFakeEmbedder } from './engines/fake/embedder.ts';
 import { createFakeGenerator } from './engines/fake/generator.ts';
+import { createFakeReranker } from './engines/fake/reranker.ts';
 import { questionRequest } from './testing/engine-conformance.ts';
 import { createManualClock, type ManualClock } from './testing/manual-clock.ts';
 import { createDeferred, type Deferred } from './util/deferred.ts';
@@ -222,5 +223,36 @@ describe('the lane generate', () => {
     ended.resolve();
     await clock.settle();
     expect(scheduler.snapshot()[0]).toMatchObject({ running: 0, usedKvTokens: 0 });
+  });
+});
+
+describe('the lane rerank', () => {
+  const passages = ['the weir', 'the mill opens at nine', 'prices'];
+  const work = (workClass: WorkClass): Work<'rerank'> => ({
+    lane: 'rerank',
+    class: workClass,
+    input: { query: 'when does the mill open at nine', passages },
+    cost: { tokens: 30 },
+  });
+
+  it('gives each query the scores of its passages, and lets a question in beside a run', async () => {
+    const scores = await createFakeReranker({ clock }).score('when does the mill open at nine', passages, {
+      class: 'batch',
+      signal: new AbortController().signal,
+    });
+    scheduler.addLane(rerankLane(createFakeReranker({ clock, tokensPerSecond: 1_000 })));
+    const run = Array.from({ length: 5 }, () => scheduler.submit(work('batch')));
+    await clock.settle();
+    const asked = scheduler.submit(work('interactive'));
+    await clock.settle();
+    expect(scheduler.snapshot()[0]).toMatchObject({ running: 3, waiting: { batch: 3, interactive: 0 } });
+    await clock.runUntilIdle();
+    expect(await Promise.all([...run, asked].map((handle) => handle.result()))).toEqual(Array.from({ length: 6 }, () => scores));
+    expect(asked.timings().queuedMs).toBe(0);
+  });
+
+  it('says so when scores are missing', async () => {
+    scheduler.addLane(rerankLane({ ...createFakeReranker({ clock }), score: () => Promise.resolve(Float32Array.of(1)) }));
+    await expect(scheduler.submit(work('batch')).result()).rejects.toThrow(/1 scores for 3 passages/);
   });
 });

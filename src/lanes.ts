@@ -1,5 +1,5 @@
 import { MillraceError } from './errors.ts';
-import type { CallOptions, EmbedKind, Embedder, Generator } from './spec/engine.ts';
+import type { CallOptions, EmbedKind, Embedder, Generator, Reranker } from './spec/engine.ts';
 import type { DocumentParser } from './spec/parser.ts';
 import type { AdmittedWork, LaneDefinition, LaneTypes } from './spec/work.ts';
 import { allAborted } from './util/all-aborted.ts';
@@ -86,6 +86,34 @@ async function embedAll(
 }
 
 const order = { interactive: 0, batch: 1, background: 2 } as const;
+
+/**
+ * One query with its passages is one item and one call: the engine cuts it into steps, between which other work of its device has its
+ * turn.
+ */
+export function rerankLane(reranker: Reranker): LaneDefinition<'rerank'> {
+  return {
+    name: 'rerank',
+    limits: {
+      // One call computes, one is prepared, one is kept for a question.
+      concurrency: 3,
+      interactiveReserve: { concurrency: 1, kvTokens: 0 },
+      batchItems: 1,
+      batchTokens: Number.POSITIVE_INFINITY,
+      kvTokens: 0,
+      queuedItems,
+      queuedBytes,
+    },
+    execute: (batch) => Promise.allSettled(batch.map((work) => rerankOne(reranker, work))),
+  };
+}
+
+async function rerankOne(reranker: Reranker, { input, class: workClass, signal }: AdmittedWork<'rerank'>): Promise<Float32Array> {
+  signal.throwIfAborted();
+  const scores = await reranker.score(input.query, input.passages, { class: workClass, signal });
+  if (scores.length === input.passages.length) return scores;
+  throw new MillraceError('E_INTERNAL', `The reranker gave ${scores.length} scores for ${input.passages.length} passages.`);
+}
 
 export function parseLane(parser: DocumentParser): LaneDefinition<'parse'> {
   return {

@@ -34,7 +34,7 @@ export async function prepareBatch(parts: QueryParts, options: AskOptions, signa
   const generator = options.quotesOnly === true ? undefined : await parts.generator(() => undefined);
   signal.throwIfAborted();
   const status = (await parts.store.collections()).find((one) => one.collection === collection);
-  const { collection: _, timeoutMs: __, class: ___, ...asked } = options;
+  const { collection: _, timeoutMs: __, class: ___, tenant: ____, ...asked } = options;
   return {
     hash: hashOf({ collection, options: asked, promptVersion, generator: generator?.model.hash, embedder: embedder?.model.hash }),
     revision: status?.revision ?? 0,

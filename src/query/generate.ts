@@ -11,6 +11,7 @@ export interface GenerateAnswerRequest {
   readonly temperature: number;
   readonly seed: number;
   readonly class: WorkClass;
+  readonly tenant?: string | undefined;
   readonly deadline?: Deadline | undefined;
   readonly signal: AbortSignal;
   /** Gets text as it comes; without it nothing is told before the end. */
@@ -47,6 +48,7 @@ export async function generateAnswer(
   const handle = scheduler.submit({
     lane: 'generate',
     class: request.class,
+    tenant: request.tenant,
     input: {
       prompt,
       maxTokens: request.maxTokens,

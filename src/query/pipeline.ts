@@ -54,6 +54,7 @@ export async function searchDocuments(parts: QueryParts, query: string, options:
     limit: options.limit ?? queryDefaults.limit,
     mode: options.mode ?? 'hybrid',
     class: 'interactive',
+    tenant: options.tenant,
     ...call,
   });
   const collection = options.collection ?? queryDefaults.collection;
@@ -88,6 +89,7 @@ export async function answerQuestion(
     limit: options.limit ?? queryDefaults.askLimit,
     mode: options.mode ?? 'hybrid',
     class: workClass,
+    tenant: options.tenant,
     ...call,
   });
   if (retrieved.hits.length === 0) await requireCollection(parts, options.collection ?? queryDefaults.collection);
@@ -163,6 +165,7 @@ async function draft(
       temperature: options.temperature ?? 0,
       seed: options.seed ?? 0,
       class: workClass,
+      tenant: options.tenant,
       ...call,
       ...(emit === undefined ? {} : { onText: (text) => emit({ type: 'answer-delta', text }) }),
     },

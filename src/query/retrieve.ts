@@ -11,6 +11,7 @@ export interface RetrieveRequest {
   readonly limit: number;
   readonly mode: 'hybrid' | 'text' | 'vector';
   readonly class: WorkClass;
+  readonly tenant?: string | undefined;
   readonly deadline?: Deadline | undefined;
   readonly signal: AbortSignal;
 }
@@ -104,6 +105,7 @@ async function embedQuery(parts: QueryParts, embedder: Embedder, request: Retrie
   const work = parts.scheduler.submit({
     lane: 'embed',
     class: request.class,
+    tenant: request.tenant,
     input: { texts: [text], kind: 'query' },
     cost: { tokens: tokens + reserve, items: 1, bytes: text.length * 2 },
     signal: request.signal,

@@ -111,6 +111,8 @@ export const searchOptions = z.object({
   /** `hybrid` (default), or one part alone. */
   mode: z.enum(['hybrid', 'text', 'vector']).optional(),
   timeoutMs: z.number().positive().optional(),
+  /** Whose question it is. Tenants that wait at the same time get equal shares of the machine; a flood of one does not hold up another. */
+  tenant: z.string().min(1).max(200).optional(),
 });
 export type SearchOptions = z.infer<typeof searchOptions> & { readonly signal?: AbortSignal };
 

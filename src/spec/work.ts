@@ -39,7 +39,7 @@ export interface Work<L extends LaneName> {
   readonly deadline?: Deadline;
   readonly signal?: AbortSignal;
   /** Whose share of the machine this is; used for fairness between tenants. */
-  readonly tenant?: string;
+  readonly tenant?: string | undefined;
   /** `final` work delivers nothing before its end, so a crash of the engine may be retried once. */
   readonly deliver?: 'stream' | 'final';
 }
