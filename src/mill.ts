@@ -7,12 +7,12 @@ import type { LoadedEngines } from './loaded-engines.ts';
 import { createOpenCalls } from './open-calls.ts';
 import { embedMany } from './query/embed-many.ts';
 import { answerQuestion, searchDocuments } from './query/pipeline.ts';
-import { createRuns } from './runs.ts';
+import { createRuns } from './runs/runs.ts';
 import { type Answer, type AnswerEvent, askOptions, questionText, searchOptions } from './spec/answers.ts';
 import type { ChunkOptions } from './spec/chunk.ts';
 import { embedOptions, type IngestOptions, ingestOptions, listOptions, type Mill, scopeOptions, sourceKey, textList } from './spec/mill.ts';
 import type { RunId } from './spec/identifiers.ts';
-import { askManyOptions, resumeOptions, type RunEvent, type RunSummary } from './spec/runs.ts';
+import { askManyOptions, resumeOptions, retryChoice, type RunEvent, type RunSummary } from './spec/runs.ts';
 import type { IngestEvent, IngestSummary } from './spec/events.ts';
 import type { DocumentParser } from './spec/parser.ts';
 import type { Store } from './spec/store.ts';
@@ -168,7 +168,7 @@ export function createMill(parts: MillParts): Mill {
       retry(id, which, options = {}) {
         try {
           const { checked, signal } = check(resumeOptions.strict(), options, 'options of retry');
-          return runs.retry(id as RunId, which, checked, signal);
+          return runs.retry(id as RunId, parse(retryChoice, which, 'choice of items'), checked, signal);
         } catch (error) {
           return failedRun(toMillraceError(error), clock);
         }

@@ -40,6 +40,7 @@ export interface Given {
     readonly maxTime?: number;
     readonly failed?: boolean;
     readonly stale?: boolean;
+    readonly empty?: boolean;
   };
 }
 

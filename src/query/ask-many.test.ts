@@ -169,6 +169,21 @@ describe('askMany', () => {
     expect(settledOf(again.events)).toHaveLength(2);
   });
 
+  it('asks again what was not in the documents, and only that', async () => {
+    const { mill, drive } = await open();
+    const first = collect(mill.askMany([passengers, 'What does a bicycle cost?'], { ordered: true }));
+    await drive(first.ended);
+    expect(settledOf(first.events).map(({ abstained }) => abstained)).toEqual([false, true]);
+    await drive(mill.ingest([{ id: 'bicycles', text: 'A bicycle costs 3 euros.' }]).result());
+    const again = collect(mill.runs.retry(first.events[0]!.runId!, 'empty'));
+    await drive(again.ended);
+    expect(settledOf(again.events).map(({ index, answer }) => [index, answer?.includes('3 euros')])).toEqual([[1, true]]);
+    expect(again.events.at(-1)).toMatchObject({ items: 2, done: 2, abstained: 0 });
+    await expect(drive(mill.runs.retry(first.events[0]!.runId!, 'all' as never).result())).rejects.toMatchObject({
+      code: 'E_INPUT_INVALID',
+    });
+  });
+
   it('cancels a run at work: open items are cancelled, settled ones stay', async () => {
     const { mill, drive } = await open({ generator: { decodeTokensPerSecond: 20 } });
     const settled: number[] = [];

@@ -14,6 +14,8 @@ export interface GenerateAnswerRequest {
   readonly tenant?: string | undefined;
   readonly deadline?: Deadline | undefined;
   readonly signal: AbortSignal;
+  /** GBNF that the answer must follow. */
+  readonly grammar?: string;
   /** Gets text as it comes; without it nothing is told before the end. */
   readonly onText?: (text: string) => Promise<void>;
 }
@@ -42,7 +44,8 @@ export async function generateAnswer(
     );
   }
   const prefixTokens = partEnds[prefixParts - 1] ?? 0;
-  const prefixKey = hashOf({ generator: generator.model.hash, prefix: prompt.messages[0]?.parts.slice(0, prefixParts) });
+  const parts = prompt.messages.flatMap((message) => message.parts);
+  const prefixKey = hashOf({ generator: generator.model.hash, prefix: parts.slice(0, prefixParts) });
   const deliver = request.onText === undefined ? 'final' : 'stream';
   const started = monotonic();
   const handle = scheduler.submit({
@@ -57,6 +60,7 @@ export async function generateAnswer(
       prefixKey,
       prefixParts,
       deliver,
+      ...(request.grammar === undefined ? {} : { grammar: request.grammar }),
     },
     cost: {
       tokens: tokens.length - prefixTokens,

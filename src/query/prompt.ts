@@ -14,11 +14,11 @@ const rules =
 
 export interface AnswerPrompt {
   readonly prompt: Prompt;
-  /** The first part, the rules, is the same in every prompt of a model: its tokens are computed once. */
-  readonly prefixParts: 1;
+  /** Parts, of all messages, that other prompts begin with too: their tokens are computed once. */
+  readonly prefixParts: number;
 }
 
-/** Stable part first: rules, then passages in the order given, then the question. */
+/** Stable part first: rules, which are the same in every prompt of a model, then passages in the order given, then the question. */
 export function answerPrompt(question: string, passages: readonly string[]): AnswerPrompt {
   return {
     prompt: {

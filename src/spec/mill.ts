@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Answer, AnswerEvent, AskOptions, SearchOptions, SearchResult } from './answers.ts';
 import type { IngestEvent, IngestSummary } from './events.ts';
 import { collectionName, metadata } from './identifiers.ts';
-import type { AskManyOptions, BatchQuestion, ResumeOptions, RunEvent, RunSummary, SettledQuestion } from './runs.ts';
+import type { AskManyOptions, BatchQuestion, ResumeOptions, RetryChoice, RunEvent, RunSummary, SettledQuestion } from './runs.ts';
 import type { CollectionStatus, DocumentRecord, RunRecord, SourceRecord, VerifyReport } from './store.ts';
 import type { LaneSnapshot } from './work.ts';
 
@@ -122,8 +122,8 @@ export interface Mill {
       id: string,
       options?: ResumeOptions & { readonly questions?: Iterable<BatchQuestion> | AsyncIterable<BatchQuestion> },
     ): MillStream<RunEvent, RunSummary>;
-    /** Asks again what failed or expired, or what was answered from an older revision of the collection. */
-    retry(id: string, which: 'failed' | 'stale', options?: ResumeOptions): MillStream<RunEvent, RunSummary>;
+    /** Asks again what failed or expired, what was answered from an older revision of the collection, or what got no answer. */
+    retry(id: string, which: RetryChoice, options?: ResumeOptions): MillStream<RunEvent, RunSummary>;
     /** Settles what is open as `cancelled`. */
     cancel(id: string): Promise<void>;
     delete(id: string): Promise<void>;

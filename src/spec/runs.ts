@@ -63,6 +63,10 @@ export type AskManyOptions = z.infer<typeof askManyOptions> & { readonly signal?
 export const resumeOptions = askManyOptions.pick({ concurrency: true, ordered: true, questionTimeoutMs: true, maxTimeMs: true });
 export type ResumeOptions = z.infer<typeof resumeOptions> & { readonly signal?: AbortSignal };
 
+/** Which settled items of a run are done again: failed and expired ones, those of an older version of the documents, those without an answer. */
+export const retryChoice = z.enum(['failed', 'stale', 'empty']);
+export type RetryChoice = z.infer<typeof retryChoice>;
+
 const head = { sequence: z.number().int(), at: z.string(), runId: z.string().nullable() };
 const counts = {
   done: z.number().int(),

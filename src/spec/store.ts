@@ -149,6 +149,12 @@ export type StoreOperation =
       /** Compared with `revision` of the item's result; an item without one is not reopened. */
       readonly olderThanRevision?: number;
     }
+  /** These settled items are pending again, with the key and input given here; what they held stays until they settle. */
+  | {
+      readonly type: 'renewRunItems';
+      readonly run: RunId;
+      readonly items: readonly { readonly number: number; readonly key: string; readonly input: unknown }[];
+    }
   | { readonly type: 'deleteRun'; readonly run: RunId }
   | {
       readonly type: 'settleItem';

@@ -252,6 +252,27 @@ export function describeStoreConformance(runner: SuiteRunner, name: string, crea
       assert.deepEqual((await store.readRun(run))?.items, { pending: 2, claimed: 0, settled: 1 });
     });
 
+    test('renews settled items with another key and input, and no others', async (store) => {
+      await store.commit([create]);
+      const [claimed] = await store.claimItems(run, { limit: 1, leaseUntil: 50, at: 1 });
+      assert.ok(claimed);
+      await store.commit([{ type: 'settleItem', run, number: claimed.number, fence: claimed.fence, status: 'done', result: 1, at: 2 }]);
+      const renewed = [0, 1].map((number) => ({ number, key: `new-${number}`, input: { renewed: number } }));
+      await store.commit([{ type: 'renewRunItems', run, items: renewed }]);
+      const found = await store.listRunItems(run, { after: -1, limit: 2 });
+      assert.deepEqual(
+        found.map(({ state, key, status }) => ({ state, key, status })),
+        [
+          { state: 'pending', key: 'new-0', status: null },
+          { state: 'pending', key: items[1]?.key, status: null },
+        ],
+      );
+      assert.equal(
+        (await store.commit([{ type: 'settleItem', run, number: 0, fence: claimed.fence, status: 'done', at: 3 }]))[0]?.done,
+        false,
+      );
+    });
+
     test('an interrupted run gives its claims back, a cancelled one settles them', async (store) => {
       await store.commit([create]);
       await store.claimItems(run, { limit: 1, leaseUntil: 50, at: 1 });

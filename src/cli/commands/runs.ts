@@ -97,13 +97,14 @@ export function addRuns(program: Command, session: Session): void {
   );
 
   withRunOptions(session.command(runs, 'retry <id>', 'Ask questions of a run again.', 'millrace runs retry <id> --failed'))
-    .addOption(new Option('--failed', 'those that failed or expired (default)').conflicts('stale'))
-    .option('--stale', 'those that were answered before the collection changed')
+    .addOption(new Option('--failed', 'those that failed or expired (default)').conflicts(['stale', 'empty']))
+    .addOption(new Option('--stale', 'those that were answered before the collection changed').conflicts('empty'))
+    .option('--empty', 'those whose answer was not in the documents')
     .action(
       session.run(async (terminal, { argument, options }) => {
         const mill = await session.open('write');
         const run = await mill.runs.show(argument);
-        const which = options.stale === true ? 'stale' : 'failed';
+        const which = options.stale === true ? 'stale' : options.empty === true ? 'empty' : 'failed';
         return onRecord(terminal, session, options, mill, run, (signal) =>
           mill.runs.retry(argument, which, { ...limitsOf(options), signal }),
         );

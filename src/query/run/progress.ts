@@ -1,4 +1,6 @@
-import type { RunEvent, SettledQuestion } from '../../spec/runs.ts';
+import type { Usage } from '../../spec/answers.ts';
+import type { RunEvent } from '../../spec/runs.ts';
+import type { ItemStatus } from '../../spec/store.ts';
 import type { Clock } from '../../util/clock.ts';
 
 /** Where a run stands; kept in its record. */
@@ -10,6 +12,13 @@ export interface RunCounts {
   readonly expired: number;
   /** Of the done ones. */
   readonly abstained: number;
+}
+
+/** What a settled item adds to the counts. */
+export interface SettledOutcome {
+  readonly status: ItemStatus;
+  readonly abstained: boolean;
+  readonly usage: Usage | null;
 }
 
 export const noCounts: RunCounts = { found: 0, allFound: false, done: 0, failed: 0, expired: 0, abstained: 0 };
@@ -35,7 +44,7 @@ export function createProgress(clock: Clock, before: RunCounts) {
       counts.found = Math.max(counts.found, found);
       counts.allFound = all;
     },
-    settled(item: SettledQuestion): void {
+    settled(item: SettledOutcome): void {
       settledNow += 1;
       if (item.status === 'done') counts.done += 1;
       else if (item.status === 'expired') counts.expired += 1;

@@ -6,7 +6,7 @@ import { itemColumns, itemOf } from './run-rows.ts';
 
 type RunOperation = Extract<
   StoreOperation,
-  { type: 'createRun' | 'appendRunItems' | 'setRunState' | 'reopenItems' | 'deleteRun' | 'settleItem' }
+  { type: 'createRun' | 'appendRunItems' | 'setRunState' | 'reopenItems' | 'renewRunItems' | 'deleteRun' | 'settleItem' }
 >;
 
 function json(value: unknown): string {
@@ -96,6 +96,16 @@ export function runOperation(connection: Connection, operation: RunOperation): O
         )
         .run({ run: operation.run, statuses: JSON.stringify(operation.statuses), revision: operation.olderThanRevision ?? null });
       return { done: changes > 0 };
+    }
+    case 'renewRunItems': {
+      requireRun(connection, operation.run);
+      const renew = connection.prepare(
+        `UPDATE run_items SET state = 'pending', status = NULL, fence = fence + 1, key = ?, input = ?
+         WHERE run = ? AND number = ? AND state = 'settled'`,
+      );
+      let renewed = 0;
+      for (const item of operation.items) renewed += renew.run(item.key, json(item.input), operation.run, item.number).changes;
+      return { done: renewed > 0 };
     }
     case 'deleteRun':
       return { done: connection.prepare('DELETE FROM runs WHERE id = ?').run(operation.run).changes > 0 };

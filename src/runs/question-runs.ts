@@ -1,0 +1,101 @@
+import { MillraceError } from '../errors.ts';
+import { askMany, type BatchPipeline, prepareBatch } from '../query/ask-many.ts';
+import { noCounts } from '../query/run/progress.ts';
+import { settledQuestion } from '../query/run/settled-question.ts';
+import { createTransientJournal } from '../query/run/transient-journal.ts';
+import type { RunAtWork, RunKind, RunRecords } from './run-records.ts';
+import type { AskOptions } from '../spec/answers.ts';
+import type { RunId } from '../spec/identifiers.ts';
+import type { AskManyOptions, BatchQuestion, SettledQuestion } from '../spec/runs.ts';
+import type { RunRecord } from '../spec/store.ts';
+
+/** What the record keeps of how a run's questions are asked. */
+interface QuestionRunDefinition {
+  readonly options: AskOptions;
+  readonly pipelineHash: string;
+  readonly label: Readonly<Record<string, string>>;
+}
+
+/** Runs of kind `ask-many`. */
+export function createQuestionRuns(records: RunRecords, questionDefaults: Pick<AskOptions, 'contextTokens' | 'maxTokens'>) {
+  const { query, store } = records;
+
+  async function unchanged(run: RunRecord, signal: AbortSignal): Promise<BatchPipeline> {
+    const { options, pipelineHash } = run.definition as QuestionRunDefinition;
+    const pipeline = await prepareBatch(query, options, signal);
+    if (pipeline.hash !== pipelineHash) throw otherModel(run.id);
+    return pipeline;
+  }
+
+  async function reopenAbstained(id: RunId): Promise<void> {
+    for await (const page of records.settledPages(id)) {
+      const items = page.filter((item) => item.status === 'done' && settledQuestion(item).abstained);
+      if (items.length > 0) await store.commit([{ type: 'renewRunItems', run: id, items }]);
+    }
+  }
+
+  const kind: RunKind = {
+    outcome: settledQuestion,
+    async resume(run, questions, limits, signal): Promise<RunAtWork> {
+      const { options, label } = run.definition as QuestionRunDefinition;
+      const before = await records.count(run, settledQuestion);
+      if (questions === undefined && !before.allFound) {
+        throw new MillraceError(
+          'E_RUN_CHANGED',
+          `The run ${run.id} stopped before all its questions were read, so they are needed again.`,
+          {
+            details: { label, found: before.found },
+          },
+        );
+      }
+      const pipeline = await unchanged(run, signal);
+      const journal = await records.goOn(run.id);
+      const stored = (after: number, limit: number) => store.listRunItems(run.id, { after, limit });
+      return { journal, before, work: (call) => askMany(query, { questions, options, pipeline, journal, stored, before, limits }, call) };
+    },
+    async reopen(run, which, signal) {
+      const { revision } = await unchanged(run, signal);
+      if (which === 'empty') return reopenAbstained(run.id);
+      await store.commit([
+        which === 'failed'
+          ? { type: 'reopenItems', run: run.id, statuses: ['failed', 'expired'] }
+          : { type: 'reopenItems', run: run.id, statuses: ['done'], olderThanRevision: revision },
+      ]);
+    },
+  };
+
+  return {
+    kind,
+    async start(
+      questions: Iterable<BatchQuestion> | AsyncIterable<BatchQuestion>,
+      { concurrency, ordered, durable, questionTimeoutMs, maxTimeMs, label, ...asked }: Omit<AskManyOptions, 'signal'>,
+      signal: AbortSignal,
+    ): Promise<RunAtWork> {
+      const options: AskOptions = { ...questionDefaults, ...asked };
+      const pipeline = await prepareBatch(query, options, signal);
+      const definition: QuestionRunDefinition = { options, pipelineHash: pipeline.hash, label: label ?? {} };
+      const journal = (durable ?? store.writable) ? await records.create('ask-many', definition) : createTransientJournal(query.clock);
+      const limits = definedOnly({ concurrency, ordered, questionTimeoutMs, maxTimeMs });
+      return {
+        journal,
+        before: noCounts,
+        work: (call) => askMany(query, { questions, options, pipeline, journal, before: noCounts, limits }, call),
+      };
+    },
+    async *items(id: RunId): AsyncIterable<SettledQuestion> {
+      for await (const page of records.settledPages(id)) yield* page.map(settledQuestion);
+    },
+  };
+}
+
+export function otherModel(id: RunId): MillraceError {
+  return new MillraceError('E_RUN_CHANGED', `The run ${id} was begun with another model or another version of the prompt.`, {
+    remedy: 'Open the directory with the model it began with (--model), or start a new run.',
+  });
+}
+
+export function definedOnly<Options extends Readonly<Record<string, unknown>>>(
+  options: Options,
+): { [Name in keyof Options]?: NonNullable<Options[Name]> } {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never;
+}

@@ -1,0 +1,136 @@
+import { MillraceError, toMillraceError } from '../errors.ts';
+import type { OpenCalls } from '../open-calls.ts';
+import { createQuestionRuns } from './question-runs.ts';
+import type { QueryParts } from '../query/parts.ts';
+import { createRunRecords, type RunAtWork, type RunKind } from './run-records.ts';
+import type { AskOptions } from '../spec/answers.ts';
+import type { RunId } from '../spec/identifiers.ts';
+import type { Mill, MillStream } from '../spec/mill.ts';
+import type { AskManyOptions, BatchQuestion, ResumeOptions, RetryChoice, RunEvent, RunSummary } from '../spec/runs.ts';
+import type { RunRecord, Store } from '../spec/store.ts';
+import { createEventStream } from '../util/event-stream.ts';
+import type { Random } from '../util/random.ts';
+
+export interface RunsParts {
+  readonly query: QueryParts;
+  readonly store: Store;
+  readonly random: Random;
+  readonly calls: OpenCalls;
+  /** Under those of each batch. */
+  readonly questionDefaults: Pick<AskOptions, 'contextTokens' | 'maxTokens'>;
+}
+
+type Questions = Iterable<BatchQuestion> | AsyncIterable<BatchQuestion>;
+
+/** The batches of one open directory: those in the record, and those that are at work here. Arguments are checked by the caller. */
+export function createRuns({ query, store, random, calls, questionDefaults }: RunsParts) {
+  const { clock } = query;
+  const records = createRunRecords(query, store, random);
+  const questionRuns = createQuestionRuns(records, questionDefaults);
+  const kinds: Readonly<Record<string, RunKind>> = { 'ask-many': questionRuns.kind };
+  /** Runs at work in this process, with what stops them. */
+  const atWork = new Map<RunId, AbortController>();
+
+  function stream(
+    signal: AbortSignal | undefined,
+    begin: (signal: AbortSignal) => Promise<RunAtWork & { readonly resumed: boolean }>,
+  ): MillStream<RunEvent, RunSummary> {
+    let sequence = 0;
+    let runId: RunId | null = null;
+    const started = clock.monotonic();
+    const stamp = () => ({ sequence: ++sequence, at: new Date(clock.now()).toISOString(), runId });
+    const until = signal === undefined ? calls.closing : AbortSignal.any([signal, calls.closing]);
+    return createEventStream<RunEvent, RunSummary>(
+      async (producer) => {
+        const { journal, before, work, resumed } = await begin(producer.signal);
+        ({ runId } = journal);
+        const stop = new AbortController();
+        if (runId !== null) atWork.set(runId, stop);
+        try {
+          await producer.emit({ type: 'run-start', ...stamp(), resumed, settled: before.done + before.failed + before.expired });
+          const ended = await work({
+            signal: AbortSignal.any([producer.signal, stop.signal]),
+            bounded: calls.run,
+            emit: (event) => producer.emit({ ...event, ...stamp() }),
+          });
+          const summary: RunSummary = { ...ended, ...stamp() };
+          await producer.emit(summary);
+          return summary;
+        } finally {
+          if (runId !== null) atWork.delete(runId);
+        }
+      },
+      {
+        signal: until,
+        failed: (error) => ({
+          type: 'run-failed',
+          ...stamp(),
+          error: toMillraceError(error).toJSON(),
+          elapsedMs: clock.monotonic() - started,
+        }),
+      },
+    );
+  }
+
+  async function requireRun(id: RunId): Promise<RunRecord> {
+    const run = await store.readRun(id);
+    if (run !== undefined) return run;
+    throw new MillraceError('E_NOT_FOUND', `There is no run ${id} in this directory.`, { remedy: 'See "millrace runs list".' });
+  }
+
+  function requireRest(run: RunRecord): void {
+    if (!atWork.has(run.id)) return;
+    throw new MillraceError('E_RUN_STATE', `The run ${run.id} is at work in this process.`);
+  }
+
+  /** The run and its kind, once it is sure that it may go on. */
+  async function requireOpen(id: RunId): Promise<{ readonly run: RunRecord; readonly kind: RunKind }> {
+    const run = await requireRun(id);
+    requireRest(run);
+    if (run.state === 'cancelled') throw new MillraceError('E_RUN_STATE', `The run ${id} was cancelled.`, { remedy: 'Start a new run.' });
+    const kind = kinds[run.kind];
+    if (kind === undefined) throw new MillraceError('E_RUN_STATE', `The run ${id} is of kind "${run.kind}", which cannot be resumed.`);
+    return { run, kind };
+  }
+
+  return {
+    askMany(
+      questions: Questions,
+      options: Omit<AskManyOptions, 'signal'>,
+      signal: AbortSignal | undefined,
+    ): MillStream<RunEvent, RunSummary> {
+      return stream(signal, async (until) => ({ ...(await questionRuns.start(questions, options, until)), resumed: false }));
+    },
+
+    resume(id: RunId, questions: Questions | undefined, limits: Omit<ResumeOptions, 'signal'>, signal: AbortSignal | undefined) {
+      return stream(signal, async (until) => {
+        const { run, kind } = await requireOpen(id);
+        return { ...(await kind.resume(run, questions, limits, until)), resumed: true };
+      });
+    },
+
+    retry(id: RunId, which: RetryChoice, limits: Omit<ResumeOptions, 'signal'>, signal: AbortSignal | undefined) {
+      return stream(signal, async (until) => {
+        const { run, kind } = await requireOpen(id);
+        await kind.reopen(run, which, until);
+        return { ...(await kind.resume(await requireRun(id), undefined, limits, until)), resumed: true };
+      });
+    },
+
+    list: () => store.listRuns(),
+    show: requireRun,
+    items: questionRuns.items,
+
+    async cancel(id: RunId): Promise<void> {
+      const run = await requireRun(id);
+      if (run.state === 'done') throw new MillraceError('E_RUN_STATE', `The run ${id} is done already.`);
+      await store.commit([{ type: 'setRunState', run: id, state: 'cancelled', at: clock.now() }]);
+      atWork.get(id)?.abort(new MillraceError('E_CANCELLED', `The run ${id} was cancelled.`));
+    },
+
+    async delete(id: RunId): Promise<void> {
+      requireRest(await requireRun(id));
+      await store.commit([{ type: 'deleteRun', run: id }]);
+    },
+  } satisfies Record<string, unknown> & { readonly list: Mill['runs']['list'] };
+}
