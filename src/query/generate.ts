@@ -2,8 +2,7 @@ import { MillraceError } from '../errors.ts';
 import type { GeneratePart, Generator, WorkClass } from '../spec/engine.ts';
 import type { Deadline } from '../spec/time.ts';
 import type { Scheduler, WorkTimings } from '../spec/work.ts';
-import { hashOf } from '../util/hash.ts';
-import type { AnswerPrompt } from './prompt.ts';
+import { type AnswerPrompt, prefixKey as prefixKeyOf } from './prompt.ts';
 
 export interface GenerateAnswerRequest {
   readonly prompt: AnswerPrompt;
@@ -33,7 +32,7 @@ export async function generateAnswer(
   request: GenerateAnswerRequest,
   monotonic: () => number,
 ): Promise<GeneratedAnswer> {
-  const { prompt, prefixParts } = request.prompt;
+  const { prompt, prefixParts, prefixOwners } = request.prompt;
   const { tokens, partEnds } = await generator.tokenizer.tokenizePrompt(prompt, request.signal);
   const limit = generator.model.maxSequenceTokens;
   if (tokens.length + request.maxTokens > limit) {
@@ -44,8 +43,7 @@ export async function generateAnswer(
     );
   }
   const prefixTokens = partEnds[prefixParts - 1] ?? 0;
-  const parts = prompt.messages.flatMap((message) => message.parts);
-  const prefixKey = hashOf({ generator: generator.model.hash, prefix: parts.slice(0, prefixParts) });
+  const prefixKey = prefixKeyOf(generator.model.hash, request.prompt);
   const deliver = request.onText === undefined ? 'final' : 'stream';
   const started = monotonic();
   const handle = scheduler.submit({
@@ -59,6 +57,7 @@ export async function generateAnswer(
       stop: ['\nQuestion:', '\n\n\n'],
       prefixKey,
       prefixParts,
+      prefixOwners,
       deliver,
       ...(request.grammar === undefined ? {} : { grammar: request.grammar }),
     },

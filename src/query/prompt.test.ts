@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { answerPrompt, promptVersion, refusal } from './prompt.ts';
+import { answerPrompt, passagePrompt, prefixKey, promptVersion, refusal } from './prompt.ts';
 
 describe('answerPrompt', () => {
   it('puts what is the same for every question first, and the question last', () => {
@@ -19,5 +19,30 @@ describe('answerPrompt', () => {
   it('names the words of a refusal', () => {
     expect(answerPrompt('How many?', []).prompt.messages[0]?.parts.join('')).toContain(refusal);
     expect(promptVersion).toBeGreaterThan(0);
+  });
+});
+
+describe('passagePrompt', () => {
+  const passage = { document: 'd1', title: 'Handbook', headingPath: ['Ferries'], tableHeader: null, text: 'It carries 48 passengers.\n' };
+
+  it('begins with the same parts whatever is asked, and ends with the question', () => {
+    const one = passagePrompt('How many?', passage);
+    const two = passagePrompt('How long is it?', passage);
+    const parts = one.prompt.messages.flatMap((message) => message.parts);
+    expect(parts.slice(0, one.prefixParts)).toEqual(two.prompt.messages.flatMap((message) => message.parts).slice(0, two.prefixParts));
+    expect(parts[1]).toBe('[1] Handbook > Ferries:\nIt carries 48 passengers.\n\n');
+    expect(parts.slice(one.prefixParts)).toEqual(['Question: How many?']);
+    expect(one.prefixOwners).toEqual(['d1']);
+  });
+
+  it('has one key for each passage and model, and another than the rules alone', () => {
+    const key = prefixKey('model', passagePrompt('How many?', passage));
+    expect(prefixKey('model', passagePrompt('How long?', passage))).toBe(key);
+    const others = [
+      prefixKey('another model', passagePrompt('How many?', passage)),
+      prefixKey('model', passagePrompt('How many?', { ...passage, text: 'It carries 49 passengers.' })),
+      prefixKey('model', answerPrompt('How many?', ['[1] Handbook > Ferries:\nIt carries 48 passengers.\n\n'])),
+    ];
+    expect(new Set([key, ...others]).size).toBe(4);
   });
 });

@@ -53,6 +53,8 @@ export interface GenerateRequest {
   /** Names the shared beginning of the prompt: its first `prefixParts` parts and the template text before and between them. */
   readonly prefixKey?: string;
   readonly prefixParts?: number;
+  /** Ids of the documents whose text is in the prefix. What an engine keeps of a prefix is deleted with the first of them. */
+  readonly prefixOwners?: readonly string[];
   readonly deliver: 'stream' | 'final';
 }
 
