@@ -37,6 +37,13 @@ export const errorCatalogue = {
     'Correct the named setting; docs/reference/config.md lists all.',
   ),
   E_INPUT_INVALID: entry(2, 400, false, 'An argument of a library call does not have the documented shape.', 'Correct the named field.'),
+  E_PIPELINE_INVALID: entry(
+    2,
+    400,
+    false,
+    'A pipeline has a key or value that is not valid, or asks for what this version cannot do.',
+    'Correct the named key; docs/guides/pipelines.md lists all.',
+  ),
   E_NODE_TOO_OLD: entry(1, 500, false, 'The running Node.js is older than millrace supports.', 'Use Node.js 22.18 or newer.'),
   E_PLATFORM_UNSUPPORTED: entry(
     1,

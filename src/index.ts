@@ -3,6 +3,8 @@ export { open, openModels, type OpenOptions } from './open.ts';
 export { openEngine, type Engine, type OpenEngineOptions } from './open-engine.ts';
 export { errorCatalogue, isMillraceError, MillraceError, type ErrorCode, type ErrorEntry } from './errors.ts';
 export type { Answer, AnswerEvent, AskOptions, Citation, Hit, SearchOptions, SearchResult, StageTimings, Usage } from './spec/answers.ts';
+export { definePipeline } from './formats/define-pipeline.ts';
+export type { Pipeline } from './spec/pipeline.ts';
 export type { AskManyOptions, BatchQuestion, ResumeOptions, RunEvent, RunSummary, SettledQuestion } from './spec/runs.ts';
 export type {
   CallOptions,

@@ -7,6 +7,7 @@ import type { LoadedEngines } from './loaded-engines.ts';
 import { createOpenCalls } from './open-calls.ts';
 import { embedMany } from './query/embed-many.ts';
 import { answerQuestion, searchDocuments } from './query/pipeline.ts';
+import { type PipelineDefaults, pipelineOf } from './query/resolve-pipeline.ts';
 import { createRuns } from './runs/runs.ts';
 import { type Answer, type AnswerEvent, askOptions, questionText, searchOptions } from './spec/answers.ts';
 import type { ChunkOptions } from './spec/chunk.ts';
@@ -31,7 +32,7 @@ export interface MillParts {
   readonly random: Random;
   readonly parser: Pick<DocumentParser, 'optionsHash' | 'formats'>;
   readonly engines: LoadedEngines;
-  readonly questionDefaults: { readonly contextTokens?: number; readonly maxTokens?: number };
+  readonly questionDefaults: PipelineDefaults;
   /** Ends engines, parsers and store; called once, when no call is open any more. */
   close(): Promise<void>;
 }
@@ -85,8 +86,9 @@ export function createMill(parts: MillParts): Mill {
         async (producer) => {
           const { checked } = check(askOptions.strict(), options, 'options of the question');
           const text = parse(questionText, question, 'question');
+          const pipeline = pipelineOf(checked, parts.questionDefaults);
           const answer = await calls.run({ signal: producer.signal, timeoutMs: checked.timeoutMs }, (call) =>
-            answerQuestion(query, text, { ...parts.questionDefaults, ...checked }, call, async (event) => {
+            answerQuestion(query, text, pipeline, { ...call, class: checked.class, tenant: checked.tenant }, async (event) => {
               call.signal.throwIfAborted();
               await producer.emit({ ...event, ...stamp() });
             }),

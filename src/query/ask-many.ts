@@ -1,11 +1,12 @@
 import { MillraceError } from '../errors.ts';
-import type { AskOptions } from '../spec/answers.ts';
+import type { WorkClass } from '../spec/engine.ts';
 import type { BatchQuestion } from '../spec/runs.ts';
 import type { RunItem } from '../spec/store.ts';
 import { hashOf } from '../util/hash.ts';
 import type { QueryParts } from './parts.ts';
-import { answerQuestion, queryDefaults } from './pipeline.ts';
+import { answerQuestion } from './pipeline.ts';
 import { promptVersion } from './prompt.ts';
+import type { ResolvedPipeline } from './resolve-pipeline.ts';
 import type { RunJournal } from './run/journal.ts';
 import type { RunCounts } from './run/progress.ts';
 import { type QuestionInput, questionItems } from './run/question-source.ts';
@@ -14,23 +15,25 @@ import { settledQuestion, storedAnswer } from './run/settled-question.ts';
 
 export const batchDefaults = { concurrency: 10 } as const;
 
-/** What decides the answers besides the questions: equal hash, equal answers (on one revision of the collection). */
+/** A pipeline made ready for a batch: its models are loaded. */
 export interface BatchPipeline {
+  readonly pipeline: ResolvedPipeline;
+  /** What decides the answers besides the questions: equal hash, equal answers (on one revision of the collection). */
   readonly hash: string;
   /** Revision of the collection now. */
   readonly revision: number;
 }
 
 /** Loads the models of the batch, so that a missing one fails the run and not each of its questions. */
-export async function prepareBatch(parts: QueryParts, options: AskOptions, signal: AbortSignal): Promise<BatchPipeline> {
-  const collection = options.collection ?? queryDefaults.collection;
-  const embedder = options.mode === 'text' ? undefined : await parts.embedder(collection);
-  const generator = options.quotesOnly === true ? undefined : await parts.generator(() => undefined);
+export async function prepareBatch(parts: QueryParts, pipeline: ResolvedPipeline, signal: AbortSignal): Promise<BatchPipeline> {
+  const { collection, mode } = pipeline.retrieve;
+  const embedder = mode === 'text' ? undefined : await parts.embedder(collection);
+  const generator = pipeline.generate.by === 'quotes' ? undefined : await parts.generator(() => undefined);
   signal.throwIfAborted();
   const status = (await parts.store.collections()).find((one) => one.collection === collection);
-  const { collection: _, timeoutMs: __, class: ___, tenant: ____, ...asked } = options;
   return {
-    hash: hashOf({ collection, options: asked, promptVersion, generator: generator?.model.hash, embedder: embedder?.model.hash }),
+    pipeline,
+    hash: hashOf({ pipeline: pipeline.hash, promptVersion, generator: generator?.model.hash, embedder: embedder?.model.hash }),
     revision: status?.revision ?? 0,
   };
 }
@@ -38,9 +41,10 @@ export async function prepareBatch(parts: QueryParts, options: AskOptions, signa
 export interface BatchRun {
   /** Undefined to ask only what is in the journal. */
   readonly questions: Iterable<BatchQuestion> | AsyncIterable<BatchQuestion> | undefined;
-  /** Those of the answers; the rest of a batch's options stand beside them. */
-  readonly options: AskOptions;
   readonly pipeline: BatchPipeline;
+  /** Default `batch`. */
+  readonly class?: WorkClass | undefined;
+  readonly tenant?: string | undefined;
   readonly journal: RunJournal;
   /** The run's items from an earlier life, in order of number. */
   readonly stored?: (after: number, limit: number) => Promise<readonly RunItem[]>;
@@ -51,7 +55,7 @@ export interface BatchRun {
 
 /** Many questions, each settled once: its own failure is its own, and what was settled is told after it is in the journal. */
 export function askMany(parts: QueryParts, run: BatchRun, call: BatchCall): Promise<RunSummaryBody> {
-  const { journal, before, limits, options, pipeline, questions, stored } = run;
+  const { journal, before, limits, pipeline, questions, stored, tenant } = run;
   return runBatch(
     parts.clock,
     {
@@ -66,7 +70,13 @@ export function askMany(parts: QueryParts, run: BatchRun, call: BatchCall): Prom
       async execute(item, bounds) {
         const input = item.input as QuestionInput;
         if (input.unreadable !== undefined) throw MillraceError.fromJSON(input.unreadable as Parameters<typeof MillraceError.fromJSON>[0]);
-        const answer = await answerQuestion(parts, input.question, { ...options, class: options.class ?? 'batch' }, bounds, undefined);
+        const answer = await answerQuestion(
+          parts,
+          input.question,
+          pipeline.pipeline,
+          { ...bounds, class: run.class ?? 'batch', tenant },
+          undefined,
+        );
         return storedAnswer(answer, pipeline.revision);
       },
       tell(item) {

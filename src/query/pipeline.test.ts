@@ -6,6 +6,7 @@ import type { Answer } from '../spec/answers.ts';
 import type { HandedSource } from '../spec/mill.ts';
 import { createDeferred } from '../util/deferred.ts';
 import { answerQuestion } from './pipeline.ts';
+import { resolvePipeline } from './resolve-pipeline.ts';
 
 const sources: readonly HandedSource[] = [
   { id: 'ferry', text: 'The ferry carries 48 passengers. Dogs travel free of charge.', metadata: { team: 'harbour' } },
@@ -167,7 +168,7 @@ describe('a reader whose connection breaks', () => {
         return Promise.resolve(generator);
       },
     };
-    const asked = answerQuestion(parts, question, {}, { signal: new AbortController().signal }, ({ type }) =>
+    const asked = answerQuestion(parts, question, resolvePipeline({}), { signal: new AbortController().signal }, ({ type }) =>
       type === broken ? Promise.reject(new Error('the connection broke')) : Promise.resolve(),
     );
     await expect(drive(asked)).rejects.toThrow('the connection broke');

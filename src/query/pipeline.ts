@@ -1,7 +1,6 @@
 import { MillraceError } from '../errors.ts';
-import type { Answer, AnswerEvent, AskOptions, SearchOptions, SearchResult, StageTimings, Usage } from '../spec/answers.ts';
+import type { Answer, AnswerEvent, SearchOptions, SearchResult, StageTimings, Usage } from '../spec/answers.ts';
 import type { WorkClass } from '../spec/engine.ts';
-import type { SearchScope } from '../spec/store.ts';
 import type { Deadline } from '../spec/time.ts';
 import { checkAnswer, citationsOf, type Use } from './cite.ts';
 import { fitContext } from './context.ts';
@@ -9,21 +8,18 @@ import { generateAnswer } from './generate.ts';
 import type { QueryParts } from './parts.ts';
 import { answerPrompt, refusal } from './prompt.ts';
 import { quoteAnswer } from './quotes.ts';
+import { queryDefaults, type ResolvedPipeline, type RetrieveSection } from './resolve-pipeline.ts';
 import { retrieve } from './retrieve.ts';
-
-/** Defaults of a question. `contextTokens` is what a 1.5B model prefills in about 8 s on two cores. */
-export const queryDefaults = { collection: 'default', limit: 10, askLimit: 6, maxTokens: 200, contextTokens: 320 } as const;
 
 interface Call {
   readonly signal: AbortSignal;
   readonly deadline?: Deadline | undefined;
 }
 
-function scopeOf(options: SearchOptions): SearchScope {
-  return {
-    collection: options.collection ?? queryDefaults.collection,
-    ...(options.filter === undefined ? {} : { filter: options.filter }),
-  };
+/** How a question is put to work; its class is `interactive` where none is given. */
+export interface QuestionCall extends Call {
+  readonly class?: WorkClass | undefined;
+  readonly tenant?: string | undefined;
 }
 
 function checkQuestion(question: string, what: string): string {
@@ -48,16 +44,22 @@ async function requireCollection({ store }: QueryParts, collection: string): Pro
 /** Hits for a query, best first. */
 export async function searchDocuments(parts: QueryParts, query: string, options: SearchOptions, call: Call): Promise<SearchResult> {
   const started = parts.clock.monotonic();
-  const { hits, notices, timings } = await retrieve(parts, {
-    query: checkQuestion(query, 'query'),
-    scope: scopeOf(options),
-    limit: options.limit ?? queryDefaults.limit,
+  const collection = options.collection ?? queryDefaults.collection;
+  const limit = options.limit ?? queryDefaults.limit;
+  const section: RetrieveSection = {
+    collection,
     mode: options.mode ?? 'hybrid',
+    limit,
+    filter: options.filter,
+    weights: { text: 1, vector: 1 },
+    depth: Math.max(limit, queryDefaults.depth),
+  };
+  const { hits, notices, timings } = await retrieve(parts, section, {
+    query: checkQuestion(query, 'query'),
     class: 'interactive',
     tenant: options.tenant,
     ...call,
   });
-  const collection = options.collection ?? queryDefaults.collection;
   if (hits.length === 0) await requireCollection(parts, collection);
   return { query, collection, hits, notices, timings: { ...timings, totalMs: parts.clock.monotonic() - started } };
 }
@@ -73,29 +75,22 @@ type Emit = (event: AnswerEventBody) => Promise<void>;
 export async function answerQuestion(
   parts: QueryParts,
   question: string,
-  options: AskOptions,
-  call: Call,
+  pipeline: ResolvedPipeline,
+  call: QuestionCall,
   emit: Emit | undefined,
 ): Promise<Answer> {
   const { clock, store } = parts;
   const startedAt = new Date(clock.now()).toISOString();
   const started = clock.monotonic();
   const asked = checkQuestion(question, 'question');
-  const workClass: WorkClass = options.class ?? 'interactive';
+  const { collection } = pipeline.retrieve;
+  const work = { ...call, class: call.class ?? 'interactive' };
 
-  const retrieved = await retrieve(parts, {
-    query: asked,
-    scope: scopeOf(options),
-    limit: options.limit ?? queryDefaults.askLimit,
-    mode: options.mode ?? 'hybrid',
-    class: workClass,
-    tenant: options.tenant,
-    ...call,
-  });
-  if (retrieved.hits.length === 0) await requireCollection(parts, options.collection ?? queryDefaults.collection);
+  const retrieved = await retrieve(parts, pipeline.retrieve, { query: asked, ...work });
+  if (retrieved.hits.length === 0) await requireCollection(parts, collection);
   await emit?.({ type: 'sources', hits: retrieved.hits, timings: { ...retrieved.timings, totalMs: clock.monotonic() - started } });
 
-  const drafted = await draft(parts, asked, retrieved.hits, options, workClass, call, emit);
+  const drafted = await draft(parts, asked, retrieved.hits, pipeline, work, emit);
   const citing = clock.monotonic();
   const citations = await citationsOf(drafted.uses, drafted.hits, store);
   const timings: StageTimings = {
@@ -106,7 +101,7 @@ export async function answerQuestion(
   };
   return {
     question,
-    collection: options.collection ?? queryDefaults.collection,
+    collection,
     answer: drafted.text,
     abstained: drafted.abstained,
     citations,
@@ -139,33 +134,31 @@ async function draft(
   parts: QueryParts,
   question: string,
   hits: Answer['hits'],
-  options: AskOptions,
-  workClass: WorkClass,
-  call: Call,
+  pipeline: ResolvedPipeline,
+  call: QuestionCall & { readonly class: WorkClass },
   emit: Emit | undefined,
 ): Promise<Draft> {
   const { clock } = parts;
-  if (options.quotesOnly === true || hits.length === 0) {
+  const quotesOnly = pipeline.generate.by === 'quotes';
+  if (quotesOnly || hits.length === 0) {
     const quoted = quoteAnswer(question, hits);
     await emit?.({ type: 'answer-delta', text: quoted.text });
-    return { ...quoted, unsupported: [], hits, model: options.quotesOnly === true ? 'quotes' : 'none', usage: noUsage, timings: {} };
+    return { ...quoted, unsupported: [], hits, model: quotesOnly ? 'quotes' : 'none', usage: noUsage, timings: {} };
   }
   const loading = clock.monotonic();
   const generator = await parts.generator((event) => {
     if (event.type === 'model-loading') void emit?.(event).catch(() => undefined);
   });
   const modelMs = clock.monotonic() - loading;
-  const context = await fitContext(question, hits, options.contextTokens ?? queryDefaults.contextTokens, generator.tokenizer, call.signal);
+  const context = await fitContext(question, hits, pipeline.context.tokens, generator.tokenizer, call.signal);
   const generated = await generateAnswer(
     parts.scheduler,
     generator,
     {
       prompt: answerPrompt(question, context.passages),
-      maxTokens: options.maxTokens ?? queryDefaults.maxTokens,
-      temperature: options.temperature ?? 0,
-      seed: options.seed ?? 0,
-      class: workClass,
-      tenant: options.tenant,
+      maxTokens: pipeline.generate.maxTokens,
+      temperature: pipeline.generate.temperature,
+      seed: pipeline.generate.seed,
       ...call,
       ...(emit === undefined ? {} : { onText: (text) => emit({ type: 'answer-delta', text }) }),
     },

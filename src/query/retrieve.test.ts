@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type MillBench, openMillBench } from '../../test/support/mill-bench.ts';
 import { createFakeEmbedder } from '../engines/fake/embedder.ts';
 import type { QueryParts } from './parts.ts';
+import { resolvePipeline, type RetrieveSection } from './resolve-pipeline.ts';
 import { retrieve, type RetrieveRequest } from './retrieve.ts';
 
 const sources = [
@@ -35,20 +36,13 @@ beforeEach(async () => {
 });
 afterEach(() => bench.close());
 
-function search(changes: Partial<RetrieveRequest> = {}) {
-  return bench.drive(
-    retrieve(parts, {
-      query: 'ferry passengers',
-      scope: { collection: 'default' },
-      limit: 10,
-      mode: 'hybrid',
-      class: 'interactive',
-      signal: new AbortController().signal,
-      ...changes,
-    }),
-  );
+type Changes = Partial<RetrieveRequest & RetrieveSection>;
+
+function search({ query = 'ferry passengers', signal = new AbortController().signal, deadline, ...changes }: Changes = {}) {
+  const section = { ...resolvePipeline({ retrieve: { limit: 10 } }).retrieve, ...changes };
+  return bench.drive(retrieve(parts, section, { query, class: 'interactive', signal, deadline }));
 }
-const found = async (changes: Partial<RetrieveRequest> = {}) => (await search(changes)).hits.map(({ source }) => source);
+const found = async (changes: Changes = {}) => (await search(changes)).hits.map(({ source }) => source);
 
 describe('retrieve', () => {
   it('fuses both rankings and tells the rank in each', async () => {
@@ -68,14 +62,14 @@ describe('retrieve', () => {
 
   it('keeps the filter in both parts', async () => {
     for (const mode of ['text', 'vector', 'hybrid'] as const) {
-      expect(await found({ mode, scope: { collection: 'default', filter: { team: 'harbour', year: { lt: 2030 } } } }), mode).toEqual(['b']);
+      expect(await found({ mode, filter: { team: 'harbour', year: { lt: 2030 } } }), mode).toEqual(['b']);
     }
-    expect(await found({ scope: { collection: 'default', filter: { team: { in: ['none'] } } } })).toEqual([]);
+    expect(await found({ filter: { team: { in: ['none'] } } })).toEqual([]);
   });
 
   it('keeps to the limit and to the collection', async () => {
     expect(await found({ limit: 1 })).toEqual(['a']);
-    expect(await found({ scope: { collection: 'other' } })).toEqual([]);
+    expect(await found({ collection: 'other' })).toEqual([]);
   });
 
   it('searches by words and says so where there is no embedder', async () => {

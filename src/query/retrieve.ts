@@ -4,12 +4,10 @@ import type { ScoredChunk, SearchScope } from '../spec/store.ts';
 import type { Deadline } from '../spec/time.ts';
 import { fuseByReciprocalRank } from './fuse.ts';
 import type { QueryParts } from './parts.ts';
+import type { RetrieveSection } from './resolve-pipeline.ts';
 
 export interface RetrieveRequest {
   readonly query: string;
-  readonly scope: SearchScope;
-  readonly limit: number;
-  readonly mode: 'hybrid' | 'text' | 'vector';
   readonly class: WorkClass;
   readonly tenant?: string | undefined;
   readonly deadline?: Deadline | undefined;
@@ -22,27 +20,25 @@ export interface Retrieved {
   readonly timings: Omit<StageTimings, 'totalMs'>;
 }
 
-/** Chunks asked of each ranking: enough that fusion has something to agree on. */
-const depth = 50;
-
 /** Text search and vector search side by side, fused by rank, read from the record. */
-export async function retrieve(parts: QueryParts, request: RetrieveRequest): Promise<Retrieved> {
+export async function retrieve(parts: QueryParts, section: RetrieveSection, request: RetrieveRequest): Promise<Retrieved> {
   const { store, clock } = parts;
   const timings: { embedMs?: number; searchTextMs?: number; searchVectorsMs?: number; readMs?: number; sourcesMs?: number } = {};
   const notices: string[] = [];
   const started = clock.monotonic();
-  const wanted = Math.max(request.limit, depth);
+  const { collection, filter, mode, depth } = section;
+  const scope: SearchScope = { collection, ...(filter === undefined ? {} : { filter }) };
 
   const searchText = async (): Promise<readonly ScoredChunk[]> => {
-    if (request.mode === 'vector') return [];
+    if (mode === 'vector') return [];
     const begun = clock.monotonic();
-    const found = await store.searchText(request.query, request.scope, wanted);
+    const found = await store.searchText(request.query, scope, depth);
     timings.searchTextMs = clock.monotonic() - begun;
     return found;
   };
   const searchVectors = async (): Promise<readonly ScoredChunk[]> => {
-    if (request.mode === 'text') return [];
-    const embedder = await parts.embedder(request.scope.collection);
+    if (mode === 'text') return [];
+    const embedder = await parts.embedder(collection);
     if (embedder === undefined) {
       notices.push('No embedder is installed for this collection: only the text index was searched.');
       return [];
@@ -50,7 +46,7 @@ export async function retrieve(parts: QueryParts, request: RetrieveRequest): Pro
     const begun = clock.monotonic();
     const vector = await embedQuery(parts, embedder, request);
     timings.embedMs = clock.monotonic() - begun;
-    const found = await store.searchVectors(vector, embedder.model.hash, request.scope, wanted);
+    const found = await store.searchVectors(vector, embedder.model.hash, scope, depth);
     timings.searchVectorsMs = clock.monotonic() - begun - timings.embedMs;
     return found;
   };
@@ -58,11 +54,11 @@ export async function retrieve(parts: QueryParts, request: RetrieveRequest): Pro
   const [text, vector] = await Promise.all([searchText(), searchVectors()]);
   request.signal.throwIfAborted();
   // Of any vectors some are always nearest: a filter alone can leave none.
-  const without = request.mode !== 'text' && vector.length === 0 && notices.length === 0 && request.scope.filter === undefined;
-  if (without && (text.length > 0 || request.mode === 'vector')) {
+  const without = mode !== 'text' && vector.length === 0 && notices.length === 0 && filter === undefined;
+  if (without && (text.length > 0 || mode === 'vector')) {
     notices.push('The collection has no vectors yet: only words can be found. Run "millrace ingest" without --no-embed to make them.');
   }
-  const fused = fuseByReciprocalRank({ text, vector }, request.limit);
+  const fused = fuseByReciprocalRank({ text, vector }, section.limit, { weights: section.weights });
   const reading = clock.monotonic();
   const chunks = await store.readChunks(fused.map(({ chunk }) => chunk));
   timings.readMs = clock.monotonic() - reading;

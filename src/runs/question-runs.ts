@@ -1,5 +1,6 @@
 import { MillraceError } from '../errors.ts';
 import { askMany, type BatchPipeline, prepareBatch } from '../query/ask-many.ts';
+import { type PipelineDefaults, pipelineOf } from '../query/resolve-pipeline.ts';
 import { noCounts } from '../query/run/progress.ts';
 import { settledQuestion } from '../query/run/settled-question.ts';
 import { createTransientJournal } from '../query/run/transient-journal.ts';
@@ -17,12 +18,12 @@ interface QuestionRunDefinition {
 }
 
 /** Runs of kind `ask-many`. */
-export function createQuestionRuns(records: RunRecords, questionDefaults: Pick<AskOptions, 'contextTokens' | 'maxTokens'>) {
+export function createQuestionRuns(records: RunRecords, questionDefaults: PipelineDefaults) {
   const { query, store } = records;
 
   async function unchanged(run: RunRecord, signal: AbortSignal): Promise<BatchPipeline> {
     const { options, pipelineHash } = run.definition as QuestionRunDefinition;
-    const pipeline = await prepareBatch(query, options, signal);
+    const pipeline = await prepareBatch(query, pipelineOf(options), signal);
     if (pipeline.hash !== pipelineHash) throw otherModel(run.id);
     return pipeline;
   }
@@ -51,7 +52,11 @@ export function createQuestionRuns(records: RunRecords, questionDefaults: Pick<A
       const pipeline = await unchanged(run, signal);
       const journal = await records.goOn(run.id);
       const stored = (after: number, limit: number) => store.listRunItems(run.id, { after, limit });
-      return { journal, before, work: (call) => askMany(query, { questions, options, pipeline, journal, stored, before, limits }, call) };
+      return {
+        journal,
+        before,
+        work: (call) => askMany(query, { questions, ...ownerOf(options), pipeline, journal, stored, before, limits }, call),
+      };
     },
     async reopen(run, which, signal) {
       const { revision } = await unchanged(run, signal);
@@ -72,20 +77,25 @@ export function createQuestionRuns(records: RunRecords, questionDefaults: Pick<A
       signal: AbortSignal,
     ): Promise<RunAtWork> {
       const options: AskOptions = { ...questionDefaults, ...asked };
-      const pipeline = await prepareBatch(query, options, signal);
+      const pipeline = await prepareBatch(query, pipelineOf(options), signal);
       const definition: QuestionRunDefinition = { options, pipelineHash: pipeline.hash, label: label ?? {} };
       const journal = (durable ?? store.writable) ? await records.create('ask-many', definition) : createTransientJournal(query.clock);
       const limits = definedOnly({ concurrency, ordered, questionTimeoutMs, maxTimeMs });
       return {
         journal,
         before: noCounts,
-        work: (call) => askMany(query, { questions, options, pipeline, journal, before: noCounts, limits }, call),
+        work: (call) => askMany(query, { questions, ...ownerOf(options), pipeline, journal, before: noCounts, limits }, call),
       };
     },
     async *items(id: RunId): AsyncIterable<SettledQuestion> {
       for await (const page of records.settledPages(id)) yield* page.map(settledQuestion);
     },
   };
+}
+
+/** Whose work it is, and how urgent: no part of what decides the answers. */
+function ownerOf({ class: workClass, tenant }: AskOptions): Pick<AskOptions, 'class' | 'tenant'> {
+  return definedOnly({ class: workClass, tenant });
 }
 
 export function otherModel(id: RunId): MillraceError {

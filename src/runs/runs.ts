@@ -2,8 +2,8 @@ import { MillraceError, toMillraceError } from '../errors.ts';
 import type { OpenCalls } from '../open-calls.ts';
 import { createQuestionRuns } from './question-runs.ts';
 import type { QueryParts } from '../query/parts.ts';
+import type { PipelineDefaults } from '../query/resolve-pipeline.ts';
 import { createRunRecords, type RunAtWork, type RunKind } from './run-records.ts';
-import type { AskOptions } from '../spec/answers.ts';
 import type { RunId } from '../spec/identifiers.ts';
 import type { Mill, MillStream } from '../spec/mill.ts';
 import type { AskManyOptions, BatchQuestion, ResumeOptions, RetryChoice, RunEvent, RunSummary } from '../spec/runs.ts';
@@ -17,7 +17,7 @@ export interface RunsParts {
   readonly random: Random;
   readonly calls: OpenCalls;
   /** Under those of each batch. */
-  readonly questionDefaults: Pick<AskOptions, 'contextTokens' | 'maxTokens'>;
+  readonly questionDefaults: PipelineDefaults;
 }
 
 type Questions = Iterable<BatchQuestion> | AsyncIterable<BatchQuestion>;

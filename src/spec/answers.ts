@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { errorData } from './failure.ts';
 import { metadata, metadataFilter } from './identifiers.ts';
+import { pipeline } from './pipeline.ts';
 
 /** A chunk with scores for a query. */
 export const hit = z.object({
@@ -117,6 +118,8 @@ export const searchOptions = z.object({
 export type SearchOptions = z.infer<typeof searchOptions> & { readonly signal?: AbortSignal };
 
 export const askOptions = searchOptions.extend({
+  /** How the question is answered; the other options of the call stand above what it says. */
+  pipeline: pipeline.optional(),
   /** Most tokens of the answer. Default 200. */
   maxTokens: z.number().int().min(1).max(8_192).optional(),
   /** Most tokens of all passages in the prompt. Default: what the machine prefills in about 8 s, at most 2,000. */

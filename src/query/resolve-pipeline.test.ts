@@ -1,0 +1,53 @@
+import { describe, expect, it } from 'vitest';
+import { pipeline } from '../spec/pipeline.ts';
+import { pipelineOf, resolvePipeline } from './resolve-pipeline.ts';
+
+describe('resolvePipeline', () => {
+  it('fills in the defaults, those of the open directory over those of the product', () => {
+    expect(resolvePipeline({})).toMatchObject({
+      retrieve: { collection: 'default', mode: 'hybrid', limit: 6, depth: 50, weights: { text: 1, vector: 1 } },
+      context: { mode: 'joined', tokens: 320, order: 'rank' },
+      generate: { by: 'model', maxTokens: 200, temperature: 0, seed: 0 },
+    });
+    const given = resolvePipeline({ generate: { maxTokens: 9 } }, { maxTokens: 5, contextTokens: 99, collection: 'laws' });
+    expect([given.generate.maxTokens, given.context.tokens, given.retrieve.collection]).toEqual([9, 99, 'laws']);
+  });
+
+  it('has one hash for equal pipelines, however they are written and named', () => {
+    const plain = resolvePipeline({}).hash;
+    expect(resolvePipeline({ name: 'a', generate: { temperature: 0 }, retrieve: { mode: 'hybrid', weights: { text: 1 } } }).hash).toBe(
+      plain,
+    );
+    expect(resolvePipeline({ generate: { seed: 1 } }).hash).not.toBe(plain);
+    expect(resolvePipeline({}).name).toBe(plain.slice(0, 8));
+  });
+
+  it.each([
+    { rerank: { by: 'cross-encoder' } },
+    { context: { mode: 'each' } },
+    { retrieve: { neighbours: 2 } },
+    { verify: { by: 'model' } },
+    { cite: { by: 'grammar' } },
+  ])('refuses %j rather than ignoring it', (value) => {
+    const [section = '', fields = {}] = Object.entries(value)[0] ?? [];
+    expect(() => resolvePipeline(pipeline.parse(value))).toThrow(
+      expect.objectContaining({ code: 'E_PIPELINE_INVALID', message: expect.stringContaining(`${section}.${Object.keys(fields)[0]}`) }),
+    );
+  });
+});
+
+describe('pipelineOf', () => {
+  it('lets the options of the call stand over the pipeline', () => {
+    const resolved = pipelineOf({
+      pipeline: { retrieve: { mode: 'text', limit: 3 }, generate: { maxTokens: 7 } },
+      mode: 'vector',
+      contextTokens: 100,
+      quotesOnly: true,
+    });
+    expect(resolved).toMatchObject({
+      retrieve: { mode: 'vector', limit: 3 },
+      context: { tokens: 100 },
+      generate: { maxTokens: 7, by: 'quotes' },
+    });
+  });
+});

@@ -1,0 +1,114 @@
+import { MillraceError } from '../errors.ts';
+import type { AskOptions } from '../spec/answers.ts';
+import type { MetadataFilter } from '../spec/identifiers.ts';
+import type { Pipeline } from '../spec/pipeline.ts';
+import { hashOf } from '../util/hash.ts';
+
+/** Defaults of a question. `contextTokens` is what a 1.5B model prefills in about 8 s on two cores. */
+export const queryDefaults = { collection: 'default', limit: 10, askLimit: 6, depth: 50, maxTokens: 200, contextTokens: 320 } as const;
+
+/** A pipeline with its defaults filled in: what the stages read. */
+export interface ResolvedPipeline {
+  readonly name: string;
+  /** sha256 over everything but the name: equal hash, equal pipeline. Models stand in it by name, not by their weights. */
+  readonly hash: string;
+  readonly retrieve: RetrieveSection;
+  readonly context: { readonly mode: 'joined'; readonly tokens: number; readonly order: 'rank' };
+  readonly generate: {
+    readonly by: 'model' | 'quotes';
+    /** Undefined: that of the open directory. */
+    readonly model: string | undefined;
+    readonly maxTokens: number;
+    readonly temperature: number;
+    readonly seed: number;
+  };
+}
+
+export interface RetrieveSection {
+  readonly collection: string;
+  readonly mode: 'hybrid' | 'text' | 'vector';
+  readonly limit: number;
+  readonly filter: MetadataFilter | undefined;
+  readonly weights: { readonly text: number; readonly vector: number };
+  readonly depth: number;
+}
+
+/** What a call or the open directory sets where the pipeline says nothing. */
+export interface PipelineDefaults {
+  readonly collection?: string | undefined;
+  readonly contextTokens?: number | undefined;
+  readonly maxTokens?: number | undefined;
+}
+
+/** Fields that are part of the interface and not of this version; a stage that learns one takes its line away. */
+const planned: readonly (readonly [path: string, isAsked: (pipeline: Pipeline) => boolean])[] = [
+  ['retrieve.stage', ({ retrieve }) => retrieve?.stage !== undefined],
+  ['retrieve.rewrite', ({ retrieve }) => retrieve?.rewrite !== undefined],
+  ['retrieve.neighbours', ({ retrieve }) => (retrieve?.neighbours ?? 0) > 0],
+  ['retrieve.perDocument', ({ retrieve }) => retrieve?.perDocument !== undefined],
+  ['rerank.stage', ({ rerank }) => rerank?.stage !== undefined],
+  ['rerank.by', ({ rerank }) => (rerank?.by ?? 'none') !== 'none'],
+  ['rerank.model', ({ rerank }) => rerank?.model !== undefined],
+  ['context.mode', ({ context }) => (context?.mode ?? 'joined') !== 'joined'],
+  ['context.order', ({ context }) => (context?.order ?? 'rank') !== 'rank'],
+  ['generate.stage', ({ generate }) => generate?.stage !== undefined],
+  ['generate.model', ({ generate }) => generate?.model !== undefined],
+  ['generate.prompt', ({ generate }) => (generate?.prompt ?? 'plain') !== 'plain'],
+  ['verify.by', ({ verify }) => (verify?.by ?? 'none') !== 'none'],
+  ['cite.by', ({ cite }) => (cite?.by ?? 'sentence') !== 'sentence'],
+];
+
+/** @throws MillraceError E_PIPELINE_INVALID where it asks for what this version cannot do: nothing is ignored */
+export function resolvePipeline(pipeline: Pipeline, defaults: PipelineDefaults = {}): ResolvedPipeline {
+  for (const [path, isAsked] of planned) {
+    if (!isAsked(pipeline)) continue;
+    throw new MillraceError('E_PIPELINE_INVALID', `The pipeline sets "${path}" to what this version cannot do.`, {
+      remedy: 'Leave it out, or give it its default.',
+      details: { path },
+    });
+  }
+  const { retrieve = {}, context = {}, generate = {} } = pipeline;
+  const limit = retrieve.limit ?? queryDefaults.askLimit;
+  const resolved = {
+    retrieve: {
+      collection: retrieve.collection ?? defaults.collection ?? queryDefaults.collection,
+      mode: retrieve.mode ?? 'hybrid',
+      limit,
+      filter: retrieve.filter,
+      weights: { text: retrieve.weights?.text ?? 1, vector: retrieve.weights?.vector ?? 1 },
+      depth: Math.max(limit, retrieve.depth ?? queryDefaults.depth),
+    },
+    context: { mode: 'joined', tokens: context.tokens ?? defaults.contextTokens ?? queryDefaults.contextTokens, order: 'rank' },
+    generate: {
+      by: generate.by ?? 'model',
+      model: generate.model,
+      maxTokens: generate.maxTokens ?? defaults.maxTokens ?? queryDefaults.maxTokens,
+      temperature: generate.temperature ?? 0,
+      seed: generate.seed ?? 0,
+    },
+  } as const;
+  const hash = hashOf(resolved);
+  return { name: pipeline.name ?? hash.slice(0, 8), hash, ...resolved };
+}
+
+/** The pipeline of a question: its option `pipeline`, with the question's own options over it and `defaults` under it. */
+export function pipelineOf(options: AskOptions, defaults: PipelineDefaults = {}): ResolvedPipeline {
+  const { pipeline = {}, collection, mode, limit, filter, contextTokens, maxTokens, temperature, seed, quotesOnly } = options;
+  return resolvePipeline(
+    {
+      ...pipeline,
+      retrieve: { ...pipeline.retrieve, ...given({ collection, mode, limit, filter }) },
+      context: { ...pipeline.context, ...given({ tokens: contextTokens }) },
+      generate: {
+        ...pipeline.generate,
+        ...given({ maxTokens, temperature, seed, by: quotesOnly === true ? ('quotes' as const) : undefined }),
+      },
+    },
+    defaults,
+  );
+}
+
+/** Without the members that are undefined. */
+function given<Values extends Readonly<Record<string, unknown>>>(values: Values): { [Name in keyof Values]?: NonNullable<Values[Name]> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
+}

@@ -1,0 +1,92 @@
+import { z } from 'zod';
+import { collectionName, metadataFilter } from './identifiers.ts';
+
+/**
+ * How a question becomes an answer, as plain data: retrieve → rerank → context → generate → verify → cite. A pipeline stands in an
+ * option, in a JSON or YAML file and in the record of a run. Every field may be left out; the default stands beside it.
+ *
+ * Read by: `formats/define-pipeline.ts` (checks it and names the nearest valid key), `query/resolve-pipeline.ts` (fills in the defaults,
+ * refuses what this version cannot do, makes the canonical hash), then by each stage in `query/` its own section.
+ */
+
+const stageName = z.string().min(1).max(100);
+
+/** `stage` names a TypeScript stage registered at `open({stages})`, which takes the place of the built-in one. */
+const retrieveSection = z.strictObject({
+  /** Gives the hits instead of the search of the record. */
+  stage: stageName.optional(),
+  /** Changes what is searched for; the model still gets the question as it was asked. */
+  rewrite: stageName.optional(),
+  /** Default: that of the call, else `default`. */
+  collection: collectionName.optional(),
+  /** Default `hybrid`: words and vectors, fused by rank. */
+  mode: z.enum(['hybrid', 'text', 'vector']).optional(),
+  /** Most hits. Default 6. */
+  limit: z.number().int().min(1).max(1_000).optional(),
+  filter: metadataFilter.optional(),
+  /** Weights of the two rankings in the fusion. Default 1 each. */
+  weights: z.strictObject({ text: z.number().min(0).max(100).optional(), vector: z.number().min(0).max(100).optional() }).optional(),
+  /** Hits asked of each ranking before the fusion. Default 50, at least `limit`. */
+  depth: z.number().int().min(1).max(10_000).optional(),
+  /** Chunks before and after a hit that are read with it. Default 0. */
+  neighbours: z.number().int().min(0).max(20).optional(),
+  /** Most hits of one document. Default: no limit. */
+  perDocument: z.number().int().min(1).max(1_000).optional(),
+});
+
+const rerankSection = z.strictObject({
+  stage: stageName.optional(),
+  /** Default `none`. `signals`: cheap ones; `model`: the generator's own yes or no; `cross-encoder`: a model of its own. */
+  by: z.enum(['none', 'signals', 'model', 'cross-encoder']).optional(),
+  /** The cross-encoder. */
+  model: z.string().min(1).max(1_000).optional(),
+  /** Hits that are scored; the rest stays behind them. Default: all. */
+  limit: z.number().int().min(1).max(1_000).optional(),
+});
+
+const contextSection = z.strictObject({
+  /** Default `joined`: all passages in one prompt. `each`: the question put to each passage by itself. */
+  mode: z.enum(['joined', 'each']).optional(),
+  /** Most tokens of all passages. Default: what the machine reads in about 8 s (320). */
+  tokens: z.number().int().min(64).max(131_072).optional(),
+  /** Default `rank`: best first. `document`: in the order in which they stand in their documents, so that prefixes are shared. */
+  order: z.enum(['rank', 'document']).optional(),
+});
+
+const generateSection = z.strictObject({
+  stage: stageName.optional(),
+  /** Default `model`. `quotes`: verbatim sentences, without a generator. */
+  by: z.enum(['model', 'quotes']).optional(),
+  /** Catalogue id, path or hub address of an installed generator. Default: that of the open directory. */
+  model: z.string().min(1).max(1_000).optional(),
+  /** Most tokens of the answer. Default 200. */
+  maxTokens: z.number().int().min(1).max(8_192).optional(),
+  /** Default 0: the likeliest token always. */
+  temperature: z.number().min(0).max(2).optional(),
+  /** Default 0. */
+  seed: z.number().int().min(0).max(0xffff_fffe).optional(),
+  /** Family of the prompt. Default `plain`. */
+  prompt: z.string().min(1).max(100).optional(),
+});
+
+const verifySection = z.strictObject({
+  /** Whether the cited passage states the answer, before it is given. Default `none`. */
+  by: z.enum(['none', 'rules', 'model']).optional(),
+});
+
+const citeSection = z.strictObject({
+  /** Default `sentence`: each sentence is attributed and checked after it was written. `grammar`: the model is held to write markers. */
+  by: z.enum(['sentence', 'grammar']).optional(),
+});
+
+export const pipeline = z.strictObject({
+  /** Shown beside results; no part of the hash. Default: the first 8 digits of the hash. */
+  name: z.string().min(1).max(200).optional(),
+  retrieve: retrieveSection.optional(),
+  rerank: rerankSection.optional(),
+  context: contextSection.optional(),
+  generate: generateSection.optional(),
+  verify: verifySection.optional(),
+  cite: citeSection.optional(),
+});
+export type Pipeline = z.infer<typeof pipeline>;
