@@ -232,6 +232,13 @@ export const errorCatalogue = {
     'A file does not follow its own format.',
     'Open it in its program, save it again and ingest the copy.',
   ),
+  E_DOCUMENT_TOO_LARGE: entry(
+    1,
+    413,
+    false,
+    'A file unpacks to more than the limits for one container.',
+    'Unpack it yourself and ingest the files you need.',
+  ),
   E_PARSE_CRASHED: entry(
     1,
     422,

@@ -3,13 +3,15 @@ import { dirname, resolve, sep } from 'node:path';
 import { glob, isDynamicPattern } from 'tinyglobby';
 import { MillraceError } from '../errors.ts';
 import type { HandedSource, IngestSource } from '../spec/mill.ts';
+import type { MemberSource } from './container-members.ts';
 import { createIgnoreFilter } from './ignore-rules.ts';
 import { walkFolder } from './walk-folder.ts';
 
 /** A file found under a path, folder or pattern, or a source that the program handed over. */
 export type ReachedSource =
   | { readonly kind: 'file'; readonly path: string; /** No link may lead out of it. */ readonly root: string }
-  | { readonly kind: 'handed'; readonly source: HandedSource };
+  | { readonly kind: 'handed'; readonly source: HandedSource }
+  | MemberSource;
 
 /** Also a path or pattern that names nothing, and a folder that cannot be read. */
 export type FoundSource = ReachedSource | { readonly kind: 'unreachable'; readonly given: string; readonly error: MillraceError };

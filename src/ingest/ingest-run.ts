@@ -23,6 +23,8 @@ export interface IngestParts {
 export interface IngestLimits {
   /** Of all files being read, parsed and chunked. One larger file is taken alone. */
   readonly bytesInFlight: number;
+  /** Of the files of containers that are being unpacked, for each depth of nesting. */
+  readonly memberBytes: number;
   /** Paths found ahead of reading, and bytes of handed-over texts. */
   readonly foundItems: number;
   readonly foundBytes: number;
@@ -38,6 +40,7 @@ const megabyte = 1024 * 1024;
 
 export const defaultIngestLimits: IngestLimits = {
   bytesInFlight: 256 * megabyte,
+  memberBytes: 32 * megabyte,
   foundItems: 10_000,
   foundBytes: 16 * megabyte,
   commitLength: 16 * megabyte,

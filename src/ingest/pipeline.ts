@@ -9,6 +9,7 @@ import { createPulse, type Pulse } from '../util/pulse.ts';
 import { runTogether } from '../util/run-together.ts';
 import { createTurns } from '../util/turns.ts';
 import { commitInBatches, type PreparedCommit } from './commit-batches.ts';
+import { createMemberPermits } from './container-members.ts';
 import { discover, type FoundSource } from './discover.ts';
 import { embedChunks } from './embed-chunks.ts';
 import { createEmitter, defaultIngestLimits, type IngestParts, type IngestRun } from './ingest-run.ts';
@@ -114,7 +115,14 @@ async function prepareAll(
   signal: AbortSignal,
 ): Promise<void> {
   const { counts } = run;
-  const context = { run, prepared, inFlight: createBytePermits(run.limits.bytesInFlight), turns: createTurns(), progress };
+  const context = {
+    run,
+    prepared,
+    inFlight: createBytePermits(run.limits.bytesInFlight),
+    memberPermits: createMemberPermits(run.limits.memberBytes),
+    turns: createTurns(),
+    progress,
+  };
   let unreachable: MillraceError | undefined;
 
   async function work(stop: AbortSignal): Promise<void> {
@@ -169,7 +177,7 @@ function batchSizeOf({ options }: IngestRun): number {
 }
 
 function heldBytes(source: FoundSource): number {
-  if (source.kind === 'unreachable') return 0;
+  if (source.kind === 'unreachable' || source.kind === 'member') return 0;
   if (source.kind === 'file') return source.path.length;
   const { text, bytes } = (source.source ?? {}) as Partial<typeof source.source>;
   return bytes instanceof Uint8Array ? bytes.length : typeof text === 'string' ? text.length : 0;

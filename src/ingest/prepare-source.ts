@@ -1,10 +1,12 @@
 import { type MillraceError, toMillraceError } from '../errors.ts';
 import type { DocumentId } from '../spec/identifiers.ts';
+import type { ParsedDocument } from '../spec/parser.ts';
 import type { NewDocument, NewSource, StoreOperation } from '../spec/store.ts';
 import type { BoundedQueue } from '../util/bounded-queue.ts';
 import type { BytePermits } from '../util/byte-permits.ts';
 import type { Turns } from '../util/turns.ts';
 import type { PreparedCommit } from './commit-batches.ts';
+import { prepareMembers, vanishedMembers } from './container-members.ts';
 import type { ReachedSource } from './discover.ts';
 import type { IngestRun } from './ingest-run.ts';
 import {
@@ -27,6 +29,8 @@ export interface PrepareContext {
   /** Where finished documents and failures go to be committed. */
   readonly prepared: BoundedQueue<PreparedCommit>;
   readonly inFlight: BytePermits;
+  /** For the files of containers, one for each depth of nesting. */
+  readonly memberPermits: readonly BytePermits[];
   readonly turns: Turns;
   readonly progress: Pick<Progress, 'settled' | 'added'>;
 }
@@ -73,11 +77,12 @@ export async function prepareSource(context: PrepareContext, found: ReachedSourc
     source = looked.source;
     await run.emit({ type: 'document-found', source: key, bytes: looked.size });
     if (await settleUnread(context, visit, looked)) return;
-    const release = await context.inFlight.take(looked.size, signal);
+    // The files of a container are in memory already.
+    const release = found.kind === 'member' ? undefined : await context.inFlight.take(looked.size, signal);
     try {
       await readAndPrepare(context, visit, looked);
     } finally {
-      release();
+      release?.();
     }
   } catch (thrown) {
     signal.throwIfAborted();
@@ -111,7 +116,9 @@ async function readAndPrepare(context: PrepareContext, visit: Visit, looked: Loo
   if (same !== undefined && (await settleMade(context, visit, looked, same, 'same-content'))) return;
   let document: NewDocument;
   try {
-    document = await parseAndChunk(run, visit, looked, bytes, sha256);
+    const parsed = await parse(run, visit, looked, bytes);
+    document = await chunk(run, visit, parsed, sha256);
+    await settleMembers(context, visit, looked, bytes, parsed);
   } catch (thrown) {
     visit.signal.throwIfAborted();
     throw rememberAttempt(toMillraceError(thrown, 'E_INTERNAL', visit.key), content, visit.versions);
@@ -153,15 +160,55 @@ async function settleMade(
   return true;
 }
 
-async function parseAndChunk(run: IngestRun, { signal }: Visit, looked: LookedSource, bytes: Uint8Array, sha256: string) {
-  const { scheduler, parser, chunker } = run.parts;
+async function parse(
+  { parts: { scheduler } }: IngestRun,
+  { signal }: Visit,
+  looked: LookedSource,
+  bytes: Uint8Array,
+  membersFrom = 0,
+): Promise<ParsedDocument> {
   const cost = { items: 1, bytes: bytes.length };
   await scheduler.ready('parse', cost, signal);
   const { name, contentType } = looked;
-  const input = { bytes, name, ...(contentType === undefined ? {} : { contentType }) };
-  const parsed = await scheduler.submit({ lane: 'parse', class: 'background', input, cost, signal, deliver: 'final' }).result();
-  const identity = { bytesSha256: sha256, parseOptionsHash: parser.optionsHash };
-  return makeDocument(parsed, identity, chunker, run.embedder.tokenizer, signal);
+  const input = { bytes, name, membersFrom, ...(contentType === undefined ? {} : { contentType }) };
+  return scheduler.submit({ lane: 'parse', class: 'background', input, cost, signal, deliver: 'final' }).result();
+}
+
+function chunk(run: IngestRun, { signal }: Visit, parsed: ParsedDocument, sha256: string): Promise<NewDocument> {
+  const { parser, chunker } = run.parts;
+  return makeDocument(parsed, { bytesSha256: sha256, parseOptionsHash: parser.optionsHash }, chunker, run.embedder.tokenizer, signal);
+}
+
+/** Prepares the files of a container, and removes those that its last version had and this one has not. */
+async function settleMembers(
+  context: PrepareContext,
+  visit: Visit,
+  looked: LookedSource,
+  bytes: Uint8Array,
+  first: ParsedDocument,
+): Promise<void> {
+  const { run, memberPermits } = context;
+  const { key, found, known, signal, lookedAt } = visit;
+  let present: ReadonlySet<string> = new Set();
+  if (first.members !== undefined) {
+    const { uri, metadata } = looked.source;
+    const container = { key, uri, metadata, ...(found.kind === 'member' ? { family: found.family } : {}) };
+    present = await prepareMembers(container, {
+      first,
+      permits: memberPermits,
+      signal,
+      next: (membersFrom) => parse(run, visit, looked, bytes, membersFrom),
+      prepare(member) {
+        run.counts.found += 1;
+        return prepareSource(context, member, signal);
+      },
+    });
+  }
+  if (known === undefined) return;
+  const { store } = run.parts;
+  for (const vanished of await vanishedMembers(store, run.collection, key, present)) {
+    await store.commit([{ type: 'removeSource', collection: run.collection, key: vanished, at: lookedAt }]);
+  }
 }
 
 /** The turn of the key and the place among the settled go on with the commit. */

@@ -22,7 +22,7 @@ describe('parseDocument', () => {
     ['white space', ' \n\t \n', 'E_DOCUMENT_EMPTY', 'note.txt holds no text.'],
     ['invisible characters', '\u200b\u00ad\ufeff', 'E_DOCUMENT_EMPTY', 'note.txt holds no text.'],
     ['an image', png, 'E_DOCUMENT_UNSUPPORTED', 'note.txt looks like a PNG image (image/png), which millrace cannot read.'],
-    ['an archive', zip, 'E_DOCUMENT_UNSUPPORTED', 'note.txt looks like a ZIP archive (application/zip), which millrace cannot read.'],
+    ['a damaged archive', zip, 'E_DOCUMENT_DAMAGED', 'note.txt is not a complete ZIP archive: it holds no readable entry.'],
     ['unknown bytes', random, 'E_DOCUMENT_UNSUPPORTED', 'note.txt holds binary data of an unknown type, not text.'],
     [
       'RTF',

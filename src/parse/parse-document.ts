@@ -26,7 +26,7 @@ const typeNames: Readonly<Record<string, string>> = {
  */
 export async function parseDocument(request: ParseRequest, parsers: readonly FormatParser[]): Promise<ParsedDocument> {
   const { bytes, name } = request;
-  const type = await detectType(bytes, request);
+  const type = await detectType(bytes, request, parsers);
   const parser = parsers.find((candidate) => candidate.contentTypes.includes(type.contentType));
   if (parser === undefined) {
     const known = typeNames[type.contentType];
@@ -40,7 +40,11 @@ export async function parseDocument(request: ParseRequest, parsers: readonly For
     throw new MillraceError('E_SOURCE_TOO_LARGE', message, { details: { bytes: bytes.length, maxTextBytes } });
   }
   try {
-    const content = await parser.parse(bytes, { name, ...(type.encoding === undefined ? {} : { encoding: type.encoding }) });
+    const content = await parser.parse(bytes, {
+      name,
+      ...(type.encoding === undefined ? {} : { encoding: type.encoding }),
+      ...(request.membersFrom === undefined ? {} : { membersFrom: request.membersFrom }),
+    });
     if (isBlank(content.text)) throw new MillraceError('E_DOCUMENT_EMPTY', `${name} holds no text.`);
     return { contentType: type.contentType, parser: parser.name, parserVersion: parser.version, ...content };
   } catch (error) {

@@ -90,7 +90,7 @@ export function createDocumentParser(options: DocumentParserOptions): DocumentPa
     const guard = guardChild(child, request, signal);
     let keep = false;
     try {
-      const header = { name: request.name, ...(request.contentType === undefined ? {} : { contentType: request.contentType }) };
+      const { bytes: _bytes, ...header } = request;
       const maxAnswerBytes = Math.min(256 * 1024 * 1024 + 64 * request.bytes.length, 0xffffffff);
       const frame = await child.exchange(encodeFrame(header, [request.bytes]), maxAnswerBytes);
       const ended = guard.reason();

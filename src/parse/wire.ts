@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { errorCatalogue, type ErrorCode } from '../errors.ts';
-import { type ParsedBlock, type ParsedDocument, parsedBlock, parsedDocument, parsedPage } from '../spec/parser.ts';
+import { memberFile, type ParsedBlock, type ParsedDocument, parsedBlock, parsedDocument, parsedPage } from '../spec/parser.ts';
 
 /**
  * The messages between pool and child. A frame is two 32-bit little-endian lengths, that many bytes of JSON, that many raw bytes.
@@ -8,16 +8,22 @@ import { type ParsedBlock, type ParsedDocument, parsedBlock, parsedDocument, par
  * What comes from a child is checked like any input: it has read hostile files.
  */
 
-export const requestHeader = z.object({ name: z.string(), contentType: z.string().optional() });
+export const requestHeader = z.object({
+  name: z.string(),
+  contentType: z.string().optional(),
+  membersFrom: z.number().int().nonnegative().optional(),
+});
 export type RequestHeader = z.infer<typeof requestHeader>;
 
-const documentHeader = parsedDocument.omit({ text: true, blocks: true, pages: true }).extend({
+const documentHeader = parsedDocument.omit({ text: true, blocks: true, pages: true, members: true }).extend({
   textUnits: z.number().int().nonnegative(),
   /** One byte a unit where all are below 256, else two. */
   unitBytes: z.union([z.literal(1), z.literal(2)]),
   blockCount: z.number().int().nonnegative(),
   /** `boxes`: how many numbers, `undefined` where the page has none. */
   pages: z.array(parsedPage.omit({ boxes: true }).extend({ boxes: z.number().int().nonnegative().optional() })).min(1),
+  /** `bytes`: how many. */
+  members: z.array(memberFile.extend({ bytes: z.number().int().nonnegative() })).optional(),
 });
 
 const errorData = z.object({
@@ -52,7 +58,7 @@ export function encodeFrame(header: RequestHeader | ResponseHeader, payload: rea
 }
 
 export function encodeDocument(document: ParsedDocument): { readonly header: DocumentHeader; readonly payload: Uint8Array[] } {
-  const { text, blocks, pages, ...rest } = document;
+  const { text, blocks, pages, members, ...rest } = document;
   // eslint-disable-next-line no-control-regex -- every code unit that one byte can hold
   const unitBytes = /^[\0-\u00FF]*$/.test(text) ? 1 : 2;
   const numbers = new Uint32Array(blocks.length * blockNumbers);
@@ -67,10 +73,12 @@ export function encodeDocument(document: ParsedDocument): { readonly header: Doc
       unitBytes,
       blockCount: blocks.length,
       pages: pages.map(({ boxes, ...page }) => ({ ...page, ...(boxes === undefined ? {} : { boxes: boxes.length }) })),
+      ...(members === undefined ? {} : { members: members.map((member) => ({ ...member, bytes: member.bytes.length })) }),
     },
     payload: [
       Buffer.from(text, unitBytes === 1 ? 'latin1' : 'utf16le'),
       ...[numbers, ...pages.flatMap((page) => page.boxes ?? [])].map(bytesOf),
+      ...(members ?? []).map(({ bytes }) => bytes),
     ],
   };
 }
@@ -81,7 +89,7 @@ function bytesOf(numbers: Uint32Array): Uint8Array {
 
 /** The inverse of `encodeDocument`. Throws `RangeError` where lengths or ranges do not fit together. */
 export function decodeDocument(header: DocumentHeader, payload: Buffer): ParsedDocument {
-  const { textUnits, unitBytes, blockCount, pages, ...rest } = header;
+  const { textUnits, unitBytes, blockCount, pages, members, ...rest } = header;
   let position = 0;
   function take(length: number): Buffer {
     if (position + length > payload.length) throw new RangeError('The message of the parser process is too short.');
@@ -102,7 +110,14 @@ export function decodeDocument(header: DocumentHeader, payload: Buffer): ParsedD
     end = page.end;
     return { ...page, ...(boxes === undefined ? {} : { boxes: takeNumbers(boxes) }) };
   });
-  return { ...rest, text, blocks, pages: decodedPages };
+  return {
+    ...rest,
+    text,
+    blocks,
+    pages: decodedPages,
+    // Copies: a member may outlive the message by far.
+    ...(members === undefined ? {} : { members: members.map((member) => ({ ...member, bytes: Uint8Array.from(take(member.bytes)) })) }),
+  };
 }
 
 function decodeBlocks(numbers: Uint32Array, textUnits: number): ParsedBlock[] {

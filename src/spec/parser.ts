@@ -37,6 +37,16 @@ export const parsedBlock = z.object({
 });
 export type ParsedBlock = z.infer<typeof parsedBlock>;
 
+/** A file inside a container: an entry of an archive, an attachment of a message. It becomes a document of its own. */
+export const memberFile = z.object({
+  /** Unique in its container, a relative path with forward slashes. */
+  name: z.string().min(1),
+  bytes: z.instanceof(Uint8Array),
+  /** A hint, as with `ParseRequest`. */
+  contentType: z.string().optional(),
+});
+export type MemberFile = z.infer<typeof memberFile>;
+
 export const parsedDocument = z.object({
   /** Media type by content, for example "application/pdf". */
   contentType: z.string(),
@@ -54,6 +64,10 @@ export const parsedDocument = z.object({
   modifiedAt: z.number().optional(),
   /** Sentences for the user about what could not be read, for example "2 of 14 pages have no text layer." */
   warnings: z.array(z.string()),
+  /** Only of containers: a portion of their files, in order. */
+  members: z.array(memberFile).optional(),
+  /** Ask again with this `membersFrom` for the next portion; absent after the last one. */
+  nextMember: z.number().int().positive().optional(),
 });
 export type ParsedDocument = z.infer<typeof parsedDocument>;
 
@@ -64,6 +78,8 @@ export interface ParseRequest {
   readonly name: string;
   /** Given by the program; overrides the hint, not the content of binary formats. */
   readonly contentType?: string;
+  /** With a container: number of the first member wanted. Default 0. */
+  readonly membersFrom?: number;
 }
 
 /** Bytes in, `ParsedDocument` out, in an isolated child; cancelled or past its deadline the child is killed. */
@@ -73,7 +89,8 @@ export interface DocumentParser {
   /** What can be read. A document that another version of its parser made is parsed again. */
   readonly formats: readonly Pick<FormatParser, 'name' | 'version'>[];
   /**
-   * Errors: `E_DOCUMENT_EMPTY`, `E_DOCUMENT_UNSUPPORTED`, `E_DOCUMENT_ENCRYPTED`, `E_DOCUMENT_DAMAGED`, `E_SOURCE_TOO_LARGE`;
+   * Errors: `E_DOCUMENT_EMPTY`, `E_DOCUMENT_UNSUPPORTED`, `E_DOCUMENT_ENCRYPTED`, `E_DOCUMENT_DAMAGED`,
+   * `E_DOCUMENT_TOO_LARGE`, `E_SOURCE_TOO_LARGE`;
    * `E_PARSE_CRASHED` when the child died or ran past its limits (retryable by the scheduler, once).
    */
   parse(request: ParseRequest, signal: AbortSignal): Promise<ParsedDocument>;
@@ -82,14 +99,22 @@ export interface DocumentParser {
   close(): Promise<void>;
 }
 
+/** What one format makes of the bytes. */
+export type ParsedContent = Omit<ParsedDocument, 'parser' | 'parserVersion' | 'contentType'>;
+
 /** One format. A parser is one file with one of these and one line in the registry. */
 export interface FormatParser {
   readonly name: string;
+  /** To be raised whenever the text of the same bytes changes: documents of older versions are parsed again. */
   readonly version: number;
   readonly contentTypes: readonly string[];
+  /** The format is a kind of text: `contentTypes` and `endings` tell it from others, and its bytes come with their encoding. */
+  readonly isText?: boolean;
+  /** File ending, lower case, without the dot → media type. A hint where content alone does not decide. */
+  readonly endings?: Readonly<Record<string, string>>;
   /** `encoding`: of text formats, as detected. */
   parse(
     bytes: Uint8Array,
-    context: { readonly name: string; readonly encoding?: string },
-  ): Promise<Omit<ParsedDocument, 'parser' | 'parserVersion' | 'contentType'>>;
+    context: { readonly name: string; readonly encoding?: string; readonly membersFrom?: number },
+  ): Promise<ParsedContent>;
 }

@@ -1,0 +1,122 @@
+import { MillraceError } from '../errors.ts';
+import type { Metadata } from '../spec/identifiers.ts';
+import type { MemberFile, ParsedDocument } from '../spec/parser.ts';
+import type { Store } from '../spec/store.ts';
+import { type BytePermits, createBytePermits } from '../util/byte-permits.ts';
+
+/** A file inside a container, with the container's key and the place of its document: `uri!/member`. */
+export interface MemberSource {
+  readonly kind: 'member';
+  readonly key: string;
+  readonly uri: string;
+  readonly file: MemberFile;
+  /** Of the container. */
+  readonly metadata: Metadata;
+  readonly family: Family;
+}
+
+/** All that one source unpacks to, containers inside it included. */
+export interface Family {
+  /** 1 for the members of a source, 2 for theirs, … */
+  readonly depth: number;
+  readonly unpacked: { files: number; bytes: number };
+}
+
+const maxDepth = 4;
+const maxFiles = 10_000;
+const maxBytes = 1024 * 1024 * 1024;
+
+/** Where every container of the call waits for memory: one bound a depth, so that no container waits for one that waits for it. */
+export function createMemberPermits(bytes: number): readonly BytePermits[] {
+  return Array.from({ length: maxDepth }, () => createBytePermits(bytes));
+}
+
+export interface Container {
+  readonly key: string;
+  readonly uri: string;
+  readonly metadata: Metadata;
+  /** Absent for a source of its own. */
+  readonly family?: Family;
+}
+
+export interface MemberSteps {
+  /** The first portion, parsed with the container. */
+  readonly first: ParsedDocument;
+  readonly permits: readonly BytePermits[];
+  readonly signal: AbortSignal;
+  /** Parses the container again for its next portion. */
+  next(membersFrom: number): Promise<ParsedDocument>;
+  prepare(member: MemberSource): Promise<void>;
+}
+
+/**
+ * Prepares the members of a container one after another, a portion in memory at a time. They are handed over to be committed before
+ * their container: one that is on record has all its members on record. Returns their keys.
+ * @throws MillraceError E_DOCUMENT_TOO_LARGE beyond the limits on depth, files and bytes
+ */
+export async function prepareMembers(container: Container, steps: MemberSteps): Promise<ReadonlySet<string>> {
+  const keys = new Set<string>();
+  const family: Family = { depth: (container.family?.depth ?? 0) + 1, unpacked: container.family?.unpacked ?? { files: 0, bytes: 0 } };
+  let portion = steps.first;
+  for (;;) {
+    const members = portion.members ?? [];
+    const size = members.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    const release = await permitsAt(steps.permits, family.depth, container.key).take(size, steps.signal);
+    try {
+      for (const file of members) {
+        count(family, file, container.key);
+        const key = `${container.key}!/${file.name}`;
+        keys.add(key);
+        const uri = `${container.uri}!/${encodeURI(file.name)}`;
+        await steps.prepare({ kind: 'member', key, uri, file, metadata: container.metadata, family });
+      }
+    } finally {
+      release();
+    }
+    if (portion.nextMember === undefined) return keys;
+    portion = await steps.next(portion.nextMember);
+  }
+}
+
+function permitsAt(permits: readonly BytePermits[], depth: number, key: string): BytePermits {
+  const found = permits[depth - 1];
+  if (found !== undefined) return found;
+  throw new MillraceError('E_DOCUMENT_TOO_LARGE', `${key} is a container inside ${maxDepth} others; deeper ones are not unpacked.`);
+}
+
+function count({ unpacked }: Family, { bytes }: MemberFile, key: string): void {
+  unpacked.files += 1;
+  unpacked.bytes += bytes.length;
+  if (unpacked.files <= maxFiles && unpacked.bytes <= maxBytes) return;
+  throw new MillraceError(
+    'E_DOCUMENT_TOO_LARGE',
+    `${key} belongs to a container of more than ${maxFiles} files or ${maxBytes / 1024 / 1024} MB; those read so far are kept.`,
+  );
+}
+
+/** Members of an earlier version of the source that its present one no longer has. */
+export async function vanishedMembers(
+  store: Store,
+  collection: string,
+  containerKey: string,
+  present: ReadonlySet<string>,
+): Promise<readonly string[]> {
+  const prefix = `${containerKey}!/`;
+  const vanished: string[] = [];
+  let afterKey = prefix;
+  for (;;) {
+    const page = await store.listSources(collection, { afterKey, limit: 1_000 });
+    for (const { key } of page) {
+      if (!key.startsWith(prefix)) return vanished;
+      // Members of a container inside this one belong to that one, and go with it.
+      if (!present.has(key) && ![...ancestors(key, prefix)].some((ancestor) => present.has(ancestor))) vanished.push(key);
+    }
+    const last = page.at(-1);
+    if (last === undefined) return vanished;
+    afterKey = last.key;
+  }
+}
+
+function* ancestors(key: string, prefix: string): Generator<string> {
+  for (let at = key.indexOf('!/', prefix.length); at !== -1; at = key.indexOf('!/', at + 2)) yield key.slice(0, at);
+}

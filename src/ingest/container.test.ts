@@ -1,0 +1,126 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { createIngestBench, type IngestBenchOptions, ofType } from '../../test/support/ingest-bench.ts';
+import type { ParsedDocument, ParseRequest } from '../spec/parser.ts';
+
+const benches: ReturnType<typeof createIngestBench>[] = [];
+function bench(options: IngestBenchOptions = {}) {
+  const created = createIngestBench({ parser: containerParser, ...options });
+  benches.push(created);
+  return created;
+}
+
+afterEach(async () => {
+  await Promise.all(benches.splice(0).map((one) => one.close()));
+});
+
+/** A file of JSON is a container: name → text, or another such file. Two members a portion. */
+const containerParser = {
+  optionsHash: 'none',
+  formats: [{ name: 'fake', version: 1 }],
+  concurrency: 4,
+  parse({ bytes, name, membersFrom = 0 }: ParseRequest): Promise<ParsedDocument> {
+    const text = Buffer.from(bytes).toString();
+    const head = { contentType: 'text/plain', parser: 'fake', parserVersion: 1, warnings: [] };
+    if (!name.endsWith('.json')) {
+      return Promise.resolve({ ...head, text, pages: [{ number: 1, start: 0, end: text.length }], blocks: [] });
+    }
+    const files = Object.entries(JSON.parse(text) as Record<string, unknown>);
+    const list = files.map(([file]) => file).join('\n');
+    const portion = files.slice(membersFrom, membersFrom + 2);
+    return Promise.resolve({
+      ...head,
+      text: list,
+      pages: [{ number: 1, start: 0, end: list.length }],
+      blocks: [],
+      members: portion.map(([file, content]) => ({
+        name: file,
+        bytes: Buffer.from(typeof content === 'string' ? content : JSON.stringify(content)),
+      })),
+      ...(membersFrom + 2 < files.length ? { nextMember: membersFrom + 2 } : {}),
+    });
+  },
+  close: () => Promise.resolve(),
+};
+
+const box = (files: Readonly<Record<string, unknown>>): string => JSON.stringify(files);
+
+describe('containers', () => {
+  it('become a document with a document for each member, however deep, committed before it', async () => {
+    const { run, write, folder, texts, requireWhole, commits, store } = bench();
+    write('box.json', box({ 'a.txt': 'The first.', 'in.json': { 'b.txt': 'The second.' }, 'c.txt': 'The third.' }));
+    const events = await run([folder], { metadata: { team: 'mill' } });
+    expect(await texts()).toEqual({
+      'box.json': 'a.txt\nin.json\nc.txt',
+      'box.json!/a.txt': 'The first.',
+      'box.json!/in.json': 'b.txt',
+      'box.json!/in.json!/b.txt': 'The second.',
+      'box.json!/c.txt': 'The third.',
+    });
+    expect(events.at(-1)).toMatchObject({ found: 5, indexed: 5, failed: 0 });
+    const order = commits
+      .flat()
+      .flatMap((operation) => (operation.type === 'commitDocument' ? [operation.source.key.split('/').at(-1)] : []));
+    expect(order.at(-1)).toBe('box.json');
+    const [, member] = await store.listSources('default');
+    expect(member).toMatchObject({ uri: expect.stringMatching(/^file:.*box\.json!\/a\.txt$/), metadata: { team: 'mill' }, mtime: null });
+    await requireWhole();
+  });
+
+  it('are skipped when unchanged, and drop members that vanished', async () => {
+    const { run, write, folder, texts, requireWhole } = bench();
+    write('box.json', box({ 'a.txt': 'The first.', 'in.json': { 'b.txt': 'The second.' }, 'c.txt': 'The third.' }));
+    await run([folder]);
+    expect((await run([folder])).at(-1)).toMatchObject({ found: 1, skipped: 1, indexed: 0 });
+    write('box.json', box({ 'a.txt': 'The first.', 'c.txt': 'The third, changed.' }), Date.UTC(2025, 1, 1));
+    const events = await run([folder]);
+    expect(events.at(-1)).toMatchObject({ found: 3, skipped: 1, indexed: 2 });
+    expect(Object.keys(await texts())).toEqual(['box.json', 'box.json!/a.txt', 'box.json!/c.txt']);
+    await requireWhole();
+  });
+
+  it('are read again when only their members had been committed', async () => {
+    const first = bench({
+      onCommit(operations) {
+        if (operations.some((one) => one.type === 'commitDocument' && one.source.key.endsWith('.json'))) throw new Error('power cut');
+      },
+    });
+    first.write('box.json', box({ 'a.txt': 'The first.', 'b.txt': 'The second.' }));
+    const stopped = await first.run([first.folder], { batchSize: 1 });
+    expect(
+      ofType(stopped, 'document-failed')
+        .map(({ error }) => error.message)
+        .join(),
+    ).toContain('power cut');
+    expect(Object.values(await first.texts())).toContain('The second.');
+    const second = bench({ store: first.store });
+    const events = await second.run([first.folder], { reread: true });
+    expect(events.at(-1)).toMatchObject({ indexed: 1, skipped: 2, failed: 0 });
+  });
+
+  it('that nest without end are refused, and what is above stays', async () => {
+    const { run, write, folder, texts } = bench();
+    let nested: unknown = { 'deep.txt': 'Deep.' };
+    for (let depth = 0; depth < 6; depth += 1) nested = { 'in.json': nested };
+    write('box.json', box({ 'a.txt': 'The first.', 'in.json': nested }));
+    const events = await run([folder]);
+    const failed = ofType(events, 'document-failed');
+    expect(failed).toHaveLength(1);
+    expect(failed[0]).toMatchObject({
+      source: expect.stringMatching(/(?:in\.json!\/){3}in\.json$/),
+      error: { code: 'E_DOCUMENT_TOO_LARGE' },
+    });
+    expect(Object.keys(await texts())).toContain('box.json!/a.txt');
+  });
+
+  it('with a member that cannot be read keep the others', async () => {
+    const { run, write, folder, texts } = bench({
+      parser: {
+        ...containerParser,
+        parse: (request) => (request.name === 'bad.txt' ? Promise.reject(new Error('bad')) : containerParser.parse(request)),
+      },
+    });
+    write('box.json', box({ 'bad.txt': 'x', 'good.txt': 'Good.', 'last.txt': 'Last.' }));
+    expect((await run([folder])).at(-1)).toMatchObject({ found: 4, indexed: 3, failed: 1 });
+    expect(await texts()).toMatchObject({ 'box.json!/bad.txt': null, 'box.json!/last.txt': 'Last.' });
+  });
+});

@@ -1,0 +1,75 @@
+import { gzipSync } from 'node:zlib';
+import { packTar } from 'modern-tar';
+import { describe, expect, it } from 'vitest';
+import type { ParsedDocument } from '../spec/parser.ts';
+import { writeZip } from './fixtures/write-zip.ts';
+import { createFormatParsers } from './formats.ts';
+import { parseDocument } from './parse-document.ts';
+
+const parsers = createFormatParsers();
+
+function read(bytes: Uint8Array, name = 'files.zip', membersFrom = 0): Promise<ParsedDocument> {
+  return parseDocument({ bytes, name, membersFrom }, parsers);
+}
+
+const names = ({ members = [] }: ParsedDocument): string[] => members.map(({ name }) => name);
+const contents = ({ members = [] }: ParsedDocument): string[] => members.map(({ bytes }) => Buffer.from(bytes).toString());
+const tar = (files: Readonly<Record<string, string>>) =>
+  packTar(Object.entries(files).map(([name, body]) => ({ header: { name, size: Buffer.byteLength(body), type: 'file' as const }, body })));
+
+describe('archives', () => {
+  it('are the list of their files, which come as members', async () => {
+    const document = await read(writeZip({ 'a.txt': 'The first.', 'b/c.md': '# Two', 'b/': '', '__MACOSX/a.txt': 'x', '.DS_Store': 'x' }));
+    expect(document).toMatchObject({ contentType: 'application/zip', text: 'a.txt\nb/c.md', warnings: [] });
+    expect(names(document)).toEqual(['a.txt', 'b/c.md']);
+    expect(contents(document)).toEqual(['The first.', '# Two']);
+  });
+
+  it('are read as tar, packed tar and single packed file', async () => {
+    const archive = await tar({ 'a.txt': 'The first.', 'b.txt': 'The second.' });
+    expect(contents(await read(archive, 'x'))).toEqual(['The first.', 'The second.']);
+    const packed = await read(gzipSync(archive), 'x.tgz');
+    expect(packed).toMatchObject({ contentType: 'application/gzip', text: 'a.txt\nb.txt' });
+    const single = await read(gzipSync('A text.'), 'note.txt.gz');
+    expect(names(single)).toEqual(['note.txt']);
+    expect(contents(single)).toEqual(['A text.']);
+  });
+
+  it('come in portions of bounded size', async () => {
+    const large = Buffer.alloc(5 * 1024 * 1024, 'x').map((_, index) => index * index);
+    const zip = writeZip({ a: large, b: large, c: large });
+    const first = await read(zip);
+    expect([names(first), first.nextMember]).toEqual([['a', 'b'], 2]);
+    const second = await read(zip, 'files.zip', 2);
+    expect([names(second), second.nextMember]).toEqual([['c'], undefined]);
+    expect(second.text).toBe(first.text);
+  });
+
+  it('give names that are relative paths, each once', async () => {
+    const entries = ['../../etc/passwd', '/abs.txt', 'a\\b.txt', 'dir/../up.txt', 'line\nend.txt', 'abs.txt'];
+    const document = await read(await tar(Object.fromEntries(entries.map((name) => [name, 'x']))), 'x.tar');
+    expect(names(document)).toEqual(['etc/passwd', 'abs.txt', 'a/b.txt', 'dir/up.txt', 'line end.txt', 'abs (2).txt']);
+  });
+
+  it('read what is left of one that was cut off', async () => {
+    const zip = writeZip({ 'a.txt': 'The first.', 'b.txt': 'The second.' });
+    const document = await read(zip.subarray(0, zip.length - 60));
+    expect(contents(document)).toEqual(['The first.', 'The second.']);
+    expect(document.warnings).toEqual(['files.zip is cut off: what is left of it was read.']);
+  });
+
+  it.each([
+    ['an empty one', writeZip({}), 'E_DOCUMENT_DAMAGED'],
+    ['only folders', writeZip({ 'a/': '', '__MACOSX/x': '' }), 'E_DOCUMENT_EMPTY'],
+    ['a header only', Buffer.concat([Buffer.from('PK\u0003\u0004', 'latin1'), Buffer.alloc(200)]), 'E_DOCUMENT_DAMAGED'],
+    ['a password', writeZip([{ name: 'a', content: 'x', encrypted: true }]), 'E_DOCUMENT_ENCRYPTED'],
+    ['a size that lies', writeZip([{ name: 'a', content: 'x'.repeat(5_000), claimedSize: 10 }]), 'E_DOCUMENT_DAMAGED'],
+    ['a size of 0 that lies', writeZip([{ name: 'a', content: 'x'.repeat(5_000), claimedSize: 0 }]), 'E_DOCUMENT_DAMAGED'],
+    ['a bomb by ratio', writeZip({ a: Buffer.alloc(40 * 1024 * 1024) }), 'E_DOCUMENT_TOO_LARGE'],
+    ['too many entries', writeZip(Array.from({ length: 10_001 }, (_, at) => ({ name: `${at}`, content: '' }))), 'E_DOCUMENT_TOO_LARGE'],
+    ['a packed bomb', gzipSync(Buffer.alloc(40 * 1024 * 1024)), 'E_DOCUMENT_TOO_LARGE'],
+    ['half a packed file', gzipSync('A text. '.repeat(1_000)).subarray(0, 40), 'E_DOCUMENT_DAMAGED'],
+  ])('refuse %s', async (_what, bytes, code) => {
+    await expect(read(bytes)).rejects.toMatchObject({ code });
+  });
+});

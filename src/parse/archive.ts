@@ -1,0 +1,85 @@
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import { createTarDecoder } from 'modern-tar';
+import { MillraceError } from '../errors.ts';
+import type { FormatParser, ParsedContent } from '../spec/parser.ts';
+import { createDocumentBuilder } from './document-builder.ts';
+import { type ListedMember, memberPortion } from './members.ts';
+import { createUnpackMeter, openZip, tooLarge, unpackLimits } from './zip.ts';
+
+const unzip = promisify(gunzip);
+
+/** What systems put beside the files of a user. */
+const notForReading = /(?:^|\/)(?:__MACOSX\/|\.DS_Store$|Thumbs\.db$|desktop\.ini$|\.git\/)/;
+
+/** A container: its own text is the list of its files, which become documents of their own. */
+export const parseZip: FormatParser['parse'] = async (bytes, { name, membersFrom = 0 }) => {
+  const archive = await openZip(bytes, name);
+  const listed = archive.entries
+    .filter((entry) => !notForReading.test(entry.name))
+    .map((entry) => ({ name: entry.name, read: () => archive.read(entry.name) }));
+  const warnings = archive.recovered ? [`${name} is cut off: what is left of it was read.`] : [];
+  return container(name, listed, membersFrom, warnings);
+};
+
+export const parseTar: FormatParser['parse'] = async (bytes, { name, membersFrom = 0 }) =>
+  container(name, await tarMembers(bytes, name), membersFrom, []);
+
+/** One packed file, or a packed tar archive. */
+export const parseGzip: FormatParser['parse'] = async (bytes, { name, membersFrom = 0 }) => {
+  const content = await unpack(bytes, name);
+  if (isTar(content)) return container(name, await tarMembers(content, name), membersFrom, []);
+  const inner = name.replace(/^.*[\\/]/, '').replace(/\.gz$/i, '') || 'content';
+  return container(name, [{ name: inner, read: () => Promise.resolve(content) }], membersFrom, []);
+};
+
+async function container(
+  name: string,
+  listed: readonly ListedMember[],
+  membersFrom: number,
+  warnings: readonly string[],
+): Promise<ParsedContent> {
+  if (listed.length === 0) throw new MillraceError('E_DOCUMENT_EMPTY', `${name} holds no files.`);
+  const builder = createDocumentBuilder();
+  for (const member of listed) builder.add('list-item', member.name, { close: true });
+  const { text, blocks } = builder.build();
+  const portion = await memberPortion(listed, membersFrom);
+  return { text, blocks, pages: [{ number: 1, start: 0, end: text.length }], ...portion, warnings: [...warnings] };
+}
+
+async function unpack(bytes: Uint8Array, name: string): Promise<Buffer<ArrayBuffer>> {
+  const most = Math.min(unpackLimits.bytes, Math.max(unpackLimits.ratioFromBytes, unpackLimits.ratio * bytes.length));
+  try {
+    return await unzip(bytes, { maxOutputLength: most });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(name, `more than ${most} bytes`);
+    throw new MillraceError('E_DOCUMENT_DAMAGED', `${name} is not a complete gzip file: ${(error as Error).message}.`, { cause: error });
+  }
+}
+
+export function isTar(bytes: Uint8Array): boolean {
+  return Buffer.from(bytes.subarray(257, 262)).toString('latin1') === 'ustar' && bytes.subarray(0, 257).includes(0);
+}
+
+async function tarMembers(bytes: Uint8Array, name: string): Promise<ListedMember[]> {
+  const members: ListedMember[] = [];
+  const meter = createUnpackMeter(bytes.length, name);
+  try {
+    const entries = new Blob([Buffer.from(bytes)]).stream().pipeThrough(createTarDecoder());
+    for await (const { header, body } of entries) {
+      const parts: Uint8Array[] = [];
+      for await (const part of body) {
+        meter.count(part.length);
+        parts.push(part);
+      }
+      if (header.type !== 'file' || notForReading.test(header.name)) continue;
+      if (members.length >= unpackLimits.entries) throw tooLarge(name, `more than ${unpackLimits.entries} entries`);
+      const content = Buffer.concat(parts);
+      members.push({ name: header.name, read: () => Promise.resolve(content) });
+    }
+  } catch (error) {
+    if (error instanceof MillraceError) throw error;
+    if (members.length === 0) throw new MillraceError('E_DOCUMENT_DAMAGED', `${name} is not a complete tar archive.`, { cause: error });
+  }
+  return members;
+}

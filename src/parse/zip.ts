@@ -1,0 +1,175 @@
+import { constants, inflateRawSync } from 'node:zlib';
+import { type Entry, fromBufferPromise, type ZipFile } from 'yauzl';
+import { MillraceError } from '../errors.ts';
+
+/** What one archive may unpack to. Beyond it lies a bomb, or something to be unpacked by hand. */
+export interface UnpackLimits {
+  readonly entries: number;
+  readonly bytes: number;
+  /** Unpacked to packed bytes; counts once `ratioFromBytes` are unpacked. */
+  readonly ratio: number;
+  readonly ratioFromBytes: number;
+}
+
+const megabyte = 1024 * 1024;
+
+export const unpackLimits: UnpackLimits = { entries: 10_000, bytes: 200 * megabyte, ratio: 100, ratioFromBytes: 10 * megabyte };
+
+export interface ZipEntry {
+  readonly name: string;
+  /** Unpacked, as the archive says; it may lie. */
+  readonly size: number;
+}
+
+/** A zip archive in memory. Folders are left out; of entries with the same name the last one counts. */
+export interface ZipArchive {
+  readonly entries: readonly ZipEntry[];
+  /** The directory at the end of the archive is missing: the entries were found by their own headers, and the last may be cut off. */
+  readonly recovered: boolean;
+  has(name: string): boolean;
+  /** @throws MillraceError E_DOCUMENT_DAMAGED, E_DOCUMENT_ENCRYPTED, E_DOCUMENT_TOO_LARGE (all entries read so far count) */
+  read(name: string): Promise<Buffer<ArrayBuffer>>;
+  /** The same, `undefined` where there is no such entry. */
+  readIfThere(name: string): Promise<Buffer<ArrayBuffer> | undefined>;
+}
+
+/** Counts what leaves a container against the limits. */
+export function createUnpackMeter(packedBytes: number, what: string, limits: UnpackLimits = unpackLimits) {
+  let unpacked = 0;
+  return {
+    /** @throws MillraceError E_DOCUMENT_TOO_LARGE */
+    count(bytes: number): void {
+      unpacked += bytes;
+      if (unpacked > limits.bytes) throw tooLarge(what, `more than ${Math.round(limits.bytes / megabyte)} MB`);
+      if (unpacked > limits.ratioFromBytes && unpacked > limits.ratio * packedBytes) {
+        throw tooLarge(what, `more than ${limits.ratio} times its size`);
+      }
+    },
+    get left() {
+      return limits.bytes - unpacked;
+    },
+  };
+}
+
+export function tooLarge(what: string, amount: string): MillraceError {
+  return new MillraceError('E_DOCUMENT_TOO_LARGE', `${what} unpacks to ${amount}, as archives do that are made to fill memory.`);
+}
+
+interface Source {
+  readonly size: number;
+  readonly encrypted: boolean;
+  read(count: (bytes: number) => void): Promise<Buffer<ArrayBuffer>>;
+}
+
+/** @throws MillraceError E_DOCUMENT_DAMAGED where there is no entry, E_DOCUMENT_TOO_LARGE for too many */
+export async function openZip(bytes: Uint8Array, name: string, limits: UnpackLimits = unpackLimits): Promise<ZipArchive> {
+  const buffer = Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength);
+  const meter = createUnpackMeter(buffer.length, name, limits);
+  let recovered = false;
+  let sources = await listEntries(buffer, name, limits);
+  if (sources.size === 0) {
+    recovered = true;
+    sources = scanEntries(buffer, name, limits);
+  }
+  if (sources.size === 0)
+    throw new MillraceError('E_DOCUMENT_DAMAGED', `${name} is not a complete ZIP archive: it holds no readable entry.`);
+
+  async function read(entry: string): Promise<Buffer<ArrayBuffer>> {
+    const source = sources.get(entry);
+    if (source === undefined) throw new MillraceError('E_DOCUMENT_DAMAGED', `${name} lacks its part ${entry}.`);
+    if (source.encrypted) throw new MillraceError('E_DOCUMENT_ENCRYPTED', `${name} is protected by a password.`);
+    return source.read(meter.count);
+  }
+  return {
+    entries: [...sources].map(([entry, { size }]) => ({ name: entry, size })),
+    recovered,
+    has: (entry) => sources.has(entry),
+    read,
+    readIfThere: (entry) => (sources.has(entry) ? read(entry) : Promise.resolve(undefined)),
+  };
+}
+
+/** By the directory at the end; empty where that cannot be read. */
+async function listEntries(buffer: Buffer<ArrayBuffer>, name: string, limits: UnpackLimits): Promise<Map<string, Source>> {
+  const found = new Map<string, Source>();
+  let zip: ZipFile;
+  try {
+    zip = await fromBufferPromise(buffer);
+    if (zip.entryCount > limits.entries) throw tooLarge(name, `${zip.entryCount} entries, more than ${limits.entries}`);
+    for await (const entry of zip.eachEntry()) {
+      if (entry.fileName.endsWith('/')) continue;
+      if (found.size >= limits.entries) throw tooLarge(name, `more than ${limits.entries} entries`);
+      found.set(entry.fileName, {
+        size: entry.uncompressedSize,
+        encrypted: entry.isEncrypted(),
+        read: (count) => readEntry(zip, entry, name, count),
+      });
+    }
+  } catch (error) {
+    if (error instanceof MillraceError) throw error;
+    // No end of the directory, or a bad record in it: what was listed so far is kept, and its absence means a scan.
+  }
+  return found;
+}
+
+async function readEntry(zip: ZipFile, entry: Entry, name: string, count: (bytes: number) => void): Promise<Buffer<ArrayBuffer>> {
+  const parts: Buffer[] = [];
+  try {
+    const stream = await zip.openReadStreamPromise(entry);
+    for await (const part of stream) {
+      count((part as Buffer).length);
+      parts.push(part as Buffer);
+    }
+  } catch (error) {
+    if (error instanceof MillraceError) throw error;
+    throw new MillraceError('E_DOCUMENT_DAMAGED', `${name} is damaged inside its part ${entry.fileName}: ${(error as Error).message}.`, {
+      cause: error,
+    });
+  }
+  return Buffer.concat(parts);
+}
+
+const localHeader = Buffer.from('PK\u0003\u0004', 'latin1');
+
+/** By the header before each entry, for an archive that was cut off. */
+function scanEntries(buffer: Buffer<ArrayBuffer>, name: string, limits: UnpackLimits): Map<string, Source> {
+  const found = new Map<string, Source>();
+  let start = buffer.indexOf(localHeader);
+  while (start !== -1 && start + 30 <= buffer.length) {
+    if (found.size >= limits.entries) throw tooLarge(name, `more than ${limits.entries} entries`);
+    const following = buffer.indexOf(localHeader, start + 4);
+    const flags = buffer.readUInt16LE(start + 6);
+    const method = buffer.readUInt16LE(start + 8);
+    const nameEnd = start + 30 + buffer.readUInt16LE(start + 26);
+    const entry = buffer.toString((flags & 0x800) === 0 ? 'latin1' : 'utf8', start + 30, nameEnd);
+    const packed = buffer.subarray(nameEnd + buffer.readUInt16LE(start + 28), following === -1 ? buffer.length : following);
+    if (entry !== '' && !entry.endsWith('/') && (method === 0 || method === 8)) {
+      found.set(entry, {
+        size: buffer.readUInt32LE(start + 22),
+        encrypted: (flags & 1) !== 0,
+        read: (count) => Promise.resolve(inflateWhatIsThere(packed, method, name, limits, count)),
+      });
+    }
+    start = following;
+  }
+  return found;
+}
+
+function inflateWhatIsThere(
+  packed: Buffer<ArrayBuffer>,
+  method: number,
+  name: string,
+  limits: UnpackLimits,
+  count: (bytes: number) => void,
+): Buffer<ArrayBuffer> {
+  let content: Buffer<ArrayBuffer> = packed;
+  if (method === 8) {
+    try {
+      content = inflateRawSync(packed, { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: limits.bytes });
+    } catch (error) {
+      throw new MillraceError('E_DOCUMENT_DAMAGED', `${name} is cut off and damaged.`, { cause: error });
+    }
+  }
+  count(content.length);
+  return content;
+}
