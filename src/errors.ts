@@ -104,6 +104,13 @@ export const errorCatalogue = {
     'Run "millrace models remove <id>" and pull it again.',
   ),
   E_MODEL_UNSUITABLE: entry(2, 422, false, 'The model cannot do the task it was chosen for.', 'Choose a model of the right task.'),
+  E_MODEL_TOO_LARGE: entry(
+    1,
+    507,
+    true,
+    'There is not enough free memory to load a generator beside those that are loaded.',
+    'Use it in a program of its own, free memory, or choose a smaller model.',
+  ),
   E_DOWNLOAD_FAILED: entry(
     1,
     502,

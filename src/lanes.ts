@@ -1,5 +1,5 @@
 import { MillraceError } from './errors.ts';
-import type { CallOptions, EmbedKind, Embedder, Generator, Reranker } from './spec/engine.ts';
+import type { CallOptions, EmbedKind, Embedder, GenerateLaneName, Generator, Reranker } from './spec/engine.ts';
 import type { DocumentParser } from './spec/parser.ts';
 import type { AdmittedWork, LaneDefinition, LaneTypes } from './spec/work.ts';
 import { allAborted } from './util/all-aborted.ts';
@@ -9,16 +9,16 @@ import { allAborted } from './util/all-aborted.ts';
 const queuedItems = 10_000;
 const queuedBytes = 256 * 1024 * 1024;
 
-export function generateLane(generator: Generator): LaneDefinition<'generate'> {
+export function generateLane(generator: Generator): LaneDefinition<GenerateLaneName> {
   const { sequences, kvTokens } = generator.capacity();
   return {
-    name: 'generate',
+    name: generator.lane ?? 'generate',
     limits: { concurrency: sequences, batchItems: 1, batchTokens: Number.POSITIVE_INFINITY, kvTokens, queuedItems, queuedBytes },
     execute: (batch) => Promise.allSettled(batch.map((work) => generateOne(generator, work))),
   };
 }
 
-async function generateOne(generator: Generator, work: AdmittedWork<'generate'>): Promise<LaneTypes['generate']['result']> {
+async function generateOne(generator: Generator, work: AdmittedWork<GenerateLaneName>): Promise<LaneTypes['generate']['result']> {
   for await (const part of generator.generate(work.input, { class: work.class, signal: work.signal })) {
     if (part.type === 'final') return part;
     if (part.type === 'prefix-ready') work.prefixReady();

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createFakeEmbedder } from './engines/fake/embedder.ts';
+import { createFakeGenerator } from './engines/fake/generator.ts';
 import { createFakeMill, type FakeMillOptions } from './testing/fake-mill.ts';
 import { createSeededRandom } from './util/random.ts';
 import { systemClock } from './util/clock.ts';
@@ -114,5 +115,36 @@ describe('the generator', () => {
     const events = await Array.fromAsync(mill.ask('How many passengers does the ferry carry?'));
     expect(events.map(({ type }) => type)).toEqual(['sources', 'answer-failed']);
     expect(events[1]).toMatchObject({ error: { code: 'E_MODEL_NOT_INSTALLED', remedy: expect.stringContaining('millrace models pull') } });
+  });
+
+  const text = 'How many passengers does the ferry carry?';
+  const tiny = createFakeGenerator({ clock, id: 'tiny' });
+  const other = createFakeGenerator({ clock, id: 'other' });
+  const generate = (model: string) => ({ pipeline: { generate: { model } } });
+
+  it('of a pipeline is loaded beside that of the directory, once, with a lane of its own', async () => {
+    const loads: string[] = [];
+    const loading = (model: string): Promise<void> => Promise.resolve(void loads.push(model));
+    await using mill = createFakeMill({ clock, furtherGenerators: [tiny, other], loading });
+    await mill.ingest([note]).result();
+    const asked = ['tiny', 'fake-generator', 'other', 'tiny'].map((model) => mill.ask(text, generate(model)).result());
+    expect((await Promise.all(asked)).map(({ model }) => model)).toEqual(['tiny', 'fake-generator', 'other', 'tiny']);
+    expect((await mill.ask(text).result()).model).toBe('fake-generator');
+    expect(loads.toSorted()).toEqual(['fake-embedder', 'fake-generator', 'other', 'tiny'].toSorted());
+    const status = await mill.status();
+    expect(status).toMatchObject({ generator: 'fake-generator', generators: expect.arrayContaining(['tiny', 'other']) });
+    expect(status.lanes.map(({ lane }) => lane).toSorted()).toEqual(['embed', 'generate', 'generate:other', 'generate:tiny', 'parse']);
+  });
+
+  it('of a pipeline is refused when there is no memory for it beside the others, and may be asked for again', async () => {
+    let free = 1e9;
+    await using mill = createFakeMill({ clock, furtherGenerators: [tiny], freeMemoryBytes: () => free });
+    await mill.ingest([note]).result();
+    await mill.ask(text).result();
+    free = 1e8;
+    await expect(mill.ask(text, generate('tiny')).result()).rejects.toThrow(code('E_MODEL_TOO_LARGE'));
+    free = 1e9;
+    expect((await mill.ask(text, generate('tiny')).result()).model).toBe('tiny');
+    await expect(mill.ask(text, generate('nobody')).result()).rejects.toThrow(code('E_MODEL_NOT_INSTALLED'));
   });
 });

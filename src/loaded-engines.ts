@@ -1,9 +1,9 @@
 import { MillraceError } from './errors.ts';
-import { embedLane, generateLane } from './lanes.ts';
-import type { Embedder, Generator, KvMode, LoadEvent, LocalDevice } from './spec/engine.ts';
-import type { InstalledModel, Models } from './spec/model.ts';
+import { embedLane } from './lanes.ts';
+import { createLoadedGenerators, type LoadedGeneratorsParts } from './loaded-generators.ts';
+import type { Embedder, Generator, LoadEvent, LocalDevice } from './spec/engine.ts';
+import type { InstalledModel } from './spec/model.ts';
 import type { Store } from './spec/store.ts';
-import type { Scheduler } from './spec/work.ts';
 
 export const defaultEmbedder = 'minilm-l6';
 
@@ -16,7 +16,7 @@ export interface CollectionEmbedder {
 /** The models of one open directory, each loaded once, when it is first needed. */
 export interface LoadedEngines {
   /** Ids of what is loaded now. */
-  loaded(): { readonly embedder: string | null; readonly generator: string | null };
+  loaded(): { readonly embedder: string | null; readonly generator: string | null; readonly generators: readonly string[] };
   /** What made the collection's vectors; undefined before its first ingest. Loads nothing. */
   collectionEmbedder(collection: string): Promise<CollectionEmbedder | undefined>;
   /** The embedder of this name; without a name that of `open`, of the collection `default`, or the default one. */
@@ -25,23 +25,14 @@ export interface LoadedEngines {
   searchEmbedder(collection: string): Promise<Embedder | undefined>;
   /** The collection's embedder; the first ingest of a collection decides it. */
   ingestEmbedder(collection: string): Promise<Embedder>;
-  generator(onEvent: (event: LoadEvent) => void): Promise<Generator>;
+  /** The generator of the open directory, or the one that is named. */
+  generator(onEvent: (event: LoadEvent) => void, name?: string): Promise<Generator>;
 }
 
-export interface LoadedEnginesParts {
+export interface LoadedEnginesParts extends LoadedGeneratorsParts {
   readonly device: Pick<LocalDevice, 'loadEmbedder' | 'loadGenerator'>;
-  readonly models: Pick<Models, 'resolve' | 'recommend' | 'list'>;
   readonly store: Pick<Store, 'readSetting' | 'writeSetting'>;
-  readonly scheduler: Pick<Scheduler, 'addLane'>;
-  readonly options: {
-    readonly embedder?: string;
-    readonly generator?: string;
-    readonly sequences?: number;
-    readonly kvTokens?: number;
-    readonly kvMode?: KvMode;
-  };
-  /** Memory a generator may take when none is named. */
-  freeMemoryBytes(): number;
+  readonly options: LoadedGeneratorsParts['options'] & { readonly embedder?: string };
 }
 
 interface EmbedderInUse {
@@ -51,14 +42,13 @@ interface EmbedderInUse {
 }
 
 /**
- * One embedder and one generator for each open directory: an embedder has the lane `embed` to itself, and vectors of two embedders
+ * One embedder for each open directory, and its generators (`loaded-generators.ts`): an embedder has the lane `embed` to itself, and vectors of two embedders
  * never meet. A second embedder is refused with `E_EMBEDDER_MISMATCH`; a collection that needs it is opened by itself.
  */
 export function createLoadedEngines({ device, models, store, scheduler, options, freeMemoryBytes }: LoadedEnginesParts): LoadedEngines {
   let embedding: Promise<EmbedderInUse> | undefined;
-  let generating: Promise<Generator> | undefined;
-  const loaded: { embedder: string | null; generator: string | null } = { embedder: null, generator: null };
-  const listeners = new Set<(event: LoadEvent) => void>();
+  const generators = createLoadedGenerators({ device, models, scheduler, options, freeMemoryBytes });
+  let loadedEmbedder: string | null = null;
 
   async function loadEmbedder(name: string): Promise<EmbedderInUse> {
     const model = await models.resolve(name, { task: 'embedder' });
@@ -75,27 +65,8 @@ export function createLoadedEngines({ device, models, store, scheduler, options,
       languages: rules.languages,
     });
     scheduler.addLane(embedLane(embedder));
-    loaded.embedder = embedder.model.id;
+    loadedEmbedder = embedder.model.id;
     return { name, sha256: model.sha256, embedder };
-  }
-
-  async function loadGenerator(): Promise<Generator> {
-    const model = await models.resolve(options.generator ?? (await chooseGenerator(models, freeMemoryBytes())), { task: 'generator' });
-    const generator = await device.loadGenerator({
-      id: model.id,
-      title: model.title,
-      path: model.path,
-      sha256: model.sha256,
-      ...(options.sequences === undefined ? {} : { sequences: options.sequences }),
-      ...(options.kvTokens === undefined ? {} : { kvTokens: options.kvTokens }),
-      ...(options.kvMode === undefined ? {} : { kvMode: options.kvMode }),
-      onEvent: (event) => {
-        for (const listener of listeners) listener(event);
-      },
-    });
-    scheduler.addLane(generateLane(generator));
-    loaded.generator = generator.model.id;
-    return generator;
   }
 
   /** A failed load is not kept: the next call tries again, with its own name. Other names of the same weights are the same embedder. */
@@ -132,7 +103,7 @@ export function createLoadedEngines({ device, models, store, scheduler, options,
   }
 
   return {
-    loaded: () => ({ ...loaded }),
+    loaded: () => ({ embedder: loadedEmbedder, ...generators.loaded() }),
     collectionEmbedder,
     async embedderNamed(name) {
       return useEmbedder(name ?? options.embedder ?? (await collectionEmbedder('default'))?.id ?? defaultEmbedder);
@@ -155,18 +126,7 @@ export function createLoadedEngines({ device, models, store, scheduler, options,
       await store.writeSetting(embedderSetting(collection), { id, hash } satisfies CollectionEmbedder);
       return embedder;
     },
-    async generator(onEvent) {
-      listeners.add(onEvent);
-      try {
-        generating ??= loadGenerator().catch((error: unknown) => {
-          generating = undefined;
-          throw error;
-        });
-        return await generating;
-      } finally {
-        listeners.delete(onEvent);
-      }
-    },
+    generator: (onEvent, name) => generators.use(name, onEvent),
   };
 }
 
@@ -177,14 +137,4 @@ function embedderSetting(collection: string): string {
 function rulesOf(model: InstalledModel): NonNullable<InstalledModel['embedder']> {
   if (model.embedder !== undefined) return model.embedder;
   throw new MillraceError('E_MODEL_UNSUITABLE', `The model ${model.id} is not known as an embedder: its pooling and prefixes are unknown.`);
-}
-
-async function chooseGenerator(models: LoadedEnginesParts['models'], memoryBytes: number): Promise<string> {
-  const choice = await models.recommend({ task: 'generator', memoryBytes, allowDownload: false });
-  if (choice !== undefined) return choice.id;
-  const installed = (await models.list()).find(({ task, installed: present }) => task === 'generator' && present);
-  if (installed !== undefined) return installed.id;
-  throw new MillraceError('E_MODEL_NOT_INSTALLED', 'No generator is on this machine, so there is nothing to write the answer with.', {
-    remedy: 'Run "millrace models pull qwen2.5-coder-1.5b" (1.1 GB), or ask with --quotes for verbatim quotes without a generator.',
-  });
 }

@@ -47,7 +47,7 @@ export async function generateAnswer(
   const deliver = request.onText === undefined ? 'final' : 'stream';
   const started = monotonic();
   const handle = scheduler.submit({
-    lane: 'generate',
+    lane: generator.lane ?? 'generate',
     class: request.class,
     tenant: request.tenant,
     input: {

@@ -10,6 +10,6 @@ export interface QueryParts {
   readonly clock: Clock;
   /** The collection's embedder, loaded on first use; undefined where the collection has no vectors or the model is not installed. */
   embedder(collection: string): Promise<Embedder | undefined>;
-  /** Loads on first use and tells how far it is. */
-  generator(onEvent: (event: LoadEvent) => void): Promise<Generator>;
+  /** The generator of the open directory, or the installed one that is named. Loads on first use and tells how far it is. */
+  generator(onEvent: (event: LoadEvent) => void, name?: string): Promise<Generator>;
 }

@@ -148,7 +148,7 @@ async function draft(
   const loading = clock.monotonic();
   const generator = await parts.generator((event) => {
     if (event.type === 'model-loading') void emit?.(event).catch(() => undefined);
-  });
+  }, pipeline.generate.model);
   const modelMs = clock.monotonic() - loading;
   const context = await fitContext(question, hits, pipeline.context.tokens, generator.tokenizer, call.signal);
   const generated = await generateAnswer(

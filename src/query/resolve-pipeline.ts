@@ -52,7 +52,6 @@ const planned: readonly (readonly [path: string, isAsked: (pipeline: Pipeline) =
   ['context.mode', ({ context }) => (context?.mode ?? 'joined') !== 'joined'],
   ['context.order', ({ context }) => (context?.order ?? 'rank') !== 'rank'],
   ['generate.stage', ({ generate }) => generate?.stage !== undefined],
-  ['generate.model', ({ generate }) => generate?.model !== undefined],
   ['generate.prompt', ({ generate }) => (generate?.prompt ?? 'plain') !== 'plain'],
   ['verify.by', ({ verify }) => (verify?.by ?? 'none') !== 'none'],
   ['cite.by', ({ cite }) => (cite?.by ?? 'sentence') !== 'sentence'],

@@ -86,8 +86,13 @@ export type GeneratePart =
       readonly tokens: readonly number[];
     };
 
+/** Lane of a generator: `generate` is that of the open directory's own, the others are of those loaded beside it. */
+export type GenerateLaneName = 'generate' | `generate:${string}`;
+
 export interface Generator {
   readonly model: GeneratorDescription;
+  /** Where it is put to work. Default `generate`. */
+  readonly lane?: GenerateLaneName;
   readonly tokenizer: Tokenizer;
   /** Leaving the iteration, or aborting the signal, ends the sequence within one step; the iteration ends when it has really ended. */
   generate(request: GenerateRequest, options: CallOptions): AsyncIterable<GeneratePart>;

@@ -83,6 +83,8 @@ export interface MillStatus {
   /** Ids of the models that are loaded now. */
   readonly embedder: string | null;
   readonly generator: string | null;
+  /** All that are loaded: pipelines may name others than that of the open directory. */
+  readonly generators: readonly string[];
   readonly lanes: readonly LaneSnapshot[];
 }
 

@@ -7,12 +7,19 @@ import type { ParseRequest, ParsedDocument } from './parser.ts';
  * `never` where a lane does not stream.
  */
 export interface LaneTypes {
-  generate: { input: GenerateRequest; part: GeneratePart; result: Extract<GeneratePart, { type: 'final' }> };
+  generate: GenerateLane;
+  /** Of a further generator: its sequences and cells are its own. */
+  [further: `generate:${string}`]: GenerateLane;
   embed: { input: { readonly texts: readonly string[]; readonly kind: EmbedKind }; part: never; result: Float32Array[] };
   rerank: { input: { readonly query: string; readonly passages: readonly string[] }; part: never; result: Float32Array };
   parse: { input: ParseRequest; part: never; result: ParsedDocument };
 }
 export type LaneName = keyof LaneTypes;
+interface GenerateLane {
+  input: GenerateRequest;
+  part: GeneratePart;
+  result: Extract<GeneratePart, { type: 'final' }>;
+}
 
 /** What a piece of work takes from the budgets of its lane while it runs. All default to 0, `items` to 1. */
 export interface WorkCost {

@@ -21,6 +21,10 @@ export interface FakeMillOptions {
   readonly clock: Clock;
   /** Default: one fake generator that answers from the passages. Null: none is installed. */
   readonly generator?: Generator | null;
+  /** Installed beside it; a pipeline may name them. */
+  readonly furtherGenerators?: readonly Generator[];
+  /** Memory that is free. Default: more than enough. */
+  readonly freeMemoryBytes?: () => number;
   /** Those that are installed; the first one is the default. Default: one fake embedder. */
   readonly embedders?: readonly Embedder[];
   /** As the option of `open`: id of the embedder to work with. */
@@ -49,12 +53,13 @@ export function createFakeMill(options: FakeMillOptions): FakeMill {
   scheduler.addLane(parseLane(parser));
   const embedders = options.embedders ?? [createFakeEmbedder({ clock })];
   const generator = options.generator === undefined ? createFakeGenerator({ clock }) : options.generator;
+  const generators = [...(generator === null ? [] : [generator]), ...(options.furtherGenerators ?? [])];
   const engines = createLoadedEngines({
-    ...fakeModels(embedders, generator, options.loading ?? (() => Promise.resolve())),
+    ...fakeModels(embedders, generators, options.loading ?? (() => Promise.resolve())),
     store,
     scheduler,
     options: options.embedder === undefined ? {} : { embedder: options.embedder },
-    freeMemoryBytes: () => Number.POSITIVE_INFINITY,
+    freeMemoryBytes: options.freeMemoryBytes ?? (() => Number.POSITIVE_INFINITY),
   });
   const mill = createMill({
     directory: 'memory',
@@ -88,7 +93,7 @@ function createParser(): DocumentParser {
 
 function fakeModels(
   embedders: readonly Embedder[],
-  generator: Generator | null,
+  generators: readonly Generator[],
   loading: (model: string) => Promise<void>,
 ): Pick<LoadedEnginesParts, 'device' | 'models'> {
   function find<Engine extends Embedder | Generator>(engines: readonly Engine[], name: string): Engine {
@@ -96,7 +101,6 @@ function fakeModels(
     if (engine !== undefined) return engine;
     throw new MillraceError('E_MODEL_NOT_INSTALLED', `There is no fake model "${name}".`);
   }
-  const generators = generator === null ? [] : [generator];
   return {
     device: {
       async loadEmbedder({ id }) {
