@@ -17,7 +17,35 @@ export interface SourceRecord {
   readonly document: DocumentId | null;
   /** Set when the last attempt failed; `document` then still points to the last good version, if there was one. */
   readonly error: ErrorData | null;
+  /** sha256 of the bytes that the directory keeps for it, where the program handed them over to be kept. */
+  readonly blob: string | null;
+  /** As the program gave it with them. */
+  readonly contentType: string | null;
+  /** When it was accepted, ms UTC; null once it has been ingested, well or in vain. */
+  readonly pendingAt: number | null;
   readonly updatedAt: number;
+}
+
+/** One version of a source, the newest last. */
+export interface SourceVersion {
+  /** 1, 2, … */
+  readonly number: number;
+  /** The document that the source pointed to; of an older version it is gone from the record. */
+  readonly document: DocumentId;
+  readonly bytesSha256: string;
+  readonly textSha256: string;
+  /** Ms UTC; `until` is null for the version that counts now. */
+  readonly from: number;
+  readonly until: number | null;
+}
+
+/** What has become of a document that a citation or a table cell names. */
+export interface DocumentState {
+  readonly document: DocumentId;
+  /** `current` also where its text was only cut anew; `replaced` by a newer version of its source; `removed` without one. */
+  readonly state: 'current' | 'replaced' | 'removed';
+  /** The document that holds the text now. */
+  readonly now: DocumentId | null;
 }
 
 /** What identifies the parsed content of one version of a source; equal values share one document. */
@@ -75,6 +103,23 @@ export interface NewSource {
   readonly mtime?: number;
   readonly size?: number;
   readonly metadata: Metadata;
+  /** Of bytes that the directory keeps. */
+  readonly blob?: string;
+  readonly contentType?: string;
+}
+
+/** What a program hands over to be kept and read later. */
+export interface NewBlob {
+  readonly source: NewSource;
+  readonly bytes: Uint8Array;
+}
+
+/** What a purge has overwritten, and what it cannot reach. */
+export interface PurgeReport {
+  /** Documents of the source, those of its older versions included. */
+  readonly documents: readonly DocumentId[];
+  /** Runs in which quotes, passages or answers of theirs were blanked, with the number of items and the run's label. */
+  readonly runs: readonly { readonly run: RunId; readonly items: number; readonly label: Readonly<Record<string, string>> }[];
 }
 
 export interface NewDocument extends DocumentKey {
@@ -127,6 +172,8 @@ export type StoreOperation =
       readonly vectors: readonly { readonly chunk: ChunkId; readonly vector: Float32Array }[];
     }
   | { readonly type: 'removeSource'; readonly collection: string; readonly key: string; readonly at: number }
+  /** A source whose bytes are in the directory and not yet read. What it pointed to stays until they are. */
+  | { readonly type: 'acceptSource'; readonly collection: string; readonly source: NewSource; readonly at: number }
   | {
       readonly type: 'createRun';
       readonly run: RunId;
@@ -205,6 +252,8 @@ export interface OperationOutcome {
   readonly done: boolean;
   readonly document?: DocumentId;
   readonly chunks?: readonly ChunkId[];
+  /** Kept bytes that the operation let go of; no source may name them any more. */
+  readonly freedBlob?: string;
 }
 
 /** A chunk read from the record, its hash checked. */
@@ -263,6 +312,12 @@ export interface StoreReader {
   readSource(collection: string, key: string): Promise<SourceRecord | undefined>;
   /** In order of key, after `afterKey`, at most `limit` (default 1,000). */
   listSources(collection: string, options?: { readonly afterKey?: string; readonly limit?: number }): Promise<readonly SourceRecord[]>;
+  /** Accepted and not yet read, in order of key. */
+  listPending(collection: string, options: { readonly afterKey: string; readonly limit: number }): Promise<readonly SourceRecord[]>;
+  /** The last 100 versions of a source, oldest first. */
+  listVersions(collection: string, key: string): Promise<readonly SourceVersion[]>;
+  /** In the order of `ids`. */
+  documentStates(ids: readonly DocumentId[]): Promise<readonly DocumentState[]>;
   readDocument(id: DocumentId): Promise<DocumentRecord | undefined>;
   /** The document of a collection that these bytes and parser versions already made, if any. */
   findDocument(collection: string, key: DocumentKey, chunkerHash: string): Promise<DocumentId | undefined>;
@@ -294,6 +349,13 @@ export interface StoreReader {
     options: { readonly after: number; readonly limit: number; readonly state?: ItemState; readonly status?: ItemStatus },
   ): Promise<readonly RunItem[]>;
   verify(options?: { readonly signal?: AbortSignal }): Promise<VerifyReport>;
+  /** Bytes that `acceptSources` kept, their hash checked. Rejects with `E_STORE_CORRUPT` where they are damaged or gone. */
+  readBlob(sha256: string): Promise<Uint8Array>;
+  /**
+   * Writes a whole record of one moment, with the bytes that it names, to a new folder: the directory can be written to meanwhile.
+   * Resolves when it is on the disk. Rejects with `E_OUTPUT_EXISTS` where there is something already.
+   */
+  backup(target: string, options?: { readonly signal?: AbortSignal }): Promise<void>;
 }
 
 export interface Store extends StoreReader {
@@ -302,6 +364,13 @@ export interface Store extends StoreReader {
   /** Acknowledged (resolved) after the fsync. Operations of one call are one transaction: all or none. */
   commit(operations: readonly StoreOperation[]): Promise<readonly OperationOutcome[]>;
   /** Takes up to `limit` pending items, lowest number first, with a lease until `leaseUntil` (ms UTC); expired leases count as pending. */
+  /** Keeps the bytes and notes their sources as pending, all or none; resolves when both are on the disk. */
+  acceptSources(collection: string, blobs: readonly NewBlob[]): Promise<void>;
+  /**
+   * Removes a source and overwrites every trace of its text: older versions, quotes, passages and answers in stored runs, kept bytes,
+   * free pages of the record. Other sources with the same content keep it. Undefined where there is no such source.
+   */
+  purgeSource(collection: string, key: string): Promise<PurgeReport | undefined>;
   claimItems(
     run: RunId,
     options: { readonly limit: number; readonly leaseUntil: number; readonly at: number },

@@ -2,10 +2,13 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillraceError, toMillraceError } from '../errors.ts';
-import type { OperationOutcome, RunItem, Store, StoreOperation, StoreReader, VerifyReport } from '../spec/store.ts';
+import type { OperationOutcome, PurgeReport, RunItem, Store, StoreOperation, StoreReader, VerifyReport } from '../spec/store.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Random } from '../util/random.ts';
+import { createFaultPoints } from '../util/fault-points.ts';
+import { createBlobFiles } from './blob-files.ts';
 import type { ReaderCall, WriterCall } from './sqlite/messages.ts';
+import type { RecordMethod } from './sqlite/queries.ts';
 import { startThread } from './sqlite/thread-client.ts';
 import type { ThreadClient } from './sqlite/thread-client.ts';
 
@@ -70,6 +73,8 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
   const { directory, mode, clock, random } = options;
   const data = { directory, command: process.argv.slice(1, 5).join(' ').slice(0, 500) };
   const readerCount = Math.min(16, Math.max(1, options.readers ?? 2));
+  const faults = createFaultPoints(process.env);
+  const blobs = createBlobFiles(directory, faults);
   if (mode === 'write') await makeDirectory(directory);
   const writer = mode === 'write' ? await startThread<WriterCall>('store-writer', data) : undefined;
   const readers: Promise<ThreadClient<ReaderCall>>[] = [];
@@ -108,7 +113,7 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     return place;
   }
 
-  function reading<Name extends keyof StoreReader>(method: Name): StoreReader[Name] {
+  function reading<Name extends RecordMethod>(method: Name): StoreReader[Name] {
     async function read(...parameters: readonly unknown[]): Promise<unknown> {
       const thread = await readerAt(method === 'searchVectors' ? 0 : leastBusyPlace());
       return thread.call({ type: 'read', method, parameters });
@@ -126,16 +131,66 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     return (await writer.call(call)) as Value;
   }
 
-  /** In a thread of its own, which an abort ends: it reads the whole record. */
-  async function verify(settings?: { readonly signal?: AbortSignal }): Promise<VerifyReport> {
+  /** In a thread of its own, which an abort ends: for what reads the whole record. */
+  async function apart(call: ReaderCall, signal: AbortSignal | undefined): Promise<unknown> {
     requireOpen();
-    settings?.signal?.throwIfAborted();
+    signal?.throwIfAborted();
     const thread = await startThread<ReaderCall>('store-reader', data);
     try {
-      return (await untilAborted(thread.call({ type: 'read', method: 'verify', parameters: [] }), settings?.signal)) as VerifyReport;
+      return await untilAborted(thread.call(call), signal);
     } finally {
       await thread.terminate();
     }
+  }
+
+  async function commit(operations: readonly StoreOperation[]): Promise<readonly OperationOutcome[]> {
+    const nowMs = clock.now();
+    const prepared = operations.map((operation) => ({
+      operation,
+      ids: { source: random.uuid(nowMs), document: random.uuid(nowMs) },
+    }));
+    const outcomes = await write<readonly OperationOutcome[]>({ type: 'commit', operations: prepared });
+    noticeVectors(operations);
+    await forgetBlobs(outcomes.flatMap(({ freedBlob }) => freedBlob ?? []));
+    return outcomes;
+  }
+
+  /** Bytes on their way into the record are not unused, though no source names them yet. */
+  let accepting = 0;
+  const unused = new Set<string>();
+
+  async function forgetBlobs(sha256s: readonly string[]): Promise<void> {
+    for (const sha256 of sha256s) unused.add(sha256);
+    if (unused.size === 0 || accepting > 0) return;
+    const candidates = [...unused];
+    unused.clear();
+    await blobs.remove(await write<readonly string[]>({ type: 'unusedBlobs', sha256s: candidates }));
+  }
+
+  async function acceptSources(collection: string, accepted: Parameters<Store['acceptSources']>[1]): Promise<void> {
+    accepting += 1;
+    try {
+      const hashes = await blobs.keep(accepted.map(({ bytes }) => bytes));
+      const at = clock.now();
+      await commit(
+        accepted.map(({ source }, index) => ({ type: 'acceptSource', collection, source: { ...source, blob: hashes[index] ?? '' }, at })),
+      );
+      faults.reach('sources-accepted');
+    } finally {
+      accepting -= 1;
+    }
+    await forgetBlobs([]);
+  }
+
+  async function purgeSource(collection: string, key: string): Promise<PurgeReport | undefined> {
+    const blob = (await reading('readSource')(collection, key))?.blob;
+    const report = await write<PurgeReport | undefined>({ type: 'purge', collection, key, at: clock.now() });
+    faults.reach('purge-committed');
+    if (blob !== undefined && blob !== null) await forgetBlobs([blob]);
+    await write<undefined>({ type: 'overwriteFreed' });
+    // Vectors can be turned back into words: those of the index go as well.
+    if (report !== undefined) await (await readerAt(0)).call({ type: 'rebuildIndex' });
+    return report;
   }
 
   /** Has the vector index extended while documents come in, not only when the next search finds it behind. */
@@ -149,6 +204,20 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
       .catch(() => undefined);
   }
 
+  /** A record of an earlier version is brought up by a writer, which ends at once where only reading is wanted. */
+  async function startReading(): Promise<void> {
+    try {
+      await readerAt(0);
+    } catch (error) {
+      const { code, details } = toMillraceError(error);
+      if (mode === 'write' || code !== 'E_STORE_VERSION' || details?.['isOlder'] !== true) throw error;
+      const migrating = await startThread<WriterCall>('store-writer', data);
+      await migrating.call({ type: 'close' });
+      await migrating.terminate();
+      await readerAt(0);
+    }
+  }
+
   async function endThreads(): Promise<void> {
     const started = await Promise.allSettled(readers.filter((reader) => reader !== undefined));
     const threads = started.flatMap((outcome) => (outcome.status === 'fulfilled' && !outcome.value.ended ? [outcome.value] : []));
@@ -160,7 +229,8 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
   }
 
   try {
-    await readerAt(0);
+    await startReading();
+    if (writer !== undefined) await forgetBlobs(await blobs.list());
   } catch (error) {
     await endThreads();
     throw error;
@@ -170,6 +240,9 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     writable: mode === 'write',
     readSource: reading('readSource'),
     listSources: reading('listSources'),
+    listPending: reading('listPending'),
+    listVersions: reading('listVersions'),
+    documentStates: reading('documentStates'),
     readDocument: reading('readDocument'),
     findDocument: reading('findDocument'),
     readPages: reading('readPages'),
@@ -183,17 +256,14 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     listRuns: reading('listRuns'),
     readRun: reading('readRun'),
     listRunItems: reading('listRunItems'),
-    verify,
-    async commit(operations) {
-      const nowMs = clock.now();
-      const prepared = operations.map((operation) => ({
-        operation,
-        ids: { source: random.uuid(nowMs), document: random.uuid(nowMs) },
-      }));
-      const outcomes = await write<readonly OperationOutcome[]>({ type: 'commit', operations: prepared });
-      noticeVectors(operations);
-      return outcomes;
+    verify: async (settings) => (await apart({ type: 'read', method: 'verify', parameters: [] }, settings?.signal)) as VerifyReport,
+    async backup(target, settings) {
+      await apart({ type: 'backup', target }, settings?.signal);
     },
+    readBlob: (sha256) => blobs.read(sha256),
+    commit,
+    acceptSources,
+    purgeSource,
     claimItems: (run, claim) => write<readonly RunItem[]>({ type: 'claimItems', run, options: claim }),
     writeSetting: (key, value) => write<undefined>({ type: 'writeSetting', key, value }),
     async rebuild(settings) {

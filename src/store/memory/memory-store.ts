@@ -1,9 +1,12 @@
 import { MillraceError } from '../../errors.ts';
-import type { Store, StoreReader } from '../../spec/store.ts';
+import type { Store, StoreOperation, StoreReader } from '../../spec/store.ts';
 import type { Clock } from '../../util/clock.ts';
+import { sha256 } from '../../util/hash.ts';
 import type { Random } from '../../util/random.ts';
 import { openInMemory, toStoreError } from '../sqlite/connection.ts';
 import { applyOperation } from '../sqlite/operations.ts';
+import { overwriteFreed, purgeSource } from '../sqlite/purge.ts';
+import type { RecordMethod } from '../sqlite/queries.ts';
 import { createReader } from '../sqlite/reader.ts';
 import { claimItems } from '../sqlite/run-operations.ts';
 import { rebuildTextIndex } from '../sqlite/verify.ts';
@@ -29,7 +32,9 @@ export function createMemoryStore(options: { readonly clock: Clock; readonly ran
     }
   }
 
-  function reading<Name extends keyof StoreReader>(name: Name): StoreReader[Name] {
+  const blobs = new Map<string, Uint8Array>();
+
+  function reading<Name extends RecordMethod>(name: Name): StoreReader[Name] {
     const method = reader[name] as (...parameters: readonly unknown[]) => unknown;
     const read = (...parameters: readonly unknown[]): Promise<unknown> => attempt('Reading the record', () => method(...parameters));
     return read as StoreReader[Name];
@@ -39,10 +44,27 @@ export function createMemoryStore(options: { readonly clock: Clock; readonly ran
     return attempt('Writing to the record', () => connection.db.transaction(work)());
   }
 
+  function commit(operations: readonly StoreOperation[]): ReturnType<Store['commit']> {
+    const nowMs = clock.now();
+    return writing(() =>
+      operations.map((operation) => applyOperation(connection, operation, { source: random.uuid(nowMs), document: random.uuid(nowMs) })),
+    ).then((outcomes) => {
+      for (const { freedBlob } of outcomes) if (freedBlob !== undefined) forget(freedBlob);
+      return outcomes;
+    });
+  }
+
+  function forget(blob: string): void {
+    if (connection.prepare('SELECT 1 FROM sources WHERE blob = ? LIMIT 1').get(blob) === undefined) blobs.delete(blob);
+  }
+
   return {
     writable: true,
     readSource: reading('readSource'),
     listSources: reading('listSources'),
+    listPending: reading('listPending'),
+    listVersions: reading('listVersions'),
+    documentStates: reading('documentStates'),
     readDocument: reading('readDocument'),
     findDocument: reading('findDocument'),
     readPages: reading('readPages'),
@@ -60,11 +82,33 @@ export function createMemoryStore(options: { readonly clock: Clock; readonly ran
       settings?.signal?.throwIfAborted();
       return attempt('Verifying the record', () => reader.verify());
     },
-    commit(operations) {
-      const nowMs = clock.now();
-      return writing(() =>
-        operations.map((operation) => applyOperation(connection, operation, { source: random.uuid(nowMs), document: random.uuid(nowMs) })),
-      );
+    async readBlob(hash) {
+      return attempt('Reading kept bytes', () => {
+        const bytes = blobs.get(hash);
+        if (bytes === undefined) throw new MillraceError('E_STORE_CORRUPT', `The kept bytes ${hash} are missing.`);
+        return bytes;
+      });
+    },
+    async backup(target) {
+      await Promise.resolve();
+      throw new MillraceError('E_NOT_AVAILABLE', `A store in memory cannot be backed up to ${target}.`);
+    },
+    commit,
+    async acceptSources(collection, accepted) {
+      const at = clock.now();
+      const operations = accepted.map(({ source, bytes }): StoreOperation => {
+        const blob = sha256(bytes);
+        blobs.set(blob, bytes);
+        return { type: 'acceptSource', collection, source: { ...source, blob }, at };
+      });
+      await commit(operations);
+    },
+    async purgeSource(collection, key) {
+      const blob = (await reading('readSource')(collection, key))?.blob;
+      const report = await writing(() => purgeSource(connection, collection, key, clock.now()));
+      if (blob !== undefined && blob !== null) forget(blob);
+      if (report !== undefined) await attempt('Overwriting', () => overwriteFreed(connection));
+      return report;
     },
     claimItems: (run, claim) => writing(() => claimItems(connection, run, claim)),
     writeSetting: (key, value) =>

@@ -2,6 +2,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { MillraceError, toMillraceError } from '../../errors.ts';
+import { type FaultPoints, noFaults } from '../../spec/faults.ts';
+import { registerRowChecksum } from './row-checksum.ts';
 import { migrate, requireVersion } from './schema.ts';
 
 /** A handle of the record with its prepared statements. Lives in one thread. */
@@ -9,6 +11,7 @@ export interface Connection {
   readonly db: Database.Database;
   /** The prepared statement of a fixed SQL text, made at its first use. At most 500 are kept. */
   prepare(sql: string): Database.Statement<unknown[], unknown>;
+  readonly faults: FaultPoints;
   close(): void;
 }
 
@@ -20,10 +23,11 @@ export function recordPath(directory: string): string {
   return join(directory, 'record.sqlite');
 }
 
-function connectionOf(db: Database.Database): Connection {
+function connectionOf(db: Database.Database, faults: FaultPoints = noFaults): Connection {
   const statements = new Map<string, Database.Statement<unknown[], unknown>>();
   return {
     db,
+    faults,
     prepare(sql) {
       let statement = statements.get(sql);
       if (statement === undefined) {
@@ -71,39 +75,42 @@ export function toStoreError(error: unknown, what: string): MillraceError {
 }
 
 /** The one writing handle: WAL, every commit fsynced, tables made or migrated. The caller holds the lock of the directory. */
-export function openForWriting(directory: string): Connection {
+export function openForWriting(directory: string, faults: FaultPoints = noFaults): Connection {
   const db = new Database(recordPath(directory), { timeout: busyTimeoutMs });
   try {
+    registerRowChecksum(db);
     db.pragma('journal_mode = WAL');
     db.pragma('synchronous = FULL');
     db.pragma('foreign_keys = ON');
     db.pragma(`cache_size = -${cacheKib}`);
-    migrate(db, directory);
+    migrate(db, directory, faults);
   } catch (error) {
     db.close();
     throw toStoreError(error, `Opening the record in ${directory}`);
   }
-  return connectionOf(db);
+  return connectionOf(db, faults);
 }
 
 /** A private record in memory, gone with its handle. */
 export function openInMemory(): Connection {
   const db = new Database(':memory:');
+  registerRowChecksum(db);
   db.pragma('foreign_keys = ON');
   migrate(db, 'memory');
   return connectionOf(db);
 }
 
 /** A handle that can only read. Errors: `E_STORE_MISSING`, `E_STORE_VERSION`, `E_STORE_CORRUPT`. */
-export function openForReading(directory: string): Connection {
+export function openForReading(directory: string, faults: FaultPoints = noFaults): Connection {
   const path = recordPath(directory);
   if (!existsSync(path)) throw new MillraceError('E_STORE_MISSING', `The directory ${directory} holds no record yet.`);
   let db: Database.Database | undefined;
   try {
     db = new Database(path, { readonly: true, timeout: busyTimeoutMs });
+    registerRowChecksum(db);
     db.pragma(`cache_size = -${cacheKib}`);
     requireVersion(db, directory);
-    return connectionOf(db);
+    return connectionOf(db, faults);
   } catch (error) {
     db?.close();
     throw toStoreError(error, `Opening the record in ${directory}`);

@@ -203,7 +203,12 @@ export function openDerivedIndex(connection: Connection, library: Usearch, optio
         highestChunk: highest,
         witnesses: chosenWitnesses(),
       };
-      const written = writeGeneration(folder, covered, (path) => index.save(path));
+      const written = writeGeneration(
+        folder,
+        covered,
+        (path) => index.save(path),
+        (step) => connection.faults.reach(step),
+      );
       looked = written.generation;
       map(written);
     },

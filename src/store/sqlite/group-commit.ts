@@ -3,6 +3,7 @@ import { toStoreError } from './connection.ts';
 import type { Connection } from './connection.ts';
 import type { ThreadAnswer, ThreadRequest, WriterCall } from './messages.ts';
 import { applyOperation } from './operations.ts';
+import { overwriteFreed, purgeSource } from './purge.ts';
 import { claimItems } from './run-operations.ts';
 import { rebuildTextIndex } from './verify.ts';
 
@@ -19,6 +20,13 @@ function answerCall(connection: Connection, call: WriterCall): unknown {
       return undefined;
     case 'rebuild':
       return rebuildTextIndex(connection);
+    case 'purge':
+      return purgeSource(connection, call.collection, call.key, call.at);
+    case 'unusedBlobs': {
+      const used = connection.prepare('SELECT 1 FROM sources WHERE blob = ? LIMIT 1');
+      return call.sha256s.filter((sha256) => used.get(sha256) === undefined);
+    }
+    case 'overwriteFreed':
     case 'close':
       return undefined;
   }
@@ -33,6 +41,8 @@ function stopsWriting(error: unknown): boolean {
 export interface GroupCommit {
   /** One transaction for all calls, one savepoint each: a refused call undoes itself alone. Answers are given after the fsync. */
   commit(requests: readonly ThreadRequest<WriterCall>[]): readonly ThreadAnswer[];
+  /** Overwrites on the disk what was freed before. */
+  overwriteFreed(number: number): ThreadAnswer;
 }
 
 /**
@@ -66,6 +76,7 @@ export function createGroupCommit(connection: Connection): GroupCommit {
   function attempt(requests: readonly ThreadRequest<WriterCall>[]): readonly ThreadAnswer[] {
     const answers: ThreadAnswer[] = [];
     db.exec('BEGIN IMMEDIATE');
+    connection.faults.reach('transaction-begun');
     for (const { number, call } of requests) {
       db.exec('SAVEPOINT call');
       try {
@@ -78,7 +89,9 @@ export function createGroupCommit(connection: Connection): GroupCommit {
       }
       db.exec('RELEASE call');
     }
+    connection.faults.reach('transaction-ready');
     db.exec('COMMIT');
+    connection.faults.reach('transaction-committed');
     return answers;
   }
 
@@ -94,6 +107,15 @@ export function createGroupCommit(connection: Connection): GroupCommit {
         const failure = fail(error).toJSON();
         rollBack();
         return requests.map(({ number }) => ({ number, error: failure }));
+      }
+    },
+    overwriteFreed(number) {
+      try {
+        if (broken !== undefined) throw broken;
+        overwriteFreed(connection);
+        return { number, value: undefined };
+      } catch (error) {
+        return { number, error: fail(error).toJSON() };
       }
     },
   };

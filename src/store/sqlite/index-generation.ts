@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, renameSync, rmSync } from 'node:fs';
 import { statfsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MillraceError } from '../../errors.ts';
 import { sha256 } from '../../util/hash.ts';
+import { syncPath } from '../../util/sync-path.ts';
 
 /** What one file of the vector index covers: the vectors of one collection and embedder up to `last`. */
 export interface IndexCoverage {
@@ -44,7 +45,7 @@ export interface IndexGeneration extends IndexCoverage {
 }
 
 /** Steps of writing a generation; a test stops between them. */
-export type IndexWriteStep = 'index-written' | 'index-renamed' | 'coverage-renamed';
+export type IndexWriteStep = 'index-written' | 'index-renamed' | 'coverage-renamed' | 'old-index-removed';
 
 const pattern = /^([0-9a-f]{16}-[0-9a-f]{8})\.(\d+)\.(usearch|json)(\.partial)?$/u;
 
@@ -112,15 +113,6 @@ export function newestNumber(folder: string, stem: string): number {
   return generationsOf(folder, stem)[0] ?? 0;
 }
 
-function syncPath(path: string, flags: 'r' | 'r+'): void {
-  const file = openSync(path, flags);
-  try {
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-}
-
 function removeQuietly(path: string): void {
   try {
     rmSync(path, { force: true });
@@ -181,6 +173,7 @@ export function writeGeneration(
     reached('coverage-renamed');
     if (process.platform !== 'win32') syncPath(folder, 'r');
     removeGenerations(folder, stem, generation);
+    reached('old-index-removed');
     return { ...described, path, generation };
   } catch (error) {
     for (const left of [`${path}.partial`, `${coveragePath}.partial`]) removeQuietly(left);

@@ -1,7 +1,8 @@
 import type { ErrorData } from '../../errors.ts';
 import type { RunId } from '../../spec/identifiers.ts';
-import type { StoreOperation, StoreReader } from '../../spec/store.ts';
+import type { StoreOperation } from '../../spec/store.ts';
 import type { OperationIds } from './operations.ts';
+import type { RecordMethod } from './queries.ts';
 
 /** What the main thread and the threads of the store say to each other. Every request gets one answer with its number. */
 export type WriterCall =
@@ -13,14 +14,20 @@ export type WriterCall =
     }
   | { readonly type: 'writeSetting'; readonly key: string; readonly value: unknown }
   | { readonly type: 'rebuild' }
+  | { readonly type: 'purge'; readonly collection: string; readonly key: string; readonly at: number }
+  /** Overwrites what was freed. Not part of any transaction. */
+  | { readonly type: 'overwriteFreed' }
+  /** Which of these kept bytes no source names. */
+  | { readonly type: 'unusedBlobs'; readonly sha256s: readonly string[] }
   | { readonly type: 'close' };
 
 export type ReaderCall =
-  | { readonly type: 'read'; readonly method: keyof StoreReader; readonly parameters: readonly unknown[] }
+  | { readonly type: 'read'; readonly method: RecordMethod; readonly parameters: readonly unknown[] }
   /** New vectors are in the record: extends the vector index. */
   | { readonly type: 'extendIndex' }
   /** Builds every vector index anew; answered when they are on the disk. */
   | { readonly type: 'rebuildIndex' }
+  | { readonly type: 'backup'; readonly target: string }
   | { readonly type: 'close' };
 
 export interface ThreadRequest<Call> {

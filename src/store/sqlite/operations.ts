@@ -1,9 +1,11 @@
 import { MillraceError } from '../../errors.ts';
 import type { ChunkId, DocumentId } from '../../spec/identifiers.ts';
-import type { NewDocument, NewSource, OperationOutcome, StoredChunk, StoreOperation } from '../../spec/store.ts';
+import type { NewDocument, OperationOutcome, StoredChunk, StoreOperation } from '../../spec/store.ts';
 import type { Connection } from './connection.ts';
 import { encodeUnitVector } from './half-float.ts';
+import { insertChecked } from './row-checksum.ts';
 import { runOperation } from './run-operations.ts';
+import { acceptSource, removeIfUnused, removeSource, sealSources, touch, writeSource } from './source-operations.ts';
 
 /** Ids for what an operation may create, made by the caller so that the operation itself is deterministic. */
 export interface OperationIds {
@@ -13,78 +15,14 @@ export interface OperationIds {
 
 type Operation<Type extends StoreOperation['type']> = Extract<StoreOperation, { type: Type }>;
 
-function touch(connection: Connection, collection: string): void {
-  connection
-    .prepare('INSERT INTO collections (name, revision) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET revision = revision + 1')
-    .run(collection);
-}
-
 function chunkIdsOf(connection: Connection, document: string): readonly ChunkId[] {
   const rows = connection.prepare('SELECT id FROM chunks WHERE document = ? ORDER BY number').all(document) as { id: ChunkId }[];
   return rows.map((row) => row.id);
 }
 
-function removeDocument(connection: Connection, document: string): void {
-  connection.prepare('DELETE FROM chunk_index WHERE rowid IN (SELECT id FROM chunks WHERE document = ?)').run(document);
-  connection.prepare('DELETE FROM documents WHERE id = ?').run(document);
-}
-
-function removeIfUnused(connection: Connection, document: string | null): void {
-  if (document === null) return;
-  if (connection.prepare('SELECT 1 FROM sources WHERE document = ? LIMIT 1').get(document) === undefined)
-    removeDocument(connection, document);
-}
-
-interface SourceRow {
-  readonly uri: string;
-  readonly title: string | null;
-  readonly mtime: number | null;
-  readonly size: number | null;
-  readonly metadata: string;
-  readonly document: string | null;
-  readonly error: string | null;
-}
-
-/** Points the source at `document` (`undefined`: where it points now). Returns whether anything but the time changed. */
-function writeSource(
-  connection: Connection,
-  collection: string,
-  source: NewSource,
-  target: { readonly id: string; readonly document: string | undefined; readonly error: string | null; readonly at: number },
-): boolean {
-  const before = connection
-    .prepare('SELECT uri, title, mtime, size, metadata, document, error FROM sources WHERE collection = ? AND key = ?')
-    .get(collection, source.key) as SourceRow | undefined;
-  const document = target.document ?? before?.document ?? null;
-  const fields = [source.uri, source.title ?? null, source.mtime ?? null, source.size ?? null, JSON.stringify(source.metadata)] as const;
-  if (before !== undefined) {
-    const old = [before.uri, before.title, before.mtime, before.size, before.metadata];
-    if (old.every((value, index) => value === fields[index]) && before.document === document && before.error === target.error) {
-      connection.prepare('UPDATE sources SET updated_at = ? WHERE collection = ? AND key = ?').run(target.at, collection, source.key);
-      return false;
-    }
-  }
-  connection
-    .prepare(
-      `INSERT INTO sources (id, collection, key, uri, title, mtime, size, metadata, document, error, updated_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT (collection, key) DO UPDATE SET uri = excluded.uri, title = excluded.title, mtime = excluded.mtime,
-         size = excluded.size, metadata = excluded.metadata, document = excluded.document, error = excluded.error,
-         updated_at = excluded.updated_at`,
-    )
-    .run(target.id, collection, source.key, ...fields, document, target.error, target.at);
-  if (before !== undefined && before.document !== document) removeIfUnused(connection, before.document);
-  touch(connection, collection);
-  return true;
-}
-
 function insertDocument(connection: Connection, id: string, collection: string, document: NewDocument, at: number): readonly ChunkId[] {
   connection
-    .prepare(
-      `INSERT INTO documents (id, collection, bytes_sha256, parser, parser_version, parse_options_hash, content_type, text_sha256,
-         text_length, title, author, language, created_at, modified_at, pages, chunks, chunker_hash, warnings, committed_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    )
+    .prepare(insertChecked('documents'))
     .run(
       id,
       collection,
@@ -106,21 +44,15 @@ function insertDocument(connection: Connection, id: string, collection: string, 
       JSON.stringify(document.warnings),
       at,
     );
-  connection
-    .prepare('INSERT INTO document_texts (document, text, blocks) VALUES (?, ?, ?)')
-    .run(id, document.text, JSON.stringify(document.blocks));
-  const insertPage = connection.prepare(
-    'INSERT INTO pages (document, number, label, start, "end", width, height, boxes) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
-  );
+  connection.prepare(insertChecked('document_texts', ['text'])).run(id, JSON.stringify(document.blocks), document.text);
+  connection.faults.reach('document-inserted');
+  const insertPage = connection.prepare(insertChecked('pages'));
   for (const page of document.pages) {
     const boxes = page.boxes === undefined ? null : Buffer.from(page.boxes.buffer, page.boxes.byteOffset, page.boxes.byteLength);
     insertPage.run(id, page.number, page.label ?? null, page.start, page.end, page.width ?? null, page.height ?? null, boxes);
   }
-  const insertChunk = connection.prepare(
-    `INSERT INTO chunks (collection, document, chunker_hash, number, start, "end", heading_path, table_header_start, table_header_end, tokens, sha256)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-  );
-  return document.chunks.map((chunk) => {
+  const insertChunk = connection.prepare(insertChecked('chunks'));
+  const ids = document.chunks.map((chunk) => {
     const { lastInsertRowid } = insertChunk.run(
       collection,
       id,
@@ -140,6 +72,8 @@ function insertDocument(connection: Connection, id: string, collection: string, 
     indexChunk(connection, { id: chunkId, text, headingPath: chunk.headingPath, tableHeader: header, title: document.title ?? null });
     return chunkId;
   });
+  connection.faults.reach('chunks-inserted');
+  return ids;
 }
 
 /** Adds one chunk to the text index. */
@@ -163,19 +97,20 @@ function commitDocument(connection: Connection, operation: Operation<'commitDocu
     | { readonly id: DocumentId; readonly chunkerHash: string }
     | undefined;
   if (existing !== undefined && existing.chunkerHash === document.chunkerHash) {
-    const done = writeSource(connection, collection, source, { id: ids.source, document: existing.id, error: null, at });
-    return { done, document: existing.id, chunks: chunkIdsOf(connection, existing.id) };
+    const written = writeSource(connection, collection, source, { id: ids.source, document: existing.id, error: null, at });
+    return { ...written, document: existing.id, chunks: chunkIdsOf(connection, existing.id) };
   }
   const id = ids.document as DocumentId;
   if (existing !== undefined) {
     // Same bytes, other chunks: every source of the old document moves to the new one.
     connection.prepare('UPDATE sources SET document = ? WHERE document = ?').run(id, existing.id);
-    removeDocument(connection, existing.id);
+    removeIfUnused(connection, existing.id);
   }
   const chunks = insertDocument(connection, id, collection, document, at);
-  writeSource(connection, collection, source, { id: ids.source, document: id, error: null, at });
+  if (existing !== undefined) sealSources(connection, id, at);
+  const written = writeSource(connection, collection, source, { id: ids.source, document: id, error: null, at });
   if (existing !== undefined) touch(connection, collection);
-  return { done: true, document: id, chunks };
+  return { ...written, done: true, document: id, chunks };
 }
 
 function commitSource(connection: Connection, operation: Operation<'commitSource'>, ids: OperationIds): OperationOutcome {
@@ -183,7 +118,7 @@ function commitSource(connection: Connection, operation: Operation<'commitSource
   const owner = connection.prepare('SELECT collection FROM documents WHERE id = ?').get(document) as { collection: string } | undefined;
   // The document may have lost its last source since the caller looked: the caller then parses the bytes again.
   if (owner?.collection !== collection) return { done: false };
-  return { done: writeSource(connection, collection, source, { id: ids.source, document, error: null, at }), document };
+  return { ...writeSource(connection, collection, source, { id: ids.source, document, error: null, at }), document };
 }
 
 function commitVectors(connection: Connection, operation: Operation<'commitVectors'>): OperationOutcome {
@@ -195,9 +130,7 @@ function commitVectors(connection: Connection, operation: Operation<'commitVecto
     throw new MillraceError('E_INPUT_INVALID', `Vectors of this embedder have ${known.bytes / 2} dimensions, not ${dimensions}.`);
   }
   const find = connection.prepare('SELECT collection FROM chunks WHERE id = ?');
-  const insert = connection.prepare(
-    'INSERT INTO vectors (collection, chunk, embedder_hash, vector) VALUES (?, ?, ?, ?) ON CONFLICT (chunk, embedder_hash) DO NOTHING',
-  );
+  const insert = connection.prepare(`${insertChecked('vectors')} ON CONFLICT (chunk, embedder_hash) DO NOTHING`);
   const touched = new Set<string>();
   for (const { chunk, vector } of vectors) {
     if (vector.length !== dimensions || !vector.every((value) => Number.isFinite(value))) {
@@ -209,21 +142,18 @@ function commitVectors(connection: Connection, operation: Operation<'commitVecto
     if (insert.run(owner.collection, chunk, embedderHash, encodeUnitVector(vector)).changes > 0) touched.add(owner.collection);
   }
   for (const collection of touched) touch(connection, collection);
+  connection.faults.reach('vectors-inserted');
   return { done: touched.size > 0 };
-}
-
-function removeSource(connection: Connection, operation: Operation<'removeSource'>): OperationOutcome {
-  const row = connection
-    .prepare('DELETE FROM sources WHERE collection = ? AND key = ? RETURNING document')
-    .get(operation.collection, operation.key) as { readonly document: string | null } | undefined;
-  if (row === undefined) return { done: false };
-  removeIfUnused(connection, row.document);
-  touch(connection, operation.collection);
-  return { done: true };
 }
 
 /** Makes one operation true. The caller holds the transaction. */
 export function applyOperation(connection: Connection, operation: StoreOperation, ids: OperationIds): OperationOutcome {
+  const outcome = apply(connection, operation, ids);
+  connection.faults.reach('operation-applied');
+  return outcome;
+}
+
+function apply(connection: Connection, operation: StoreOperation, ids: OperationIds): OperationOutcome {
   switch (operation.type) {
     case 'commitDocument':
       return commitDocument(connection, operation, ids);
@@ -231,8 +161,10 @@ export function applyOperation(connection: Connection, operation: StoreOperation
       return commitSource(connection, operation, ids);
     case 'commitFailure': {
       const target = { id: ids.source, document: undefined, error: JSON.stringify(operation.error), at: operation.at };
-      return { done: writeSource(connection, operation.collection, operation.source, target) };
+      return writeSource(connection, operation.collection, operation.source, target);
     }
+    case 'acceptSource':
+      return acceptSource(connection, operation, ids.source);
     case 'commitVectors':
       return commitVectors(connection, operation);
     case 'removeSource':

@@ -1,40 +1,22 @@
 import { MillraceError } from '../../errors.ts';
 import type { ChunkId, DocumentId, Metadata } from '../../spec/identifiers.ts';
-import type {
-  CollectionStatus,
-  DocumentRecord,
-  ItemState,
-  ItemStatus,
-  RunRecord,
-  SourceRecord,
-  StoredChunk,
-  StoreReader,
-} from '../../spec/store.ts';
+import type { CollectionStatus, DocumentRecord, ItemState, ItemStatus, RunRecord, StoredChunk, StoreReader } from '../../spec/store.ts';
 import { sha256 } from '../../util/hash.ts';
 import type { Connection } from './connection.ts';
 import { itemColumns, itemOf } from './run-rows.ts';
+import { createSourceQueries } from './source-queries.ts';
+
+/** The reading methods that a reader thread answers from the record. */
+export type RecordMethod = Exclude<keyof StoreReader, 'readBlob' | 'backup'>;
 
 /** The reading methods as they run in a reader thread: same arguments, the value at once. */
 export type SynchronousReader = {
-  readonly [Name in keyof StoreReader]: StoreReader[Name] extends (...parameters: infer Parameters) => Promise<infer Value>
+  readonly [Name in RecordMethod]: StoreReader[Name] extends (...parameters: infer Parameters) => Promise<infer Value>
     ? (...parameters: Parameters) => Value
     : never;
 };
 
 export type RecordQueries = Omit<SynchronousReader, 'searchText' | 'searchVectors' | 'verify'>;
-
-const sourceColumns = 'id, collection, key, uri, title, mtime, size, metadata, document, error, updated_at AS updatedAt';
-
-type SourceRow = Omit<SourceRecord, 'metadata' | 'error'> & { readonly metadata: string; readonly error: string | null };
-
-function sourceOf(value: unknown): SourceRecord {
-  const row = value as SourceRow;
-  return {
-    ...row,
-    metadata: JSON.parse(row.metadata) as Metadata,
-    error: row.error === null ? null : (JSON.parse(row.error) as SourceRecord['error']),
-  };
-}
 
 /** The whole canonical text. Throws `E_STORE_CORRUPT` when it is not the text that was committed. */
 export function readText(connection: Connection, id: DocumentId): string | undefined {
@@ -163,17 +145,7 @@ function collectionStatuses(connection: Connection): readonly CollectionStatus[]
 /** Everything that reads the record alone; searching and verifying have their own files. */
 export function createQueries(connection: Connection): RecordQueries {
   return {
-    readSource(collection, key) {
-      const row = connection.prepare(`SELECT ${sourceColumns} FROM sources WHERE collection = ? AND key = ?`).get(collection, key);
-      return row === undefined ? undefined : sourceOf(row);
-    },
-    listSources(collection, options) {
-      const { afterKey = '', limit = 1_000 } = options ?? {};
-      return connection
-        .prepare(`SELECT ${sourceColumns} FROM sources WHERE collection = ? AND key > ? ORDER BY key LIMIT ?`)
-        .all(collection, afterKey, limit)
-        .map(sourceOf);
-    },
+    ...createSourceQueries(connection),
     readDocument(id) {
       const row = connection
         .prepare(

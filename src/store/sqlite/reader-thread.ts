@@ -1,5 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { MillraceError } from '../../errors.ts';
+import { createFaultPoints } from '../../util/fault-points.ts';
+import { backUp } from './backup.ts';
 import { openForReading, toStoreError } from './connection.ts';
 import type { Connection } from './connection.ts';
 import { startNumber } from './messages.ts';
@@ -12,7 +14,7 @@ function main(): void {
   const { directory, writesIndex = false } = workerData as ThreadData;
   let connection: Connection;
   try {
-    connection = openForReading(directory);
+    connection = openForReading(directory, createFaultPoints(process.env));
   } catch (error) {
     port.postMessage({ number: startNumber, error: toStoreError(error, `Opening ${directory}`).toJSON() } satisfies ThreadAnswer);
     port.close();
@@ -89,6 +91,8 @@ function main(): void {
       if (call.type === 'rebuildIndex') {
         awaitingIndex.push(number);
         reader.rebuildIndex();
+      } else if (call.type === 'backup') {
+        port.postMessage({ number, value: backUp(connection, directory, call.target) } satisfies ThreadAnswer);
       } else {
         port.postMessage({ number, value: call.type === 'read' ? read(call) : reader.noticeNewVectors() } satisfies ThreadAnswer);
       }

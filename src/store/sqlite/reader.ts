@@ -46,6 +46,10 @@ export function createReader(
     advanceIndex: () => opened?.advance() ?? false,
     rebuildIndex: () => vectors().rebuild(),
     saveIndex: () => opened?.save(),
-    verify: () => verifyRecord(connection, folder),
+    verify: () =>
+      verifyRecord(
+        connection,
+        options.directory === undefined ? {} : { indexFolder: indexFolder(options.directory), directory: options.directory },
+      ),
   };
 }

@@ -1,8 +1,10 @@
 import type Database from 'better-sqlite3';
 import { MillraceError } from '../../errors.ts';
+import { type FaultPoints, noFaults } from '../../spec/faults.ts';
+import { type CheckedTable, checkedColumns, checksumOf } from './row-checksum.ts';
 
 /** Version of the record this build writes; `PRAGMA user_version` of `record.sqlite`. */
-export const schemaVersion = 1;
+export const schemaVersion = 2;
 
 const migrations: readonly string[] = [
   `
@@ -134,6 +136,32 @@ CREATE TABLE settings (
   value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 `,
+  // Version 2: what a source was before, what a program hands over to be kept, and a checksum in each row.
+  `
+ALTER TABLE sources ADD COLUMN blob TEXT;
+ALTER TABLE sources ADD COLUMN content_type TEXT;
+ALTER TABLE sources ADD COLUMN pending_at REAL;
+CREATE INDEX sources_pending ON sources (collection, key) WHERE pending_at IS NOT NULL;
+CREATE INDEX sources_blob ON sources (blob) WHERE blob IS NOT NULL;
+
+CREATE TABLE source_versions (
+  source TEXT NOT NULL REFERENCES sources (id) ON DELETE CASCADE,
+  number INTEGER NOT NULL,
+  document TEXT NOT NULL,
+  bytes_sha256 TEXT NOT NULL,
+  text_sha256 TEXT NOT NULL,
+  from_at REAL NOT NULL,
+  until_at REAL,
+  PRIMARY KEY (source, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX source_versions_document ON source_versions (document);
+INSERT INTO source_versions (source, number, document, bytes_sha256, text_sha256, from_at)
+  SELECT s.id, 1, d.id, d.bytes_sha256, d.text_sha256, d.committed_at FROM sources s JOIN documents d ON d.id = s.document;
+
+${(Object.keys(checkedColumns) as CheckedTable[])
+  .map((table) => `ALTER TABLE ${table} ADD COLUMN checksum INTEGER; UPDATE ${table} SET checksum = ${checksumOf(table)};`)
+  .join('\n')}
+`,
 ];
 
 function readVersion(db: Database.Database): number {
@@ -149,8 +177,11 @@ function refuseNewer(version: number, directory: string): void {
   );
 }
 
-/** Brings the record to `schemaVersion`, each step one transaction. Throws `E_STORE_VERSION` for a newer record. */
-export function migrate(db: Database.Database, directory: string): void {
+/**
+ * Brings the record to `schemaVersion`, each step one transaction: a process that dies meanwhile leaves a whole record of an earlier
+ * version, and the next one goes on. Throws `E_STORE_VERSION` for a newer record.
+ */
+export function migrate(db: Database.Database, directory: string, faults: FaultPoints = noFaults): void {
   let version = readVersion(db);
   refuseNewer(version, directory);
   for (; version < schemaVersion; version += 1) {
@@ -158,9 +189,12 @@ export function migrate(db: Database.Database, directory: string): void {
     if (migration === undefined) throw new MillraceError('E_INTERNAL', `There is no migration from version ${version} of the record.`);
     db.exec('BEGIN IMMEDIATE');
     try {
+      faults.reach('migration-begun');
       db.exec(migration);
       db.pragma(`user_version = ${version + 1}`);
+      faults.reach('migration-applied');
       db.exec('COMMIT');
+      faults.reach('migration-committed');
     } catch (error) {
       if (db.inTransaction) db.exec('ROLLBACK');
       throw error;
@@ -168,9 +202,22 @@ export function migrate(db: Database.Database, directory: string): void {
   }
 }
 
-/** For readers, which change nothing: `E_STORE_MISSING` when no writer has made the tables yet, `E_STORE_VERSION` when newer. */
+/**
+ * For readers, which change nothing: `E_STORE_MISSING` when no writer has made the tables yet, `E_STORE_VERSION` when the record is
+ * newer, or older and not yet brought up by a writer.
+ */
 export function requireVersion(db: Database.Database, directory: string): void {
   const version = readVersion(db);
   refuseNewer(version, directory);
   if (version === 0) throw new MillraceError('E_STORE_MISSING', `The directory ${directory} holds no record yet.`);
+  if (version < schemaVersion) {
+    throw new MillraceError(
+      'E_STORE_VERSION',
+      `The record in ${directory} has version ${version} and must first be brought to ${schemaVersion}.`,
+      {
+        remedy: 'Run "millrace rebuild" once: opening for writing does it, and changes nothing of what is on record.',
+        details: { version, supported: schemaVersion, isOlder: true },
+      },
+    );
+  }
 }

@@ -150,7 +150,7 @@ describe.skipIf(loadUsearch() === undefined)('generation files of the vector ind
       expect(hits).toHaveLength(10);
       expect(hits.filter((hit) => gone.has(hit.chunk))).toEqual([]);
     }
-    expect(verifyRecord(connection, folder).problems).toEqual([]);
+    expect(verifyRecord(connection, { indexFolder: folder }).problems).toEqual([]);
     remove('a');
     const writer = openSearch();
     const before = generation().number;
@@ -193,12 +193,12 @@ describe.skipIf(loadUsearch() === undefined)('generation files of the vector ind
     addDocument('a', 300, 1);
     bringUp(openSearch());
     damage(generation());
-    expect(verifyRecord(connection, folder).ok).toBe(!reported);
+    expect(verifyRecord(connection, { indexFolder: folder }).ok).toBe(!reported);
     const search = openSearch();
     expect(recall(search)).toBe(1);
     bringUp(search);
     expect(newestGeneration(folder, stem)).toMatchObject({ problems: [], found: { count: 300 } });
-    expect(verifyRecord(connection, folder).problems).toEqual([]);
+    expect(verifyRecord(connection, { indexFolder: folder }).problems).toEqual([]);
     expect(recall(openSearch({ writable: false }))).toBe(1);
   });
 
@@ -209,7 +209,7 @@ describe.skipIf(loadUsearch() === undefined)('generation files of the vector ind
     bringUp(search);
     other.close();
     addDocument('a', 300, 1);
-    expect(verifyRecord(connection, folder).problems[0]).toContain('is not the one in');
+    expect(verifyRecord(connection, { indexFolder: folder }).problems[0]).toContain('is not the one in');
     const here = openSearch({ writable: false });
     here.noticeNewVectors();
     // All rows have to be added: nothing was taken from the file.

@@ -1,21 +1,80 @@
+import { existsSync, readFileSync } from 'node:fs';
 import type { DocumentId } from '../../spec/identifiers.ts';
 import type { VerifyReport } from '../../spec/store.ts';
 import { sha256 } from '../../util/hash.ts';
 import type { Connection } from './connection.ts';
 import { indexChunk } from './operations.ts';
+import { blobPath } from '../blob-files.ts';
 import { createQueries } from './queries.ts';
+import { type CheckedTable, checksumOf } from './row-checksum.ts';
 import { compareVectorIndex } from './verify-vector-index.ts';
 import type { ChunkId } from '../../spec/identifiers.ts';
 
 const maxProblems = 1_000;
 
-/** Compares the record with its own hashes, with the text index and with the files of the vector index, both ways. Reads everything once. */
-export function verifyRecord(connection: Connection, indexFolder?: string): VerifyReport {
+/** Where what belongs to a record lies; a place that is not given is not looked at. */
+interface RecordPlaces {
+  readonly indexFolder?: string;
+  /** Of the kept bytes. */
+  readonly directory?: string;
+}
+
+/** What a row is called in a sentence, from its own columns. */
+const rowNames: Readonly<Record<CheckedTable, string>> = {
+  documents: `'document ' || id`,
+  document_texts: `'the structure of document ' || document`,
+  sources: `'source ' || key`,
+  pages: `'page ' || number || ' of document ' || document`,
+  chunks: `'chunk ' || id`,
+  vectors: `'the vector of chunk ' || chunk`,
+};
+
+/** Rows that are not what was written. */
+function* damagedRows(connection: Connection): Generator<string> {
+  for (const [table, name] of Object.entries(rowNames) as [CheckedTable, string][]) {
+    const rows = connection
+      .prepare(`SELECT ${name} AS name FROM ${table} WHERE checksum IS NOT ${checksumOf(table)} LIMIT ${maxProblems}`)
+      .iterate() as IterableIterator<{ readonly name: string }>;
+    for (const row of rows) yield `The stored row of ${row.name} is damaged.`;
+  }
+}
+
+/** Kept bytes that are gone or not what was kept. */
+function* damagedBlobs(connection: Connection, directory: string): Generator<string> {
+  const rows = connection.prepare('SELECT DISTINCT blob FROM sources WHERE blob IS NOT NULL').all() as { readonly blob: string }[];
+  for (const { blob } of rows) {
+    const path = blobPath(directory, blob);
+    if (!existsSync(path)) yield `The kept bytes ${blob} are missing.`;
+    else if (sha256(readFileSync(path)) !== blob) yield `The kept bytes ${blob} are damaged.`;
+  }
+}
+
+/**
+ * Compares the record with its own hashes and checksums, with the text index, with the files of the vector index, both ways, and with the
+ * kept bytes. Reads everything once. Where the database cannot even be read to its end, the report says so.
+ */
+export function verifyRecord(connection: Connection, places: RecordPlaces = {}): VerifyReport {
   const problems: string[] = [];
   const checked = { documents: 0, chunks: 0, vectors: 0 };
   function report(problem: string): void {
     if (problems.length < maxProblems) problems.push(problem);
   }
+  try {
+    compare(connection, places, checked, report);
+  } catch (error) {
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    if (!/^SQLITE_(?:CORRUPT|NOTADB|IOERR)/u.test(code) && !(error instanceof SyntaxError)) throw error;
+    report(`The record cannot be read to its end: ${message}.`);
+  }
+  return { ok: problems.length === 0, problems, checked };
+}
+
+function compare(
+  connection: Connection,
+  { indexFolder, directory }: RecordPlaces,
+  checked: { documents: number; chunks: number; vectors: number },
+  report: (problem: string) => void,
+): void {
   for (const row of connection.prepare('PRAGMA integrity_check(100)').all() as { readonly integrity_check: string }[]) {
     if (row.integrity_check !== 'ok') report(`The database file is damaged: ${row.integrity_check}.`);
   }
@@ -52,8 +111,9 @@ export function verifyRecord(connection: Connection, indexFolder?: string): Veri
     checked.vectors += 1;
     if (vector.sound !== 1) report(`The vector of chunk ${vector.chunk} does not belong to a chunk of its collection.`);
   }
+  for (const problem of damagedRows(connection)) report(problem);
   if (indexFolder !== undefined) for (const problem of compareVectorIndex(connection, indexFolder)) report(problem);
-  return { ok: problems.length === 0, problems, checked };
+  if (directory !== undefined) for (const problem of damagedBlobs(connection, directory)) report(problem);
 }
 
 /** Makes the text index anew from the record. The caller holds the transaction. */

@@ -1,6 +1,7 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { MillraceError } from '../../errors.ts';
 import { systemClock } from '../../util/clock.ts';
+import { createFaultPoints } from '../../util/fault-points.ts';
 import { openForWriting, toStoreError } from './connection.ts';
 import { lockDirectory } from './lock.ts';
 import { startNumber } from './messages.ts';
@@ -18,10 +19,13 @@ function main(): void {
 
   function start(): { readonly connection: Connection; readonly release: () => void } {
     const startedAt = Math.round(systemClock.now() - process.uptime() * 1_000);
+    const faults = createFaultPoints(process.env);
     const lock = lockDirectory(directory, { pid: process.pid, command, startedAt });
     try {
-      const connection = openForWriting(directory);
+      faults.reach('lock-taken');
+      const connection = openForWriting(directory, faults);
       interruptRuns(connection, systemClock.now());
+      faults.reach('runs-interrupted');
       return { connection, release: () => lock.release() };
     } catch (error) {
       lock.release();
@@ -43,11 +47,11 @@ function main(): void {
   function commitWaiting(first: ThreadRequest<WriterCall>): void {
     const requests: ThreadRequest<WriterCall>[] = [];
     let operations = 0;
-    let closing: number | undefined;
+    let last: ThreadRequest<WriterCall> | undefined;
     let next: ThreadRequest<WriterCall> | undefined = first;
     while (next !== undefined) {
-      if (next.call.type === 'close') {
-        closing = next.number;
+      if (next.call.type === 'close' || next.call.type === 'overwriteFreed') {
+        last = next;
         break;
       }
       requests.push(next);
@@ -56,10 +60,11 @@ function main(): void {
       next = receiveMessageOnPort(port)?.message as typeof next;
     }
     if (requests.length > 0) for (const answer of group.commit(requests)) port?.postMessage(answer);
-    if (closing !== undefined) {
+    if (last?.call.type === 'overwriteFreed') port?.postMessage(group.overwriteFreed(last.number));
+    if (last?.call.type === 'close') {
       connection.close();
       release();
-      port?.postMessage({ number: closing, value: undefined } satisfies ThreadAnswer);
+      port?.postMessage({ number: last.number, value: undefined } satisfies ThreadAnswer);
       port?.close();
     }
   }

@@ -1,0 +1,235 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { ChunkId, DocumentId, RunId } from '../spec/identifiers.ts';
+import type { Store } from '../spec/store.ts';
+import { createManualClock } from '../testing/manual-clock.ts';
+import { commitLines } from '../testing/store-conformance.ts';
+import { sha256 } from '../util/hash.ts';
+import { createSeededRandom } from '../util/random.ts';
+import { openStore } from './open-store.ts';
+
+let root = '';
+let directory = '';
+const opened: Store[] = [];
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'millrace-durability-'));
+  directory = join(root, 'data');
+});
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((store) => store.close()));
+  rmSync(root, { recursive: true, force: true });
+});
+
+async function open(mode: 'write' | 'read' = 'write', place = directory): Promise<Store> {
+  const store = await openStore({ directory: place, mode, clock: createManualClock(), random: createSeededRandom(1), readers: 1 });
+  opened.push(store);
+  return store;
+}
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+const handed = (key: string, text: string) => ({
+  source: { key, uri: key, metadata: {}, contentType: 'text/plain' },
+  bytes: bytes(text),
+});
+const keptFiles = (): readonly string[] => (existsSync(join(directory, 'blobs')) ? readdirSync(join(directory, 'blobs')) : []);
+
+/** Whether any file of the directory holds the text. */
+function isAnywhere(text: string): boolean {
+  return readdirSync(directory, { recursive: true, withFileTypes: true }).some(
+    (entry) => entry.isFile() && readFileSync(join(entry.parentPath, entry.name)).includes(text),
+  );
+}
+
+describe('bytes that a program hands over to be kept', () => {
+  it('are on the disk with their source when the call resolves, and there after opening again', async () => {
+    const store = await open();
+    await store.acceptSources('main', [handed('a', 'first'), handed('b', 'second')]);
+    await store.close();
+    const again = await open('read');
+    const pending = await again.listPending('main', { afterKey: '', limit: 10 });
+    expect(pending.map(({ key, blob, contentType, pendingAt }) => [key, blob, contentType, pendingAt !== null])).toEqual([
+      ['a', sha256('first'), 'text/plain', true],
+      ['b', sha256('second'), 'text/plain', true],
+    ]);
+    expect(Buffer.from(await again.readBlob(sha256('first'))).toString()).toBe('first');
+    if (process.platform !== 'win32') expect(statSync(join(directory, 'blobs', sha256('first'))).mode & 0o777).toBe(0o600);
+  });
+
+  it('are not pending once a document or a failure of them is committed, unless newer ones came', async () => {
+    const store = await open();
+    await store.acceptSources('main', [handed('a', 'first'), handed('b', 'first')]);
+    const old = { key: 'b', uri: 'b', metadata: {}, blob: sha256('first') };
+    await store.acceptSources('main', [handed('b', 'newer')]);
+    await store.commit([commitLines('a', 'first'), { ...commitLines('b', 'first'), source: old } as ReturnType<typeof commitLines>]);
+    expect((await store.listPending('main', { afterKey: '', limit: 10 })).map(({ key, blob }) => [key, blob])).toEqual([
+      ['b', sha256('newer')],
+    ]);
+  });
+
+  it('go when no source names them any more, also those that a killed process had not yet named', async () => {
+    const store = await open();
+    await store.acceptSources('main', [handed('a', 'shared'), handed('b', 'shared')]);
+    await store.commit([{ type: 'removeSource', collection: 'main', key: 'a', at: 1 }]);
+    expect(keptFiles()).toEqual([sha256('shared')]);
+    await store.commit([{ type: 'removeSource', collection: 'main', key: 'b', at: 1 }]);
+    expect(keptFiles()).toEqual([]);
+    writeFileSync(join(directory, 'blobs', sha256('never named')), 'never named');
+    writeFileSync(join(directory, 'blobs', `${sha256('half')}.partial`), 'ha');
+    await store.close();
+    await open();
+    expect(keptFiles()).toEqual([]);
+  });
+
+  it('are found damaged or missing by reading and by verify', async () => {
+    const store = await open();
+    await store.acceptSources('main', [handed('a', 'first'), handed('b', 'second')]);
+    writeFileSync(join(directory, 'blobs', sha256('first')), 'fIrst');
+    rmSync(join(directory, 'blobs', sha256('second')));
+    await expect(store.readBlob(sha256('first'))).rejects.toMatchObject({ code: 'E_STORE_CORRUPT' });
+    await expect(store.readBlob(sha256('second'))).rejects.toMatchObject({ code: 'E_STORE_CORRUPT' });
+    expect((await store.verify()).problems.toSorted()).toEqual(
+      [`The kept bytes ${sha256('first')} are damaged.`, `The kept bytes ${sha256('second')} are missing.`].toSorted(),
+    );
+  });
+});
+
+describe('versions of a source', () => {
+  it('are remembered, and a document of an older one says what has become of it', async () => {
+    const store = await open();
+    const [first] = await store.commit([commitLines('a', 'apples')]);
+    const [shared] = await store.commit([commitLines('b', 'bananas')]);
+    await store.commit([commitLines('a', 'bananas')]);
+    const [recut] = await store.commit([commitLines('b', 'bananas', {}, 'coarser')]);
+    expect((await store.listVersions('main', 'a')).map(({ number, document, until }) => [number, document, until !== null])).toEqual([
+      [1, first?.document, true],
+      [2, shared?.document, true],
+      [3, recut?.document, false],
+    ]);
+    const ids = [first?.document, shared?.document, recut?.document, 'never' as DocumentId].filter((id) => id !== undefined);
+    expect((await store.documentStates(ids)).map(({ state, now }) => [state, now])).toEqual([
+      ['replaced', recut?.document],
+      ['current', recut?.document],
+      ['current', recut?.document],
+      ['removed', null],
+    ]);
+    await store.commit(['a', 'b'].map((key) => ({ type: 'removeSource' as const, collection: 'main', key, at: 9 })));
+    expect((await store.documentStates(ids)).map(({ state }) => state)).toEqual(['removed', 'removed', 'removed', 'removed']);
+  });
+
+  it('take no room without end', async () => {
+    const store = await open();
+    for (let edit = 0; edit < 130; edit += 1) await store.commit([commitLines('a', `edit ${edit}`)]);
+    const versions = await store.listVersions('main', 'a');
+    expect(versions).toHaveLength(100);
+    expect(versions.at(-1)?.number).toBe(130);
+    expect((await store.collections())[0]).toMatchObject({ documents: 1, chunks: 1 });
+  });
+});
+
+describe('verify', () => {
+  it('finds rows that are not what was written, in every table', async () => {
+    const store = await open();
+    const [outcome] = await store.commit([commitLines('a', 'one line', { year: 2024 })]);
+    const chunk = outcome?.chunks?.[0] as ChunkId;
+    await store.commit([{ type: 'commitVectors', embedderHash: 'e', dimensions: 2, vectors: [{ chunk, vector: Float32Array.of(1, 2) }] }]);
+    expect((await store.verify()).problems).toEqual([]);
+    await store.close();
+    const db = new Database(join(directory, 'record.sqlite'));
+    db.exec(`
+      UPDATE vectors SET vector = zeroblob(length(vector));
+      UPDATE pages SET boxes = zeroblob(length(boxes));
+      UPDATE chunks SET heading_path = '["Tip"]';
+      UPDATE sources SET metadata = '{"year":2025}';
+      UPDATE documents SET title = 'Other';
+      UPDATE document_texts SET blocks = '[]';
+    `);
+    db.close();
+    const { problems } = await (await open('read')).verify();
+    for (const name of ['the vector of chunk 1', 'page 1 of', 'chunk 1 ', 'source a', 'document ', 'the structure of']) {
+      expect(problems).toContainEqual(expect.stringContaining(`The stored row of ${name}`));
+    }
+    expect(problems).toHaveLength(6);
+  });
+});
+
+describe('purgeSource', () => {
+  const canary = 'xyzzy-canary';
+
+  it('leaves no byte of the text in any file, those of older versions and runs included', async () => {
+    const store = await open();
+    const [old] = await store.commit([commitLines('a', `an old ${canary} line`)]);
+    await store.commit([commitLines('a', `a new ${canary} line\nand more`), commitLines('b', 'something else')]);
+    await store.acceptSources('main', [handed('a', `kept ${canary} bytes`)]);
+    const run = 'run-1' as RunId;
+    const items = [0, 1].map((number) => ({ number, key: `k${number}`, input: { question: 'What?' } }));
+    await store.commit([{ type: 'createRun', run, kind: 'ask-many', definition: { label: { out: 'answers.csv' } }, items, at: 1 }]);
+    const claimed = await store.claimItems(run, { limit: 2, leaseUntil: 9, at: 1 });
+    const answered = (document: string | undefined) => ({
+      answer: `It is ${canary}.`,
+      citations: [{ document, number: 1, quote: canary }],
+    });
+    await store.commit(
+      claimed.map(({ number, fence }) => ({
+        type: 'settleItem' as const,
+        run,
+        number,
+        fence,
+        status: 'done' as const,
+        result: number === 0 ? answered(old?.document) : { answer: 'Unconcerned.', citations: [{ document: 'another' }] },
+        at: 2,
+      })),
+    );
+    expect(isAnywhere(canary)).toBe(true);
+
+    const report = await store.purgeSource('main', 'a');
+    expect(report?.documents).toHaveLength(2);
+    expect(report?.runs).toEqual([{ run, items: 1, label: { out: 'answers.csv' } }]);
+    expect(isAnywhere(canary)).toBe(false);
+    expect(await store.searchText('line', { collection: 'main' }, 5)).toEqual([]);
+    const results = (await store.listRunItems(run, { after: -1, limit: 5 })).map(({ result }) => result);
+    expect(results).toEqual([
+      { answer: '', citations: [{ document: old?.document, number: 1, quote: '' }], purged: true },
+      { answer: 'Unconcerned.', citations: [{ document: 'another' }] },
+    ]);
+    expect(await store.searchText('something', { collection: 'main' }, 5)).toHaveLength(1);
+    expect((await store.verify()).problems).toEqual([]);
+    expect(await store.purgeSource('main', 'a')).toBeUndefined();
+  });
+
+  it('keeps what another source still holds', async () => {
+    const store = await open();
+    await store.commit([commitLines('a', 'shared words'), commitLines('b', 'shared words')]);
+    expect((await store.purgeSource('main', 'a'))?.documents).toEqual([]);
+    expect(await store.searchText('shared', { collection: 'main' }, 5)).toHaveLength(1);
+  });
+});
+
+describe('backup', () => {
+  it('is a whole directory of one moment, made while documents come in', async () => {
+    const store = await open();
+    await store.acceptSources('main', [handed('kept', 'these bytes')]);
+    await store.commit(Array.from({ length: 50 }, (_, number) => commitLines(`before-${number}`, `text ${number}\nof the mill`)));
+    let writing = true;
+    const more = (async () => {
+      let number = 0;
+      for (; writing; number += 1) await store.commit([commitLines(`during-${number}`, `later text ${number}`)]);
+      return number;
+    })();
+    const target = join(root, 'copies', 'monday');
+    await store.backup(target);
+    writing = false;
+    expect(await more).toBeGreaterThan(0);
+    await expect(store.backup(target)).rejects.toMatchObject({ code: 'E_OUTPUT_EXISTS' });
+
+    const copy = await open('write', target);
+    expect((await copy.verify()).problems).toEqual([]);
+    const keys = (await copy.listSources('main')).map(({ key }) => key);
+    expect(keys.filter((key) => key.startsWith('before-'))).toHaveLength(50);
+    expect(Buffer.from(await copy.readBlob(sha256('these bytes'))).toString()).toBe('these bytes');
+    expect(existsSync(`${target}.partial`)).toBe(false);
+  });
+});
