@@ -118,6 +118,8 @@ async function rerankOne(reranker: Reranker, { input, class: workClass, signal }
 export function parseLane(parser: DocumentParser): LaneDefinition<'parse'> {
   return {
     name: 'parse',
+    // Each call has a child of its own.
+    sharesFate: false,
     limits: {
       concurrency: parser.concurrency,
       batchItems: 1,

@@ -1,5 +1,4 @@
 import { MillraceError } from '../errors.ts';
-import type { WorkClass } from '../spec/engine.ts';
 import type { LaneLimits, LaneName, WorkCost } from '../spec/work.ts';
 
 /** Fills in the defaults: one item, nothing else. */
@@ -35,17 +34,16 @@ export function checkLimits(lane: LaneName, limits: LaneLimits): void {
 }
 
 /** Why work of this cost can never be admitted to the lane, or undefined. */
-export function findExcess(lane: LaneName, limits: LaneLimits, workClass: WorkClass, cost: Required<WorkCost>): MillraceError | undefined {
+export function findExcess(lane: LaneName, limits: LaneLimits, cost: Required<WorkCost>): MillraceError | undefined {
   for (const [name, value] of Object.entries(cost)) {
     if (!(value >= 0 && Number.isFinite(value))) {
       return new MillraceError('E_INPUT_INVALID', `The cost ${name} of a piece of work is ${value}; it must be a number of at least 0.`);
     }
   }
-  const reserved = workClass === 'interactive' ? 0 : (limits.interactiveReserve?.kvTokens ?? 0);
   const checks = [
     { limit: 'batchItems', needs: cost.items, allows: limits.batchItems },
     { limit: 'batchTokens', needs: cost.tokens, allows: limits.batchTokens },
-    { limit: 'kvTokens', needs: cost.kvTokens + cost.prefixTokens, allows: limits.kvTokens - reserved },
+    { limit: 'kvTokens', needs: cost.kvTokens + cost.prefixTokens, allows: limits.kvTokens },
     { limit: 'queuedBytes', needs: cost.bytes, allows: limits.queuedBytes },
   ] as const;
   const excess = checks.find((check) => check.needs > check.allows);
@@ -55,22 +53,4 @@ export function findExcess(lane: LaneName, limits: LaneLimits, workClass: WorkCl
     `A piece of work needs ${excess.needs} of ${excess.limit} in lane "${lane}", which allows ${excess.allows}.`,
     { details: { lane, ...excess } },
   );
-}
-
-/** Measures how fast a lane works, to tell callers it refused when to come back. */
-export interface Pace {
-  record(runMs: number, works: number): void;
-  /** Time in which `ahead` pieces of work drain at the measured pace, within 100 ms and 60 s; 1 s as long as nothing was measured. */
-  retryAfterMs(ahead: number): number;
-}
-
-export function createPace(concurrency: number): Pace {
-  let msPerWork: number | undefined;
-  return {
-    record(runMs, works) {
-      const latest = runMs / works / concurrency;
-      msPerWork = msPerWork === undefined ? latest : 0.8 * msPerWork + 0.2 * latest;
-    },
-    retryAfterMs: (ahead) => (msPerWork === undefined ? 1_000 : Math.round(Math.min(60_000, Math.max(100, msPerWork * ahead)))),
-  };
 }

@@ -1,6 +1,6 @@
 import type { WorkClass } from '../spec/engine.ts';
 import type { LaneLimits } from '../spec/work.ts';
-import type { WaitingWork } from './queue.ts';
+import type { WaitingWork } from './waiting-work.ts';
 
 /** KV cells of a prefix that running work shares. Charged once, while it has holders. */
 export interface HeldPrefix {
@@ -12,48 +12,72 @@ export interface HeldPrefix {
   readonly ready: boolean;
 }
 
-/** What running work takes from the limits of a lane: plain data. `other` is the part of the classes without a claim on the reserve. */
+/** What running work takes from the limits of a lane: plain data. */
 export interface LaneUsage {
-  readonly slots: number;
-  readonly otherSlots: number;
+  readonly slots: Readonly<Record<WorkClass, number>>;
   /** Own cells, without prefixes. */
-  readonly kvTokens: number;
-  readonly otherKvTokens: number;
+  readonly kvTokens: Readonly<Record<WorkClass, number>>;
+  /** Slots of work that is tried again after a crash. */
+  readonly retries: number;
   readonly prefixes: ReadonlyMap<string, HeldPrefix>;
+  /** Prefixes that were computed and that nobody holds any more, the latest last: the engine may still have them. */
+  readonly recent: readonly string[];
 }
 
-export const emptyUsage: LaneUsage = { slots: 0, otherSlots: 0, kvTokens: 0, otherKvTokens: 0, prefixes: new Map() };
+const nothing: Readonly<Record<WorkClass, number>> = { interactive: 0, batch: 0, background: 0 };
+export const emptyUsage: LaneUsage = { slots: nothing, kvTokens: nothing, retries: 0, prefixes: new Map(), recent: [] };
 
 /** The books of one lane. The scheduler holds the true one; `plan` works on a copy. */
 export interface LaneBudget {
   usage(): LaneUsage;
   /** Own cells and distinct held prefixes. */
   usedKvTokens(): number;
+  slots(workClass: WorkClass): number;
+  /** Slots of work that is tried again. */
+  retries(): number;
   hasSlot(workClass: WorkClass): boolean;
   hasKvTokens(work: WaitingWork): boolean;
+  /** Interactive work that what is held back for its class can take, whatever else is free. */
+  fitsReserve(work: WaitingWork): boolean;
   /** True while the prefix of this work is being computed by another. */
   isPrefixPending(work: WaitingWork): boolean;
-  takeSlot(workClass: WorkClass): void;
-  freeSlot(workClass: WorkClass): void;
+  /** The prefix of this work is in memory, or was a moment ago. */
+  isPrefixResident(work: WaitingWork): boolean;
+  residents(): readonly string[];
+  takeSlot(workClass: WorkClass, isRetry: boolean): void;
+  freeSlot(workClass: WorkClass, isRetry: boolean): void;
   charge(work: WaitingWork): void;
   release(work: WaitingWork): void;
   markPrefixReady(prefixKey: string): void;
 }
 
+/** Prefixes without holders that are remembered; engines keep few. */
+const maxRecent = 8;
+
 export function createBudget(limits: LaneLimits, from: LaneUsage = emptyUsage): LaneBudget {
-  let { slots, otherSlots, kvTokens, otherKvTokens } = from;
+  const slots = { ...from.slots };
+  const kvTokens = { ...from.kvTokens };
   const prefixes = new Map(from.prefixes);
+  let { retries, recent } = from;
   const reserve = limits.interactiveReserve ?? { concurrency: 0, kvTokens: 0 };
 
-  function prefixTokens(ofOthers: boolean): number {
+  const otherSlots = (): number => slots.batch + slots.background;
+  const otherKvTokens = (): number => kvTokens.batch + kvTokens.background;
+
+  function prefixTokens(counts: (prefix: HeldPrefix) => boolean): number {
     let sum = 0;
-    for (const prefix of prefixes.values()) if (!ofOthers || prefix.otherHolders > 0) sum += prefix.tokens;
+    for (const prefix of prefixes.values()) if (counts(prefix)) sum += prefix.tokens;
     return sum;
   }
+  const allKvTokens = (): number => kvTokens.interactive + otherKvTokens() + prefixTokens(() => true);
 
-  /** The held prefix as it would be with this work among its holders. */
-  function joined(work: WaitingWork, key: string): HeldPrefix {
-    const held = prefixes.get(key);
+  function heldBy({ prefixKey }: WaitingWork): HeldPrefix | undefined {
+    return prefixKey === undefined ? undefined : prefixes.get(prefixKey);
+  }
+
+  /** The prefix of this work as it would be with it among its holders. */
+  function joined(work: WaitingWork): HeldPrefix {
+    const held = heldBy(work);
     return {
       tokens: Math.max(held?.tokens ?? 0, work.cost.prefixTokens),
       holders: (held?.holders ?? 0) + 1,
@@ -62,42 +86,66 @@ export function createBudget(limits: LaneLimits, from: LaneUsage = emptyUsage): 
     };
   }
 
+  /** Cells that this work adds to those of which its prefix has `heldTokens` already. */
+  function growth(work: WaitingWork, heldTokens: number): number {
+    return work.cost.kvTokens + (work.prefixKey === undefined ? 0 : joined(work).tokens - heldTokens);
+  }
+
   return {
-    usage: () => ({ slots, otherSlots, kvTokens, otherKvTokens, prefixes: new Map(prefixes) }),
-    usedKvTokens: () => kvTokens + prefixTokens(false),
-    hasSlot: (workClass) =>
-      slots < limits.concurrency && (workClass === 'interactive' || otherSlots < limits.concurrency - reserve.concurrency),
+    usage: () => ({ slots: { ...slots }, kvTokens: { ...kvTokens }, retries, prefixes: new Map(prefixes), recent }),
+    usedKvTokens: allKvTokens,
+    slots: (workClass) => slots[workClass],
+    retries: () => retries,
+    hasSlot(workClass) {
+      if (slots.interactive + otherSlots() >= limits.concurrency) return false;
+      return workClass === 'interactive' || otherSlots() < limits.concurrency - reserve.concurrency;
+    },
     hasKvTokens(work) {
-      const held = work.prefixKey === undefined ? undefined : prefixes.get(work.prefixKey);
-      const next = work.prefixKey === undefined ? undefined : joined(work, work.prefixKey);
-      const growth = work.cost.kvTokens + (next?.tokens ?? 0) - (held?.tokens ?? 0);
-      if (kvTokens + prefixTokens(false) + growth > limits.kvTokens) return false;
+      const held = heldBy(work);
+      if (allKvTokens() + growth(work, held?.tokens ?? 0) > limits.kvTokens) return false;
       if (work.class === 'interactive') return true;
+      const used = otherKvTokens() + prefixTokens(({ otherHolders }) => otherHolders > 0);
+      const left = limits.kvTokens - reserve.kvTokens;
+      // Work that is larger than what the reserve leaves has to run some time: by itself.
+      if (growth(work, 0) > left) return used === 0;
       const heldByOthers = held !== undefined && held.otherHolders > 0 ? held.tokens : 0;
-      const otherGrowth = work.cost.kvTokens + (next?.tokens ?? 0) - heldByOthers;
-      return otherKvTokens + prefixTokens(true) + otherGrowth <= limits.kvTokens - reserve.kvTokens;
+      return used + growth(work, heldByOthers) <= left;
     },
-    isPrefixPending: (work) => work.prefixKey !== undefined && prefixes.get(work.prefixKey)?.ready === false,
-    takeSlot(workClass) {
-      slots += 1;
-      otherSlots += isOther(workClass);
+    fitsReserve(work) {
+      if (slots.interactive >= reserve.concurrency) return false;
+      const used = kvTokens.interactive + prefixTokens(({ otherHolders }) => otherHolders === 0);
+      return used + growth(work, heldBy(work)?.tokens ?? 0) <= reserve.kvTokens;
     },
-    freeSlot(workClass) {
-      slots -= 1;
-      otherSlots -= isOther(workClass);
+    isPrefixPending: (work) => heldBy(work)?.ready === false,
+    isPrefixResident: (work) => work.prefixKey !== undefined && (heldBy(work)?.ready ?? recent.includes(work.prefixKey)),
+    residents() {
+      const ready = [...prefixes].filter(([, prefix]) => prefix.ready).map(([key]) => key);
+      return ready.length === 0 ? recent : [...ready, ...recent];
+    },
+    takeSlot(workClass, isRetry) {
+      slots[workClass] += 1;
+      retries += Number(isRetry);
+    },
+    freeSlot(workClass, isRetry) {
+      slots[workClass] -= 1;
+      retries -= Number(isRetry);
     },
     charge(work) {
-      kvTokens += work.cost.kvTokens;
-      otherKvTokens += isOther(work.class) * work.cost.kvTokens;
-      if (work.prefixKey !== undefined) prefixes.set(work.prefixKey, joined(work, work.prefixKey));
+      kvTokens[work.class] += work.cost.kvTokens;
+      if (work.prefixKey === undefined) return;
+      prefixes.set(work.prefixKey, joined(work));
+      if (recent.includes(work.prefixKey)) recent = recent.filter((key) => key !== work.prefixKey);
     },
     release(work) {
-      kvTokens -= work.cost.kvTokens;
-      otherKvTokens -= isOther(work.class) * work.cost.kvTokens;
-      const held = work.prefixKey === undefined ? undefined : prefixes.get(work.prefixKey);
+      kvTokens[work.class] -= work.cost.kvTokens;
+      const held = heldBy(work);
       if (work.prefixKey === undefined || held === undefined) return;
-      if (held.holders === 1) prefixes.delete(work.prefixKey);
-      else prefixes.set(work.prefixKey, { ...held, holders: held.holders - 1, otherHolders: held.otherHolders - isOther(work.class) });
+      if (held.holders > 1) {
+        prefixes.set(work.prefixKey, { ...held, holders: held.holders - 1, otherHolders: held.otherHolders - isOther(work.class) });
+        return;
+      }
+      prefixes.delete(work.prefixKey);
+      if (held.ready) recent = [...recent, work.prefixKey].slice(-maxRecent);
     },
     markPrefixReady(prefixKey) {
       const held = prefixes.get(prefixKey);

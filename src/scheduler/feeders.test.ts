@@ -1,40 +1,48 @@
 import { describe, expect, it } from 'vitest';
 import { crash, createLaneBench, roomyLimits } from '../../test/support/lane-bench.ts';
 import { createManualClock } from '../testing/manual-clock.ts';
-import { createFeeders, type Load } from './feeders.ts';
+import { createFeeders } from './feeders.ts';
+import { createLoad } from './load.ts';
+import { createRoom, type Room, type Standing } from './room.ts';
 
 const code = (expected: string) => expect.objectContaining({ code: expected });
 const never = new AbortController().signal;
+const part = { class: 'batch', tenant: undefined, size: 1 } as const;
 
-function setup(queuedItems = 8, load: Load = { items: 0, bytes: 0 }) {
+function setup(queuedItems = 8, load: Standing = { items: 0, bytes: 0 }) {
   const clock = createManualClock();
   const current = { ...load };
-  const feeders = createFeeders({ ...roomyLimits, queuedItems, queuedBytes: 1_000 }, clock, () => current);
+  const createHall = (): Room => createRoom({ ...roomyLimits, queuedItems, queuedBytes: 1_000 }, clock, createLoad(), () => current);
+  const [room, other] = [createHall(), createHall()];
+  const feeders = createFeeders();
   const admitted: string[] = [];
   const refused: string[] = [];
-  const wait = (name: string, bytes = 0): (() => void) =>
-    feeders.wait(
-      bytes,
-      () => admitted.push(name),
-      (error) => refused.push(`${name} ${error.code}`),
-    );
-  return { clock, feeders, current, admitted, refused, wait };
+  const wait = (name: string, bytes = 0, rooms: readonly Room[] = [room]): (() => void) =>
+    feeders.wait({
+      needs: rooms.map((one) => ({ room: one, bytes })),
+      onReady() {
+        admitted.push(name);
+        for (const one of rooms) one.keepPlace(part, bytes, { forMs: 1_000, onExpiry: feeders.admit });
+      },
+      onRefused: (error) => refused.push(`${name} ${error.code}`),
+    });
+  return { clock, feeders, room, other, current, admitted, refused, wait };
 }
 
 describe('feeders', () => {
   it('fill the waiting room to three quarters, first come first served', () => {
-    const { feeders, current, admitted, wait } = setup(8);
+    const { feeders, room, current, admitted, wait } = setup(8);
     for (const name of ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']) wait(name);
     expect(admitted).toEqual(['a', 'b', 'c', 'd', 'e', 'f']);
-    expect(feeders.promised()).toEqual({ items: 6, bytes: 0 });
-    for (let submitted = 0; submitted < 6; submitted += 1) feeders.keepPromise(0);
+    expect(room.items()).toBe(6);
+    for (let submitted = 0; submitted < 6; submitted += 1) room.usePlace(0);
     current.items = 5;
     feeders.admit();
     expect(admitted.at(-1)).toBe('g');
   });
 
   it('are held back by bytes in order of arrival, and large work is let in alone', () => {
-    const { feeders, current, admitted, wait } = setup(8, { items: 1, bytes: 10 });
+    const { feeders, room, current, admitted, wait } = setup(8, { items: 1, bytes: 10 });
     wait('large', 900);
     wait('small', 1);
     expect(admitted).toEqual([]);
@@ -42,7 +50,7 @@ describe('feeders', () => {
     current.items = 0;
     feeders.admit();
     expect(admitted).toEqual(['large']);
-    feeders.keepPromise(900);
+    room.usePlace(900);
     current.bytes = 900;
     feeders.admit();
     expect(admitted).toEqual(['large']);
@@ -60,26 +68,40 @@ describe('feeders', () => {
     expect(admitted).toEqual(['small']);
   });
 
+  it('get all the rooms they want or none, and keep younger ones out of those', () => {
+    const { feeders, room, other, admitted, wait } = setup(1);
+    const place = other.keepPlace(part, 0);
+    wait('both', 0, [room, other]);
+    wait('one', 0, [room]);
+    expect(admitted).toEqual([]);
+    place.leave();
+    feeders.admit();
+    expect(admitted).toEqual(['both']);
+    room.clear();
+    feeders.admit();
+    expect(admitted).toEqual(['both', 'one']);
+  });
+
   it('lose the place they do not use within a second', async () => {
-    const { clock, feeders, admitted, wait } = setup(1);
+    const { clock, room, admitted, wait } = setup(1);
     wait('asleep', 300);
     wait('next', 300);
     await clock.advance(999);
     expect(admitted).toEqual(['asleep']);
     await clock.advance(1);
     expect(admitted).toEqual(['asleep', 'next']);
-    expect(feeders.promised()).toEqual({ items: 1, bytes: 300 });
-    feeders.keepPromise(300);
+    expect([room.items(), room.bytes()]).toEqual([1, 300]);
+    room.usePlace(300);
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('are refused together, and their promises end', () => {
-    const { clock, feeders, admitted, refused, wait } = setup(2);
+  it('are refused together', () => {
+    const { feeders, admitted, refused, wait } = setup(2);
     for (const name of ['a', 'b', 'c']) wait(name);
+    feeders.refuseAll(crash());
     feeders.refuseAll(crash());
     expect(admitted).toEqual(['a']);
     expect(refused).toEqual(['b E_ENGINE_CRASHED', 'c E_ENGINE_CRASHED']);
-    expect(clock.pendingTimers).toBe(0);
   });
 });
 

@@ -1,106 +1,93 @@
 import { MillraceError } from '../errors.ts';
-import type { LaneLimits } from '../spec/work.ts';
-import type { Clock } from '../util/clock.ts';
-
-/** What stands in a lane's waiting room: pieces of work that wait, and bytes held by waiting and running work. */
-export interface Load {
-  readonly items: number;
-  readonly bytes: number;
-}
+import type { Room } from './room.ts';
 
 /**
- * Feeders wait here, first come first served, until their lane has room, instead of being refused. They fill the waiting room to
- * three quarters, so that work that comes without asking (interactive calls) still finds a place.
+ * Who feeds a lane waits here until there is room instead of being refused: first come first served among those who want the same lanes,
+ * all the lanes or none.
  */
 export interface Feeders {
-  wait(bytes: number, onReady: () => void, onRefused: (error: MillraceError) => void): () => void;
-  /** Lets in whom there is room for. Called whenever the load may have fallen. */
+  /** Calls `onReady` once all rooms have a place, maybe at once. Returns a function that gives up waiting. */
+  wait(feeder: Feeder): () => void;
+  /** Lets in whom there is room for. Called whenever there may be more. */
   admit(): void;
-  /** A submission that is not interactive arrived: the oldest promise of at least this size is kept. */
-  keepPromise(bytes: number): void;
-  /** Room promised to feeders that have not submitted yet. */
-  promised(): Load;
   refuseAll(error: MillraceError): void;
 }
 
-interface Feeder {
-  readonly bytes: number;
+export interface Feeder {
+  readonly needs: readonly { readonly room: Room; readonly bytes: number }[];
+  /** There is a place in every room, and it must be taken now. */
   readonly onReady: () => void;
   readonly onRefused: (error: MillraceError) => void;
 }
 
-const feederShare = 0.75;
-/** A feeder that was let in and does not submit loses its place after this time. */
-const promiseMs = 1_000;
+interface Waiting extends Feeder {
+  readonly order: number;
+}
+
 const maxFeeders = 100_000;
 
-export function createFeeders(limits: LaneLimits, clock: Clock, load: () => Load): Feeders {
-  const waiting = new Set<Feeder>();
-  const promises = new Set<{ readonly bytes: number; readonly cancelExpiry: () => void }>();
-  let promisedBytes = 0;
+export function createFeeders(): Feeders {
+  /** Those who want the same rooms wait in one line; lines go by who came first. */
+  const lines: { readonly rooms: readonly Room[]; readonly waiting: Set<Waiting> }[] = [];
+  let waitingFeeders = 0;
+  let order = 0;
 
-  function hasRoom(bytes: number): boolean {
-    const { items, bytes: held } = load();
-    const itemsAfter = items + promises.size + 1;
-    const bytesAfter = held + promisedBytes + bytes;
-    const isAlone = bytesAfter === bytes && items + promises.size === 0;
-    return (
-      isAlone || (itemsAfter <= Math.max(1, Math.floor(limits.queuedItems * feederShare)) && bytesAfter <= limits.queuedBytes * feederShare)
-    );
+  function lineFor(needs: Feeder['needs']): (typeof lines)[number] {
+    const rooms = needs.map(({ room }) => room);
+    const known = lines.find((line) => line.rooms.length === rooms.length && rooms.every((room) => line.rooms.includes(room)));
+    if (known !== undefined) return known;
+    const line = { rooms, waiting: new Set<Waiting>() };
+    lines.push(line);
+    return line;
   }
 
-  function promise(bytes: number): void {
-    const entry = { bytes, cancelExpiry: clock.after(promiseMs, expire, { keepAlive: false }) };
-    function expire(): void {
-      forget(entry);
-      admit();
+  /** Lets in the first of every line that finds room, and says whether one did. Whoever finds none keeps those behind out of its rooms. */
+  function admitFirst(): boolean {
+    const heads = lines.flatMap((line) => {
+      const [first] = line.waiting;
+      return first === undefined ? [] : [{ line, first }];
+    });
+    const blocked = new Set<Room>();
+    let any = false;
+    for (const { line, first } of heads.toSorted((a, b) => a.first.order - b.first.order)) {
+      if (first.needs.every(({ room, bytes }) => !blocked.has(room) && room.hasPlace(bytes))) {
+        leave(line, first);
+        first.onReady();
+        any = true;
+      } else for (const room of line.rooms) blocked.add(room);
     }
-    promises.add(entry);
-    promisedBytes += bytes;
+    return any;
   }
 
-  function forget(entry: { readonly bytes: number; readonly cancelExpiry: () => void }): void {
-    if (!promises.delete(entry)) return;
-    entry.cancelExpiry();
-    promisedBytes -= entry.bytes;
+  function leave(line: (typeof lines)[number], feeder: Waiting): void {
+    if (line.waiting.delete(feeder)) waitingFeeders -= 1;
   }
 
   function admit(): void {
-    for (const feeder of waiting) {
-      if (!hasRoom(feeder.bytes)) return;
-      waiting.delete(feeder);
-      promise(feeder.bytes);
-      feeder.onReady();
-    }
+    while (waitingFeeders > 0 && admitFirst());
   }
 
   return {
-    wait(bytes, onReady, onRefused) {
-      if (waiting.size >= maxFeeders) {
-        onRefused(new MillraceError('E_OVERLOADED', `${maxFeeders} feeders already wait for this lane.`, { retryAfterMs: 1_000 }));
+    wait(feeder) {
+      if (waitingFeeders >= maxFeeders) {
+        feeder.onRefused(new MillraceError('E_OVERLOADED', `${maxFeeders} feeders already wait.`, { retryAfterMs: 1_000 }));
         return () => undefined;
       }
-      const feeder: Feeder = { bytes, onReady, onRefused };
-      waiting.add(feeder);
+      const line = lineFor(feeder.needs);
+      const waiting: Waiting = { ...feeder, order: (order += 1) };
+      line.waiting.add(waiting);
+      waitingFeeders += 1;
       admit();
       return () => {
-        waiting.delete(feeder);
+        leave(line, waiting);
         admit();
       };
     },
     admit,
-    keepPromise(bytes) {
-      for (const entry of promises) {
-        if (entry.bytes < bytes) continue;
-        forget(entry);
-        return;
-      }
-    },
-    promised: () => ({ items: promises.size, bytes: promisedBytes }),
     refuseAll(error) {
-      const refused = [...waiting];
-      waiting.clear();
-      for (const entry of promises) forget(entry);
+      const refused = lines.flatMap((line) => [...line.waiting]);
+      for (const line of lines) line.waiting.clear();
+      waitingFeeders = 0;
       for (const feeder of refused) feeder.onRefused(error);
     },
   };

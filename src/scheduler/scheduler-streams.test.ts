@@ -73,14 +73,16 @@ describe('twins of a prefix', () => {
     const bench = createLaneBench({ ...wide, interactiveReserve: { concurrency: 1, kvTokens: 40 } });
     bench.submit('asked', { ...twin('contract'), class: 'interactive' });
     await bench.clock.settle();
-    // 90 of 150 cells are free, but 110 is what batch work may hold with the prefix that it shares.
+    bench.submit('bulk', { cost: { kvTokens: 1 } });
+    await bench.clock.settle();
+    // 89 of 150 cells are free, but 110 is what batch work may hold with the prefix that it shares.
     bench.calls[0]?.works[0]?.prefixReady();
-    bench.submit('too much', twin('contract', 61));
+    bench.submit('too much', twin('contract', 60));
     await bench.clock.settle();
-    expect(bench.running()).toEqual([['asked']]);
-    bench.submit('asked too', { ...twin('contract', 90), class: 'interactive' });
+    expect(bench.running()).toEqual([['asked'], ['bulk']]);
+    bench.submit('asked too', { ...twin('contract', 89), class: 'interactive' });
     await bench.clock.settle();
-    expect(bench.running()).toEqual([['asked'], ['asked too']]);
+    expect(bench.running()).toEqual([['asked'], ['bulk'], ['asked too']]);
     expect(bench.snapshot().usedKvTokens).toBe(150);
   });
 });

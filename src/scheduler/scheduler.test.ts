@@ -43,7 +43,7 @@ describe('starting', () => {
     const bench = createLaneBench({ concurrency: 4, batchItems: 1 });
     bench.submit('first', { cost: { kvTokens: 60 } });
     const large = bench.submit('large', { cost: { kvTokens: 50 } });
-    const small = bench.submit('small', { class: 'background', cost: { kvTokens: 1 } });
+    const small = bench.submit('small', { class: 'background', cost: { tokens: 90, kvTokens: 1 } });
     await bench.clock.settle();
     expect(bench.running()).toEqual([['first']]);
     bench.calls[0]?.succeed();

@@ -5,6 +5,7 @@ import type {
   LaneDefinition,
   LaneName,
   LaneTypes,
+  Permit,
   Scheduler,
   Work,
   WorkHandle,
@@ -15,12 +16,15 @@ import type { Clock } from '../util/clock.ts';
 import { createDeferred } from '../util/deferred.ts';
 import { createAbortListeners } from './abort-listeners.ts';
 import { completeCost, findExcess } from './admission.ts';
+import { createFeeders } from './feeders.ts';
 import { createLane, findOverload, snapshotLane } from './lane.ts';
 import type { Lane, LaneResult } from './lane.ts';
+import { createPartStream } from './part-stream.ts';
+import { createPermits } from './permits.ts';
 import { plan } from './plan.ts';
 import type { PlannedBatch } from './plan.ts';
-import type { WaitingWork } from './queue.ts';
-import { createPartStream } from './part-stream.ts';
+import { dueAt, sizeOf } from './policy.ts';
+import type { WaitingWork } from './waiting-work.ts';
 import {
   abortReason,
   admittedWork,
@@ -43,6 +47,7 @@ export interface SchedulerOptions {
 interface StartedBatch {
   readonly lane: Lane;
   readonly class: WorkClass;
+  readonly isRetry: boolean;
   readonly members: readonly Ticket[];
   readonly admitted: readonly AdmittedWork<LaneName>[];
   readonly startedAt: number;
@@ -50,12 +55,14 @@ interface StartedBatch {
 
 type Outcome = PromiseSettledResult<LaneResult>;
 
+/** A feeder that was let in and does not submit loses its place after this time. */
+const placeMs = 1_000;
 /** Longest delay that every timer implementation can hold. */
 const maxTimerMs = 2_147_483_647;
 
 /**
- * The place where work waits. Everything that decides is in `plan.ts` (who runs next), `admission.ts` (who is refused) and
- * `ticket.ts` (who is retried); this file makes it happen, in steps: take → plan → run → settle. A step is taken in the microtask
+ * The place where work waits. Everything that decides is in `plan.ts` (who runs next), `lane.ts` (who is refused) and `ticket.ts` (who
+ * is retried); this file makes it happen, in steps: take → plan → run → settle. A step is taken in the microtask
  * after anything changed, so that work submitted together is planned together.
  */
 export function createScheduler({ clock, observe }: SchedulerOptions): Scheduler {
@@ -63,6 +70,8 @@ export function createScheduler({ clock, observe }: SchedulerOptions): Scheduler
   /** Work that has no outcome yet, by id. */
   const tickets = new Map<number, Ticket>();
   const abortListeners = createAbortListeners();
+  const feeders = createFeeders();
+  const permits = createPermits({ lanes, feeders, now: clock.monotonic, onRoom: wake });
   const drained = createDeferred<void>();
   let nextId = 1;
   let executorCalls = 0;
@@ -76,7 +85,7 @@ export function createScheduler({ clock, observe }: SchedulerOptions): Scheduler
     for (const id of decided.expire) drop(tickets.get(id), deadlineError());
     // All books are made up before the first executor is called: it may submit and cancel at once.
     for (const batch of decided.start.map(begin)) void run(batch);
-    for (const lane of lanes.values()) lane.feeders.admit();
+    feeders.admit();
   }
 
   function take(): { waiting: Parameters<typeof plan>[0]; capacity: Parameters<typeof plan>[1] } {
@@ -85,7 +94,8 @@ export function createScheduler({ clock, observe }: SchedulerOptions): Scheduler
       waiting: busy.map(([name, { queue, definition }]) => ({
         lane: name,
         limits: definition.limits,
-        waiting: { interactive: queue.waiting('interactive'), batch: queue.waiting('batch'), background: queue.waiting('background') },
+        sharesFate: definition.sharesFate ?? true,
+        waiting: queue,
       })),
       capacity: new Map(busy.map(([name, lane]) => [name, lane.budget.usage()])),
     };
@@ -93,22 +103,29 @@ export function createScheduler({ clock, observe }: SchedulerOptions): Scheduler
 
   async function run({ lane, members, ...batch }: StartedBatch): Promise<void> {
     const outcomes = await execute(lane, batch.admitted);
-    lane.budget.freeSlot(batch.class);
-    lane.pace.record(clock.monotonic() - batch.startedAt, members.length);
+    const now = clock.monotonic();
+    lane.budget.freeSlot(batch.class, batch.isRetry);
+    lane.queue.ended(batch.class, now);
+    lane.pace.record({
+      runMs: now - batch.startedAt,
+      size: members.reduce((sum, { size }) => sum + size, 0),
+      isCompleted: outcomes.every(({ status }) => status === 'fulfilled'),
+    });
     executorCalls -= 1;
-    members.forEach((ticket, index) => settle(ticket, outcomes[index]));
+    const mayRepeat = once(lane.retryBudget.withdraw);
+    members.forEach((ticket, index) => settle(ticket, outcomes[index], mayRepeat));
     if (closing && executorCalls === 0) drained.resolve();
     wake();
   }
 
-  function settle(ticket: Ticket, outcome: Outcome | undefined): void {
+  function settle(ticket: Ticket, outcome: Outcome | undefined, mayRepeat: () => boolean): void {
     const wasSettled = ticket.settled;
     if (!wasSettled) endPhase(ticket, clock.monotonic());
     leaveExecutor(ticket);
     if (wasSettled) return release(ticket);
     if (outcome?.status === 'fulfilled') return finish(ticket, 'done', () => ticket.stream.succeed(outcome.value));
     const error = outcomeError(outcome, ticket.lane.definition.name);
-    if (mayRetry(ticket, error)) return requeue(ticket);
+    if (mayRetry(ticket, error) && mayRepeat()) return requeue(ticket);
     finish(ticket, outcomeOf(error), () => ticket.stream.fail(error));
   }
 
@@ -121,19 +138,25 @@ export function createScheduler({ clock, observe }: SchedulerOptions): Scheduler
   function begin(batch: PlannedBatch): StartedBatch {
     const lane = lanes.get(batch.lane) as Lane;
     const members = batch.works.map((id) => tickets.get(id) as Ticket);
-    lane.budget.takeSlot(batch.class);
+    const { class: workClass, isRetry } = batch;
+    lane.budget.takeSlot(workClass, isRetry);
+    if (!isRetry) lane.retryBudget.deposit();
     executorCalls += 1;
-    return { lane, members, class: batch.class, startedAt: clock.monotonic(), admitted: members.map(enterExecutor) };
+    return { lane, members, class: workClass, isRetry, startedAt: clock.monotonic(), admitted: members.map(enterExecutor) };
   }
 
   function enterExecutor(ticket: Ticket): AdmittedWork<LaneName> {
     const { lane, waiting } = ticket;
-    endPhase(ticket, clock.monotonic());
+    const now = clock.monotonic();
+    endPhase(ticket, now);
     const attempt = { number: waiting.attempt, controller: new AbortController(), ended: false };
     ticket.attempt = attempt;
-    lane.queue.remove(waiting);
+    leaveQueue(ticket);
+    ticket.size = sizeOf(waiting.cost, lane.budget.isPrefixResident(waiting));
+    lane.queue.start(waiting, ticket.size, now);
     lane.budget.charge(waiting);
     lane.running += 1;
+    lane.runningSize += ticket.size;
     return admittedWork(ticket, attempt, () => {
       lane.budget.markPrefixReady(waiting.prefixKey as string);
       wake();
@@ -152,13 +175,27 @@ export function createScheduler({ clock, observe }: SchedulerOptions): Scheduler
   function leaveExecutor(ticket: Ticket): void {
     if (ticket.attempt !== undefined) ticket.attempt.ended = true;
     ticket.attempt = undefined;
-    ticket.lane.budget.release(ticket.waiting);
-    ticket.lane.running -= 1;
+    const { lane } = ticket;
+    lane.budget.release(ticket.waiting);
+    lane.running -= 1;
+    lane.runningSize = lane.running === 0 ? 0 : lane.runningSize - ticket.size;
+  }
+
+  function joinQueue(ticket: Ticket): void {
+    const { lane, waiting } = ticket;
+    ticket.size = sizeOf(waiting.cost, true);
+    lane.queue.add(waiting, clock.monotonic());
+    lane.load.add({ class: waiting.class, tenant: waiting.tenant, size: ticket.size });
+  }
+
+  /** It runs, or is over. */
+  function leaveQueue({ lane, waiting, size }: Ticket): void {
+    lane.load.remove({ class: waiting.class, tenant: waiting.tenant, size });
   }
 
   function requeue(ticket: Ticket): void {
     ticket.waiting = { ...ticket.waiting, attempt: ticket.waiting.attempt + 1 };
-    ticket.lane.queue.add(ticket.waiting);
+    joinQueue(ticket);
   }
 
   /** Gives the caller the outcome. The only place where work settles. */
@@ -180,15 +217,20 @@ export function createScheduler({ clock, observe }: SchedulerOptions): Scheduler
     if (ticket === undefined || ticket.settled) return;
     const { attempt, lane } = ticket;
     endPhase(ticket, clock.monotonic());
-    if (attempt === undefined) lane.queue.remove(ticket.waiting);
+    if (attempt === undefined) {
+      lane.queue.remove(ticket.waiting);
+      leaveQueue(ticket);
+    }
     finish(ticket, outcomeOf(error), () => ticket.stream.fail(error));
     attempt?.controller.abort(error);
     wake();
   }
 
   function submit<L extends LaneName>(work: Work<L>): WorkHandle<LaneTypes[L]['part'], LaneTypes[L]['result']> {
-    const { class: workClass, prefixKey, deadline } = work;
-    const waiting: WaitingWork = { id: nextId++, class: workClass, cost: completeCost(work.cost), prefixKey, deadline, attempt: 1 };
+    const { class: workClass, tenant, prefixKey, deadline } = work;
+    const due = dueAt(workClass, clock.monotonic(), deadline);
+    const cost = completeCost(work.cost);
+    const waiting: WaitingWork = { id: nextId++, class: workClass, tenant, cost, prefixKey, deadline, due, attempt: 1 };
     const lane = lanes.get(work.lane);
     const refusal = lane === undefined ? undefined : findRefusal(lane, work, waiting);
     if (lane === undefined || refusal !== undefined) {
@@ -203,24 +245,27 @@ export function createScheduler({ clock, observe }: SchedulerOptions): Scheduler
   }
 
   function findRefusal(lane: Lane, work: Work<LaneName>, waiting: WaitingWork): MillraceError | undefined {
+    const hadPlace = permits.use(work.permit, work.lane);
     // Interactive work comes without asking: the places that feeders were promised are not for it.
-    if (work.class !== 'interactive') lane.feeders.keepPromise(waiting.cost.bytes);
+    if (!hadPlace && work.class !== 'interactive') lane.room.usePlace(waiting.cost.bytes);
     if (closing) return shuttingDown();
-    const excess = findExcess(work.lane, lane.definition.limits, work.class, waiting.cost);
+    const excess = findExcess(work.lane, lane.definition.limits, waiting.cost);
     if (excess !== undefined) return excess;
     if (work.signal?.aborted) return abortReason(work.signal);
-    if (work.deadline !== undefined && work.deadline <= clock.monotonic()) return deadlineError();
-    const overload = findOverload(lane, waiting);
+    const now = clock.monotonic();
+    if (work.deadline !== undefined && work.deadline <= now) return deadlineError();
+    if (hadPlace) return undefined;
+    const overload = findOverload(lane, waiting, now);
     if (overload === undefined || !stepPending) return overload;
     // Part of what fills the queue may only wait for the step that is due.
     step();
-    return findOverload(lane, waiting);
+    return findOverload(lane, waiting, now);
   }
 
   function enter(ticket: Ticket): Ticket['stream'] {
     const { lane, work, waiting } = ticket;
     tickets.set(waiting.id, ticket);
-    lane.queue.add(waiting);
+    joinQueue(ticket);
     lane.heldBytes += waiting.cost.bytes;
     const { signal, deadline } = work;
     if (signal !== undefined) ticket.cleanups.push(abortListeners.listen(signal, () => drop(ticket, abortReason(signal))));
@@ -242,6 +287,35 @@ export function createScheduler({ clock, observe }: SchedulerOptions): Scheduler
     }
   }
 
+  /** A promise for a place that its caller may give up. */
+  function waitForRoom<Result>(
+    signal: AbortSignal | undefined,
+    wait: (resolve: (result: Result) => void, reject: (error: MillraceError) => void) => () => void,
+  ): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      if (closing) return reject(shuttingDown());
+      if (signal === undefined) {
+        wait(resolve, reject);
+        return;
+      }
+      if (signal.aborted) return reject(abortReason(signal));
+      const stopListening = abortListeners.listen(signal, () => {
+        leave();
+        reject(abortReason(signal));
+      });
+      const leave = wait(
+        (result) => {
+          stopListening();
+          resolve(result);
+        },
+        (error) => {
+          stopListening();
+          reject(error);
+        },
+      );
+    });
+  }
+
   return {
     addLane(definition) {
       if (lanes.has(definition.name)) throw new MillraceError('E_INPUT_INVALID', `There already is a lane "${definition.name}".`);
@@ -251,34 +325,49 @@ export function createScheduler({ clock, observe }: SchedulerOptions): Scheduler
     },
     hasLane: (name) => lanes.has(name),
     submit,
+    admit(request) {
+      return waitForRoom<Permit>(request.signal, (resolve, reject) =>
+        permits.request(request, resolve, (error, lane) => {
+          observe?.({ lane, class: request.class, outcome: outcomeOf(error, 'refused'), timings: { queuedMs: 0, runMs: 0, attempts: 0 } });
+          reject(error);
+        }),
+      );
+    },
     ready(name, cost, signal) {
-      return new Promise((resolve, reject) => {
-        const lane = lanes.get(name);
-        const refusal =
-          lane === undefined ? missingLane(name) : findExcess(name, lane.definition.limits, 'interactive', completeCost(cost));
-        if (lane === undefined || refusal !== undefined || closing) return reject(refusal ?? shuttingDown());
-        if (signal.aborted) return reject(abortReason(signal));
-        const stopListening = abortListeners.listen(signal, () => {
-          leave();
-          reject(abortReason(signal));
-        });
-        const stop = (end: () => void) => () => {
-          stopListening();
-          end();
-        };
-        const leave = lane.feeders.wait(completeCost(cost).bytes, stop(resolve), (error) => stop(() => reject(error))());
-      });
+      const lane = lanes.get(name);
+      if (lane === undefined) return Promise.reject(missingLane(name));
+      const complete = completeCost(cost);
+      const excess = findExcess(name, lane.definition.limits, complete);
+      if (excess !== undefined) return Promise.reject(excess);
+      const part = { class: 'batch', tenant: undefined, size: sizeOf(complete, true) } as const;
+      return waitForRoom<void>(signal, (resolve, reject) =>
+        feeders.wait({
+          needs: [{ room: lane.room, bytes: complete.bytes }],
+          onReady() {
+            lane.room.keepPlace(part, complete.bytes, { forMs: placeMs, onExpiry: feeders.admit });
+            resolve();
+          },
+          onRefused: reject,
+        }),
+      );
     },
     snapshot: () => [...lanes.values()].map(snapshotLane),
     close() {
       if (closing) return drained.promise;
       closing = true;
-      for (const lane of lanes.values()) lane.feeders.refuseAll(shuttingDown());
+      feeders.refuseAll(shuttingDown());
+      for (const lane of lanes.values()) lane.room.clear();
       for (const ticket of tickets.values()) drop(ticket, shuttingDown());
       if (executorCalls === 0) drained.resolve();
       return drained.promise;
     },
   };
+}
+
+/** What `decide` said the first time. */
+function once(decide: () => boolean): () => boolean {
+  let decided: boolean | undefined;
+  return () => (decided ??= decide());
 }
 
 function missingLane(name: LaneName): MillraceError {

@@ -4,7 +4,7 @@ import type { Clock } from '../util/clock.ts';
 import type { Lane, LaneResult } from './lane.ts';
 import { createPartStream } from './part-stream.ts';
 import type { PartStream } from './part-stream.ts';
-import type { WaitingWork } from './queue.ts';
+import type { WaitingWork } from './waiting-work.ts';
 
 /** One run of a piece of work by an executor. Ends when the executor has ended, not when the caller has. */
 export interface Attempt {
@@ -28,6 +28,8 @@ export interface Ticket {
   delivered: boolean;
   /** Stop the deadline timer and listening to the caller's signal. */
   readonly cleanups: (() => void)[];
+  /** What it takes of the time of its lane: `sizeOf`. */
+  size: number;
   phaseStartedAt: number;
   queuedMs: number;
   runMs: number;
@@ -53,6 +55,7 @@ export function createTicket(
     settled: false,
     delivered: false,
     cleanups: [],
+    size: 0,
     phaseStartedAt: clock.monotonic(),
     queuedMs: 0,
     runMs: 0,

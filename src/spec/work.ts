@@ -49,6 +49,24 @@ export interface Work<L extends LaneName> {
   readonly tenant?: string | undefined;
   /** `final` work delivers nothing before its end, so a crash of the engine may be retried once. */
   readonly deliver?: 'stream' | 'final';
+  /** Of the request that this work is a part of: its place in the lane is taken by this work, which is then not refused. */
+  readonly permit?: Permit | undefined;
+}
+
+/** A whole request that asks to be let in: what it will want of each lane on its way, at most. Lanes without an engine are left out. */
+export interface AdmissionRequest {
+  readonly class: WorkClass;
+  readonly tenant?: string | undefined;
+  readonly costs: Readonly<Partial<Record<LaneName, WorkCost>>>;
+  /** Monotonic ms. An interactive request that would not be answered by then is refused at once. */
+  readonly deadline?: Deadline | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A place for one piece of work in each lane of the request. */
+export interface Permit {
+  /** Gives back the places that no work took. Harmless when called again. */
+  release(): void;
 }
 
 /** Times of one piece of work, in ms. */
@@ -105,6 +123,11 @@ export interface LaneLimits {
 export interface LaneDefinition<L extends LaneName = LaneName> {
   readonly name: L;
   readonly limits: LaneLimits;
+  /**
+   * A crash of the engine ends all calls of the lane that run, as where they share a process. What is tried again afterwards then runs
+   * without bulk work beside it. Default true.
+   */
+  readonly sharesFate?: boolean;
   readonly execute: LaneExecutor<L>;
 }
 
@@ -135,6 +158,11 @@ export interface Scheduler {
   hasLane(lane: LaneName): boolean;
   /** Never throws: refusals (`E_OVERLOADED`, `E_WORK_TOO_LARGE`, `E_SHUTTING_DOWN`) come through the handle. */
   submit<L extends LaneName>(work: Work<L>): WorkHandle<LaneTypes[L]['part'], LaneTypes[L]['result']>;
+  /**
+   * A whole request is let in, or refused with `E_OVERLOADED` and a time to come back: an interactive one at once, others wait until
+   * there is room in all their lanes. Their work names the permit; `release` gives back what was not used.
+   */
+  admit(request: AdmissionRequest): Promise<Permit>;
   /**
    * Resolves when the lane can take more waiting work of this cost; a feeder awaits it before `submit` instead of being refused. The
    * place is kept for a second, for work of class `batch` or `background`.

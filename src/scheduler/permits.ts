@@ -1,0 +1,94 @@
+import type { MillraceError } from '../errors.ts';
+import type { AdmissionRequest, LaneName, Permit, WorkCost } from '../spec/work.ts';
+import { completeCost, findExcess } from './admission.ts';
+import type { Feeders } from './feeders.ts';
+import { type Applicant, findOverload, type Lane } from './lane.ts';
+import { sizeOf } from './policy.ts';
+import type { Place } from './room.ts';
+
+/** Places of whole requests: all the lanes that a request passes, or none. */
+export interface Permits {
+  /**
+   * Calls one of the two, once: interactive requests get their answer at once, others when there is room. Returns a function that gives
+   * up waiting.
+   */
+  request(
+    request: AdmissionRequest,
+    onPermit: (permit: Permit) => void,
+    onRefused: (error: MillraceError, lane: LaneName) => void,
+  ): () => void;
+  /** Work of the request comes to a lane. True when it had a place there, which it now takes. */
+  use(permit: Permit | undefined, lane: LaneName): boolean;
+}
+
+interface Claim extends Applicant {
+  readonly lane: Lane;
+}
+
+export function createPermits(parts: {
+  readonly lanes: ReadonlyMap<LaneName, Lane>;
+  readonly feeders: Feeders;
+  readonly now: () => number;
+  /** There may be more room. */
+  readonly onRoom: () => void;
+}): Permits {
+  const { lanes, feeders, now, onRoom } = parts;
+  const places = new WeakMap<Permit, Map<LaneName, Place>>();
+
+  function claimsOf({ class: workClass, tenant, deadline, costs }: AdmissionRequest): Claim[] {
+    return Object.entries(costs).flatMap(([name, cost]: [string, WorkCost | undefined]) => {
+      const lane = lanes.get(name as LaneName);
+      if (lane === undefined || cost === undefined) return [];
+      return [{ lane, class: workClass, tenant, deadline, cost: completeCost(cost) }];
+    });
+  }
+
+  function keepPlaces(claims: readonly Claim[]): Permit {
+    const kept = new Map<LaneName, Place>();
+    for (const { lane, class: workClass, tenant, cost } of claims) {
+      const part = { class: workClass, tenant, size: sizeOf(cost, true) };
+      kept.set(lane.definition.name, lane.room.keepPlace(part, cost.bytes));
+    }
+    const permit: Permit = {
+      release() {
+        if (kept.size === 0) return;
+        for (const place of kept.values()) place.leave();
+        kept.clear();
+        onRoom();
+      },
+    };
+    places.set(permit, kept);
+    return permit;
+  }
+
+  return {
+    request(request, onPermit, onRefused) {
+      const claims = claimsOf(request);
+      for (const claim of claims) {
+        const { name, limits } = claim.lane.definition;
+        const refusal =
+          findExcess(name, limits, claim.cost) ?? (request.class === 'interactive' ? findOverload(claim.lane, claim, now()) : undefined);
+        if (refusal === undefined) continue;
+        onRefused(refusal, name);
+        return () => undefined;
+      }
+      if (request.class === 'interactive' || claims.length === 0) {
+        onPermit(keepPlaces(claims));
+        return () => undefined;
+      }
+      return feeders.wait({
+        needs: claims.map(({ lane, cost }) => ({ room: lane.room, bytes: cost.bytes })),
+        onReady: () => onPermit(keepPlaces(claims)),
+        onRefused: (error) => onRefused(error, claims[0]?.lane.definition.name ?? 'generate'),
+      });
+    },
+    use(permit, lane) {
+      const kept = permit === undefined ? undefined : places.get(permit);
+      const place = kept?.get(lane);
+      if (place === undefined) return false;
+      kept?.delete(lane);
+      place.leave();
+      return true;
+    },
+  };
+}
