@@ -1,4 +1,5 @@
 import { MillraceError } from '../../errors.ts';
+import { indexText } from '../../language/index-text.ts';
 import type { ChunkId, DocumentId } from '../../spec/identifiers.ts';
 import type { NewDocument, OperationOutcome, StoredChunk, StoreOperation } from '../../spec/store.ts';
 import type { Connection } from './connection.ts';
@@ -83,7 +84,12 @@ export function indexChunk(
 ): void {
   connection
     .prepare('INSERT INTO chunk_index (rowid, text, headings, title) VALUES (?, ?, ?, ?)')
-    .run(id, text, [...headingPath, ...(tableHeader === null ? [] : [tableHeader])].join('\n'), title ?? '');
+    .run(
+      id,
+      indexText(text),
+      indexText([...headingPath, ...(tableHeader === null ? [] : [tableHeader])].join('\n')),
+      indexText(title ?? ''),
+    );
 }
 
 function commitDocument(connection: Connection, operation: Operation<'commitDocument'>, ids: OperationIds): OperationOutcome {

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { createLanguageDetector } from '../../language/detect-language.ts';
 import type { Connection } from './connection.ts';
 import { loadUsearch } from './derived-index.ts';
 import { createQueries } from './queries.ts';
@@ -30,6 +31,7 @@ export function createReader(
   options: { readonly directory?: string; readonly writesIndex?: boolean } = {},
 ): Reader {
   const folder = options.directory === undefined ? undefined : indexFolder(options.directory);
+  const languages = createLanguageDetector();
   let opened: VectorSearch | undefined;
   function vectors(): VectorSearch {
     opened ??= createVectorSearch(connection, loadUsearch(), {
@@ -40,7 +42,7 @@ export function createReader(
   }
   return {
     ...createQueries(connection),
-    searchText: (query, scope, limit) => searchText(connection, query, scope, limit),
+    searchText: (query, scope, limit) => searchText(connection, languages, query, scope, limit),
     searchVectors: (vector, embedderHash, scope, limit) => vectors().search(vector, embedderHash, scope, limit),
     noticeNewVectors: () => vectors().noticeNewVectors(),
     advanceIndex: () => opened?.advance() ?? false,

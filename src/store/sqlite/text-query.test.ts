@@ -1,20 +1,55 @@
 import { describe, expect, it } from 'vitest';
 import { maxTerms, queryTerms, textQuery } from './text-query.ts';
 
-describe('textQuery', () => {
+describe('queryTerms', () => {
   it('quotes every term once, whatever the text holds', () => {
-    expect(textQuery('Cat OR "dog" NEAR(cat)*', () => false)).toBe('"cat" OR "or" OR "dog" OR "near"');
+    expect(queryTerms('Cat OR dog NEAR(cat)*')).toEqual(['"cat"', '"or"', '"dog"', '"near"']);
   });
-  it('leaves out common words when others remain', () => {
-    expect(textQuery('the price of milk', (term) => term === '"the"' || term === '"of"')).toBe('"price" OR "milk"');
-    expect(textQuery('the of', () => true)).toBe('"the" OR "of"');
-    expect(textQuery('the', () => true)).toBe('"the"');
+
+  it('leaves out the function words of the language while others remain', () => {
+    expect(queryTerms('What is the price of milk?', 'en')).toEqual(['"price"', '"milk"']);
+    expect(queryTerms('Wie hoch ist die Miete?', 'de')).toEqual(['"hoch"', '"miete"']);
+    expect(queryTerms('to be or not to be', 'en')).toEqual(['"to"', '"be"', '"or"', '"not"']);
+    expect(queryTerms('What does IT do for the WHO?', 'en')).toEqual(['"it"', '"who"']);
   });
-  it('has nothing to say about text without words', () => {
-    expect(textQuery(' -- "*" ', () => false)).toBeUndefined();
+
+  it('takes quoted text and compounds as phrases too', () => {
+    expect(queryTerms('"notice period" E_DISK_FULL')).toEqual([
+      '"notice"',
+      '"period"',
+      '"e"',
+      '"disk"',
+      '"full"',
+      '"notice period"',
+      '"e disk full"',
+    ]);
+    expect(queryTerms('form 10-K')).toEqual(['"form"', '"10"', '"k"', '"10 k"']);
   });
+
+  it('finds numbers and names of code in their other spellings', () => {
+    expect(queryTerms('1,250 people')).toContain('"1250"');
+    expect(queryTerms('getUserName')).toEqual(['"getusername"', '"get"', '"user"', '"name"']);
+  });
+
+  it('searches writing without spaces by pairs of characters, and one character as a beginning', () => {
+    expect(queryTerms('年利率 2024')).toEqual(['"年利"', '"利率"', '"2024"']);
+    expect(queryTerms('水')).toEqual(['"水"*']);
+  });
+
   it('bounds the number and length of terms', () => {
     expect(queryTerms(Array.from({ length: 500 }, (_, number) => `w${number}`).join(' '))).toHaveLength(maxTerms);
-    expect(queryTerms('x'.repeat(1_000))[0]).toHaveLength(200);
+    expect(queryTerms('x'.repeat(1_000))[0]).toHaveLength(202);
+  });
+});
+
+describe('textQuery', () => {
+  it('leaves out common terms when others remain', () => {
+    expect(textQuery(['"the"', '"price"', '"milk"'], (term) => term === '"the"')).toBe('"price" OR "milk"');
+    expect(textQuery(['"the"', '"of"'], () => true)).toBe('"the" OR "of"');
+    expect(textQuery(['"the"'], () => true)).toBe('"the"');
+  });
+
+  it('has nothing to say about text without words', () => {
+    expect(textQuery(queryTerms(' -- "*" '), () => false)).toBeUndefined();
   });
 });

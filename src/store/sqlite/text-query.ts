@@ -1,18 +1,15 @@
+import { functionWords } from '../../language/function-words.ts';
+import { indexText, withOtherSpellings } from '../../language/index-text.ts';
+import { characterPairs, isUnspaced, unspacedRun } from '../../language/scripts.ts';
+
 /** Terms of a query, at most this many; what follows is left out. */
 export const maxTerms = 64;
 
-/** Distinct runs of letters, marks and digits, lower case, in order. */
-export function queryTerms(query: string): readonly string[] {
-  const terms = new Set<string>();
-  for (const match of query
-    .normalize('NFC')
-    .toLowerCase()
-    .matchAll(/[\p{L}\p{N}\p{M}]+/gu)) {
-    if (terms.size >= maxTerms) break;
-    terms.add(match[0].slice(0, 200));
-  }
-  return [...terms];
-}
+const longestTerm = 200;
+const wordPattern = /[\p{L}\p{N}\p{M}]+/gu;
+/** "E_DISK_FULL", "src/index.ts", "10-K", "3.5", "a@b.com": its parts one after the other say more than each of them anywhere. */
+const compound = /[\p{L}\p{N}]+(?:[._\-/:#@+,'’][\p{L}\p{N}]+)+/gu;
+const quotedPhrase = /["“„«]([^"“”„«»]{2,200})["”“»]/gu;
 
 /** An FTS5 string: the only form in which text of a user reaches the index. */
 export function quoteTerm(term: string): string {
@@ -20,12 +17,46 @@ export function quoteTerm(term: string): string {
 }
 
 /**
- * FTS5 expression of a query: each term quoted, any of them may match. Terms for which `isCommon` holds (half of the collection
- * holds them) are left out when others remain: they say little and cost most. Undefined when the query has no term.
+ * What a query looks for, as FTS5 strings in order, without repetition: its words (writing without spaces as pairs of characters), then
+ * what it has as phrases: quoted text and compounds of words and numbers. Function words of its language are left out where other words
+ * remain; one in capitals ("IT", "WHO") is a name.
  */
-export function textQuery(query: string, isCommon: (quotedTerm: string) => boolean): string | undefined {
-  const quoted = queryTerms(query).map(quoteTerm);
-  if (quoted.length <= 1) return quoted[0];
-  const telling = quoted.filter((term) => !isCommon(term));
-  return (telling.length > 0 ? telling : quoted).join(' OR ');
+export function queryTerms(query: string, language?: string): readonly string[] {
+  const text = query.normalize('NFC');
+  const shouting = !/\p{Ll}/u.test(text);
+  const common = new Set(language === undefined ? [] : functionWords(language));
+  const words: { readonly term: string; readonly isCommon: boolean }[] = [];
+  for (const [word] of withOtherSpellings(text)
+    .replace(unspacedRun, (run) => ` ${run} `)
+    .matchAll(wordPattern)) {
+    if (isUnspaced(word)) {
+      const pairs = characterPairs(word);
+      // One character is found by the pairs that begin with it.
+      for (const pair of pairs) words.push({ term: pairs.length === 1 ? `${quoteTerm(pair)}*` : quoteTerm(pair), isCommon: false });
+    } else {
+      const lower = word.toLowerCase().slice(0, longestTerm);
+      const isName = !shouting && word.length > 1 && word === word.toUpperCase();
+      words.push({ term: quoteTerm(lower), isCommon: common.has(lower) && !isName });
+    }
+  }
+  const telling = words.filter(({ isCommon }) => !isCommon);
+  const phrases = [...text.matchAll(quotedPhrase), ...text.matchAll(compound)].map(([whole, inner]) => phraseOf(inner ?? whole));
+  const terms = [...(telling.length > 0 ? telling : words).map(({ term }) => term), ...phrases.filter((phrase) => phrase !== undefined)];
+  return [...new Set(terms)].slice(0, maxTerms);
+}
+
+/** A phrase of at least two words in the form it was indexed in. */
+function phraseOf(text: string): string | undefined {
+  const words = indexText(text).toLowerCase().match(wordPattern) ?? [];
+  return words.length < 2 ? undefined : quoteTerm(words.join(' ').slice(0, longestTerm));
+}
+
+/**
+ * FTS5 expression of a query, whose terms may each match alone. Terms for which `isCommon` holds (a good part of the collection holds them)
+ * are left out when others remain: they say little and cost most. Undefined when the query has no term.
+ */
+export function textQuery(terms: readonly string[], isCommon: (term: string) => boolean): string | undefined {
+  if (terms.length <= 1) return terms[0];
+  const telling = terms.filter((term) => !isCommon(term));
+  return (telling.length > 0 ? telling : terms).join(' OR ');
 }

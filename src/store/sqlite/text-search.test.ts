@@ -4,6 +4,8 @@ import { openInMemory } from './connection.ts';
 import type { Connection } from './connection.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { searchText } from './text-search.ts';
+import { refreshTextIndex } from './text-index.ts';
+import { createLanguageDetector } from '../../language/detect-language.ts';
 
 let connection: Connection;
 beforeEach(() => {
@@ -11,15 +13,19 @@ beforeEach(() => {
 });
 afterEach(() => connection.close());
 
-/** A collection so large that common words are left out: every chunk holds "mill", one holds "rye". */
-function commitMany(): void {
-  const text = Array.from({ length: 1_000 }, (_, line) => `the mill at line ${line}${line === 500 ? ' grinds rye' : ''}`).join('\n');
+function commit(text: string): void {
   const operations = [{ operation: commitLines('mills', text), ids: { source: 'source', document: 'document' } }];
   const [answer] = createGroupCommit(connection).commit([{ number: 1, call: { type: 'commit', operations } }]);
   if (answer !== undefined && 'error' in answer) throw new Error(answer.error.message);
 }
 
-const find = (query: string): number => searchText(connection, query, { collection: 'main' }, 5).length;
+/** A collection so large that common words are left out: every chunk holds "mill", one holds "rye". */
+function commitMany(): void {
+  commit(Array.from({ length: 1_000 }, (_, line) => `the mill at line ${line}${line === 500 ? ' grinds rye' : ''}`).join('\n'));
+}
+
+const languages = createLanguageDetector();
+const find = (query: string): number => searchText(connection, languages, query, { collection: 'main' }, 5).length;
 
 describe('searchText in a large collection', () => {
   it('ranks by the telling words', () => {
@@ -31,5 +37,35 @@ describe('searchText in a large collection', () => {
     commitMany();
     expect(find('a story about the mill')).toBe(5);
     expect(find('unheard')).toBe(0);
+  });
+});
+
+describe('searchText', () => {
+  it('finds words in writing without spaces, and single characters wherever they stand', () => {
+    commit('本协议的年利率为百分之五。\n水是生命之源。\nミルの水車は春に修理された。\n풍차는 강에 있다');
+    expect(find('年利率是多少？')).toBe(1);
+    expect(find('水車')).toBe(1);
+    expect(find('源')).toBe(1);
+    expect(find('풍차')).toBe(1);
+    expect(find('银行')).toBe(0);
+  });
+
+  it('finds numbers with and without separators, and parts of names of code', () => {
+    commit('The fee is 1,250 pounds.\nCall getUserName first.\nE_DISK_FULL ends it.');
+    expect(find('1250')).toBe(1);
+    expect(find('user name')).toBe(1);
+    expect(find('E_DISK_FULL')).toBe(1);
+  });
+});
+
+describe('refreshTextIndex', () => {
+  it('fills an index of another version anew, once', () => {
+    commit('the wheel turns');
+    connection.db.exec("INSERT INTO chunk_index (chunk_index) VALUES ('delete-all')");
+    refreshTextIndex(connection);
+    expect(find('wheel')).toBe(1);
+    connection.db.exec("INSERT INTO chunk_index (chunk_index) VALUES ('delete-all')");
+    refreshTextIndex(connection);
+    expect(find('wheel')).toBe(0);
   });
 });

@@ -9,6 +9,7 @@ import type { ThreadAnswer, ThreadData, ThreadRequest, WriterCall } from './mess
 import { createGroupCommit } from './group-commit.ts';
 import { interruptRuns } from './run-operations.ts';
 import type { Connection } from './connection.ts';
+import { refreshTextIndex } from './text-index.ts';
 
 const maxGroup = 256;
 
@@ -24,6 +25,7 @@ function main(): void {
     try {
       faults.reach('lock-taken');
       const connection = openForWriting(directory, faults);
+      refreshTextIndex(connection);
       interruptRuns(connection, systemClock.now());
       faults.reach('runs-interrupted');
       return { connection, release: () => lock.release() };

@@ -1,0 +1,87 @@
+import { functionWordLanguages, functionWords } from './function-words.ts';
+
+/** Scripts that one language of ours is written in, in the order they are looked for: Japanese mixes kana with Han. */
+const languageOfScript: readonly (readonly [RegExp, string])[] = [
+  [/[\p{Script=Hiragana}\p{Script=Katakana}]/gu, 'ja'],
+  [/\p{Script=Hangul}/gu, 'ko'],
+  [/\p{Script=Han}/gu, 'zh'],
+  [/\p{Script=Thai}/gu, 'th'],
+  [/\p{Script=Greek}/gu, 'el'],
+  [/\p{Script=Hebrew}/gu, 'he'],
+  [/\p{Script=Arabic}/gu, 'ar'],
+  [/\p{Script=Devanagari}/gu, 'hi'],
+  [/\p{Script=Bengali}/gu, 'bn'],
+  [/\p{Script=Tamil}/gu, 'ta'],
+  [/\p{Script=Georgian}/gu, 'ka'],
+  [/\p{Script=Armenian}/gu, 'hy'],
+];
+const cyrillic = new Set(['ru', 'uk']);
+/** Letters that few languages have; each word with one counts like a function word. */
+const lettersOf: readonly (readonly [RegExp, readonly string[]])[] = [
+  [/[äöü]/, ['de', 'sv', 'fi', 'hu', 'tr']],
+  [/ß/, ['de']],
+  [/[ñ¿¡]/, ['es']],
+  [/[ãõ]/, ['pt']],
+  [/å/, ['sv', 'da', 'nb']],
+  [/[øæ]/, ['da', 'nb']],
+  [/[łąęśźżćń]/, ['pl']],
+  [/[řěů]/, ['cs']],
+  [/[őű]/, ['hu']],
+  [/[ğı]/, ['tr']],
+  [/[șțşţ]/, ['ro']],
+  [/œ/, ['fr']],
+  [/[іїєґ]/, ['uk']],
+  [/[ыэё]/, ['ru']],
+];
+
+/** Read of a text: a few paragraphs tell. */
+const readCharacters = 4_000;
+/** Least share of letters of a script, kana counting for three since Japanese is mostly Han. */
+const scriptShare = 0.25;
+const kanaShare = 0.08;
+/** Less than one word of its own is a coincidence: "a", "on" and "et" stand in many languages. */
+const leastScore = 0.8;
+
+/** A language detector; it builds its table of words once. */
+export interface LanguageDetector {
+  /**
+   * ISO 639-1 code of the language a text is written in; undefined when it cannot be told. By script, else by function words, each
+   * counting for 1 / (languages that have it); the best language needs clearly more than the next. One-line questions suffice.
+   */
+  detect(text: string): string | undefined;
+}
+
+export function createLanguageDetector(): LanguageDetector {
+  const owners = new Map<string, string[]>();
+  for (const language of functionWordLanguages) {
+    for (const word of new Set(functionWords(language))) owners.set(word, [...(owners.get(word) ?? []), language]);
+  }
+
+  function byScript(text: string): string | undefined {
+    const letters = text.match(/\p{L}/gu)?.length ?? 0;
+    if (letters === 0) return undefined;
+    return languageOfScript.find(
+      ([pattern, language]) => (text.match(pattern)?.length ?? 0) >= letters * (language === 'ja' ? kanaShare : scriptShare),
+    )?.[1];
+  }
+
+  return {
+    detect(text) {
+      const read = text.slice(0, readCharacters);
+      const scripted = byScript(read);
+      if (scripted !== undefined) return scripted;
+      const scores = new Map<string, number>();
+      for (const word of read.toLowerCase().match(/\p{L}+/gu) ?? []) {
+        // "T cells", "vitamin D": single letters of the alphabet stand for themselves.
+        if (/^[a-z]$/.test(word)) continue;
+        for (const languages of [owners.get(word), ...lettersOf.map(([letters, those]) => (letters.test(word) ? those : undefined))]) {
+          for (const language of languages ?? []) scores.set(language, (scores.get(language) ?? 0) + 1 / (languages?.length ?? 1));
+        }
+      }
+      const [best, second] = [...scores].sort((a, b) => b[1] - a[1]);
+      if (best === undefined) return /\p{Script=Cyrillic}/u.test(read) ? 'ru' : undefined;
+      const clear = best[1] >= leastScore && best[1] >= 1.2 * (second?.[1] ?? 0);
+      return clear || (second !== undefined && cyrillic.has(best[0]) && cyrillic.has(second[0])) ? best[0] : undefined;
+    },
+  };
+}
