@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { alignColumns, figuresOf, scenarioTable, type ScenarioResult } from './report.ts';
+import { figuresOf, scenarioTable, type ScenarioResult } from './report.ts';
 
 const run = (elapsedMs: number, cached = 0) => ({ elapsedMs, computedTokens: 1000 - cached, effectiveTokens: 1000, outputTokens: 100 });
 const result: ScenarioResult = {
@@ -36,17 +36,5 @@ describe('scenarioTable', () => {
     expect(lines[1]).toMatch(/^ +computed tok\/s +effective tok\/s/);
     expect(lines[2]).toMatch(/^ours +900 \(600–1200\) +1500 \(1000–2000\).* 2\.0 % +4\.0 %$/);
     expect(text).toContain('one at a time was not measured, at best 1.62x (prefill 800, decode 100 alone, 250 together, tok/s)');
-  });
-});
-
-describe('alignColumns', () => {
-  it('aligns the first column left and the others right', () => {
-    expect(
-      alignColumns([
-        ['', 'x'],
-        ['ab', '1'],
-        ['c', '100'],
-      ]),
-    ).toBe('      x\nab    1\nc   100');
   });
 });

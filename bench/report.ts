@@ -1,3 +1,4 @@
+import { alignColumns } from '../src/util/align-columns.ts';
 import type { MeasuredEntry, Run } from './measure.ts';
 import type { Rates } from './bound.ts';
 import { pairedRatio, summarise, type Summary } from './statistics.ts';
@@ -74,19 +75,6 @@ function gainLines({ gain }: ScenarioResult): string[] {
   const measured = gain.measured === undefined ? 'one at a time was not measured' : `measured ${gain.measured.toFixed(2)}x`;
   const rates = `prefill ${prefill.toFixed(0)}, decode ${decodeAlone.toFixed(0)} alone, ${decodeTogether.toFixed(0)} together, tok/s`;
   return [`Gain over one at a time: ${measured}, at best ${gain.bound.toFixed(2)}x (${rates}).`];
-}
-
-/** Columns as wide as their widest cell, two spaces apart; the first one left-aligned, numbers right-aligned. */
-export function alignColumns(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => (column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!)))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
 }
 
 function spread({ median, minimum, maximum }: Summary, digits: number): string {

@@ -2,6 +2,17 @@
 export { open, openModels, type OpenOptions } from './open.ts';
 export { openEngine, type Engine, type OpenEngineOptions } from './open-engine.ts';
 export { errorCatalogue, isMillraceError, MillraceError, type ErrorCode, type ErrorEntry } from './errors.ts';
+export { readBeirFolder, type BeirFolder, type JudgedQuery } from './evaluate/beir-folder.ts';
+export {
+  evaluateRetrieval,
+  rankingMeasures,
+  type EvaluateRetrievalOptions,
+  type MeasuredQuery,
+  type RankDocuments,
+  type RankingMeasure,
+  type RetrievalEvaluation,
+} from './evaluate/evaluate-retrieval.ts';
+export { averagePrecision, distinctDocuments, ndcgAt, recallAt, reciprocalRankAt, type Judgements } from './evaluate/ranking.ts';
 export type { Answer, AnswerEvent, AskOptions, Citation, Hit, SearchOptions, SearchResult, StageTimings, Usage } from './spec/answers.ts';
 export { definePipeline } from './formats/define-pipeline.ts';
 export type { Pipeline } from './spec/pipeline.ts';

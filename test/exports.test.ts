@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 
 /**
  * The public names of the package. A change of `test/exports/*.txt` is a change of the interface: it belongs into CHANGELOG.md.
- * `npm test -- -u test/exports.test.ts` writes the files again.
+ * `npm test -- test/exports.test.ts -u` writes the files again.
  */
 const modules = { millrace: 'src/index.ts', 'millrace/testing': 'src/testing/index.ts' };
 

@@ -1,15 +1,16 @@
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { errorCatalogue, MillraceError } from '../errors.ts';
 import { addDemo } from './commands/demo.ts';
 import { addDocuments, addIngest } from './commands/documents.ts';
 import { addDoctor } from './commands/doctor.ts';
+import { addEval } from './commands/eval.ts';
 import { addModels } from './commands/models.ts';
 import { addAsk, addSearch } from './commands/questions.ts';
 import { addRuns } from './commands/runs.ts';
 import { openProcessTerminal, plainTerminal, type ProcessTerminal } from './process-terminal.ts';
 import { createSession, type Session } from './session.ts';
 import { reportError, type Terminal } from './terminal.ts';
+import { packageVersion } from './versions.ts';
 
 /** The whole command line. `docs/reference/cli.md` is made from it. */
 export function createProgram(given?: Terminal, session?: Session): Command {
@@ -20,7 +21,7 @@ export function createProgram(given?: Terminal, session?: Session): Command {
 function programOf(terminal: Terminal, session: Session): Command {
   const program = new Command('millrace')
     .description('Answers questions over documents on the machine you have.')
-    .version(version(), '--version', 'print the version')
+    .version(packageVersion(), '--version', 'print the version')
     .configureOutput({ writeOut: terminal.out, writeErr: terminal.error })
     .showSuggestionAfterError(true)
     .showHelpAfterError(errorCatalogue.E_USAGE.remedy)
@@ -29,6 +30,7 @@ function programOf(terminal: Terminal, session: Session): Command {
   addSearch(program, session);
   addAsk(program, session);
   addRuns(program, session);
+  addEval(program, session);
   addDocuments(program, session);
   addModels(program, session);
   addDoctor(program, session);
@@ -71,9 +73,4 @@ function isJsonWanted(argumentList: readonly string[]): boolean {
 function usageError(error: CommanderError): MillraceError {
   const said = error.code === 'commander.help' ? 'No command was given.' : error.message.replace(/^error: /u, '').replaceAll(/\s+/gu, ' ');
   return new MillraceError('E_USAGE', `${said.charAt(0).toUpperCase()}${said.slice(1).replace(/[^.?!)]$/u, '$&.')}`);
-}
-
-function version(): string {
-  const data: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
-  return typeof data === 'object' && data !== null && 'version' in data ? String(data.version) : 'unknown';
 }

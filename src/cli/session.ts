@@ -21,6 +21,8 @@ export interface Given {
     readonly quiet: boolean;
     readonly verbose: boolean;
     readonly timeoutMs?: number;
+    /** As it was typed; the settings hold the one that counts. */
+    readonly directory?: string;
     readonly limit?: number;
     readonly mode?: 'hybrid' | 'text' | 'vector';
     readonly filter?: MetadataFilter;
@@ -34,6 +36,10 @@ export interface Given {
     readonly file?: string;
     readonly out?: string;
     readonly force?: boolean;
+    readonly beir?: string;
+    readonly split?: string;
+    readonly parts?: boolean;
+    readonly depth?: number;
     readonly concurrency?: number;
     readonly ordered?: boolean;
     readonly questionTimeout?: number;

@@ -1,0 +1,14 @@
+import { readFileSync } from 'node:fs';
+import type { Mill } from '../spec/mill.ts';
+
+/** Of this package. */
+export function packageVersion(): string {
+  const data: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  return typeof data === 'object' && data !== null && 'version' in data ? String(data.version) : 'unknown';
+}
+
+/** What made a result: this package, Node.js and the models that are loaded. */
+export async function versionsOf(mill: Mill): Promise<Readonly<Record<string, string | null>>> {
+  const { embedder, generator } = await mill.status();
+  return { millrace: packageVersion(), node: process.versions.node, embedder, generator };
+}
