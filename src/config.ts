@@ -46,7 +46,13 @@ export const configSettings: readonly ConfigSetting[] = [
   setting('embedder', 'model name', 'minilm-l6', '--embedder', 'Embedder of new collections; a collection keeps the one it was made with.'),
   setting('home', 'path', "the platform's cache folder", '', 'Where models are kept.'),
   setting('threads', 'integer', 'available cores', '--threads', 'Compute threads of the local engine.'),
-  setting('sequences', 'integer', '8', '--sequences', 'Answers generated at the same time.'),
+  setting(
+    'sequences',
+    'integer',
+    '9',
+    '--sequences',
+    'Answers generated at the same time; one place is kept for questions while a run fills the others.',
+  ),
   setting('kvTokens', 'tokens', 'sequences × 2,048', '--kv-tokens', 'KV cells shared by all sequences.'),
   setting(
     'kvMode',

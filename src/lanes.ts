@@ -13,7 +13,16 @@ export function generateLane(generator: Generator): LaneDefinition<GenerateLaneN
   const { sequences, kvTokens } = generator.capacity();
   return {
     name: generator.lane ?? 'generate',
-    limits: { concurrency: sequences, batchItems: 1, batchTokens: Number.POSITIVE_INFINITY, kvTokens, queuedItems, queuedBytes },
+    limits: {
+      concurrency: sequences,
+      // A question begins at once, however full a run keeps the rest.
+      ...(sequences > 1 ? { interactiveReserve: { concurrency: 1, kvTokens: Math.floor(kvTokens / sequences) } } : {}),
+      batchItems: 1,
+      batchTokens: Number.POSITIVE_INFINITY,
+      kvTokens,
+      queuedItems,
+      queuedBytes,
+    },
     execute: (batch) => Promise.allSettled(batch.map((work) => generateOne(generator, work))),
   };
 }

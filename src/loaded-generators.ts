@@ -20,6 +20,8 @@ export interface LoadedGeneratorsParts {
   freeMemoryBytes(): number;
 }
 
+/** Eight for runs, which is where decoding together stops to pay on a few cores, and the one that their lane keeps for a question. */
+const defaultSequences = 9;
 /** Bytes in use beside the weights of a further generator: its cells, its buffers, and something for everybody else. */
 const reserveBytes = 512 * 1024 * 1024;
 
@@ -53,13 +55,13 @@ export function createLoadedGenerators({ device, models, scheduler, options, fre
 
   async function load(model: InstalledModel, isOwn: boolean): Promise<Generator> {
     if (ids.length > 0) requireRoom(model, freeMemoryBytes(), ids);
-    const { sequences, kvTokens, kvMode } = options;
+    const { sequences = defaultSequences, kvTokens, kvMode } = options;
     const loaded = await device.loadGenerator({
       id: model.id,
       title: model.title,
       path: model.path,
       sha256: model.sha256,
-      ...(sequences === undefined ? {} : { sequences }),
+      sequences,
       ...(kvTokens === undefined ? {} : { kvTokens }),
       ...(kvMode === undefined ? {} : { kvMode }),
       onEvent: (event) => {

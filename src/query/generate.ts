@@ -1,7 +1,7 @@
 import { MillraceError } from '../errors.ts';
 import type { GeneratePart, Generator, WorkClass } from '../spec/engine.ts';
 import type { Deadline } from '../spec/time.ts';
-import type { Scheduler, WorkTimings } from '../spec/work.ts';
+import type { Permit, Scheduler, WorkTimings } from '../spec/work.ts';
 import { type AnswerPrompt, prefixKey as prefixKeyOf } from './prompt.ts';
 
 export interface GenerateAnswerRequest {
@@ -11,6 +11,7 @@ export interface GenerateAnswerRequest {
   readonly seed: number;
   readonly class: WorkClass;
   readonly tenant?: string | undefined;
+  readonly permit?: Permit | undefined;
   readonly deadline?: Deadline | undefined;
   readonly signal: AbortSignal;
   /** GBNF that the answer must follow. */
@@ -50,6 +51,7 @@ export async function generateAnswer(
     lane: generator.lane ?? 'generate',
     class: request.class,
     tenant: request.tenant,
+    permit: request.permit,
     input: {
       prompt,
       maxTokens: request.maxTokens,

@@ -2,6 +2,7 @@ import { MillraceError } from '../errors.ts';
 import type { Answer, AnswerEvent, SearchOptions, SearchResult, StageTimings, Usage } from '../spec/answers.ts';
 import type { WorkClass } from '../spec/engine.ts';
 import type { Deadline } from '../spec/time.ts';
+import type { Permit } from '../spec/work.ts';
 import { checkAnswer, citationsOf, type Use } from './cite.ts';
 import { fitContext } from './context.ts';
 import { generateAnswer } from './generate.ts';
@@ -10,6 +11,7 @@ import { answerPrompt, refusal } from './prompt.ts';
 import { quoteAnswer } from './quotes.ts';
 import { queryDefaults, type ResolvedPipeline, type RetrieveSection } from './resolve-pipeline.ts';
 import { retrieve } from './retrieve.ts';
+import { questionCosts, searchCosts, withPermit } from './with-permit.ts';
 
 interface Call {
   readonly signal: AbortSignal;
@@ -54,12 +56,11 @@ export async function searchDocuments(parts: QueryParts, query: string, options:
     weights: { text: 1, vector: 1 },
     depth: Math.max(limit, queryDefaults.depth),
   };
-  const { hits, notices, timings } = await retrieve(parts, section, {
-    query: checkQuestion(query, 'query'),
-    class: 'interactive',
-    tenant: options.tenant,
-    ...call,
-  });
+  const asked = checkQuestion(query, 'query');
+  const work = { class: 'interactive', tenant: options.tenant, ...call } as const;
+  const { hits, notices, timings } = await withPermit(parts.scheduler, { ...work, costs: searchCosts(asked, section) }, (permit) =>
+    retrieve(parts, section, { query: asked, ...work, permit }),
+  );
   if (hits.length === 0) await requireCollection(parts, collection);
   return { query, collection, hits, notices, timings: { ...timings, totalMs: parts.clock.monotonic() - started } };
 }
@@ -69,8 +70,8 @@ type AnswerEventBody = AnswerEvent extends infer Each ? (Each extends AnswerEven
 type Emit = (event: AnswerEventBody) => Promise<void>;
 
 /**
- * One question, from retrieval to a checked answer: retrieve → context → generate → cite. `emit` gets the parts in order, all but the end;
- * without it nothing is told before the end, so that generating may be repeated after a crash.
+ * One question, from retrieval to a checked answer: admission → retrieve → context → generate → cite. `emit` gets the parts in order, all
+ * but the end; without it nothing is told before the end, so that generating may be repeated after a crash.
  */
 export async function answerQuestion(
   parts: QueryParts,
@@ -79,12 +80,27 @@ export async function answerQuestion(
   call: QuestionCall,
   emit: Emit | undefined,
 ): Promise<Answer> {
+  const asked = checkQuestion(question, 'question');
+  const work = { ...call, class: call.class ?? 'interactive' };
+  return withPermit(parts.scheduler, { ...work, costs: questionCosts(asked, pipeline) }, (permit) =>
+    answerAdmitted(parts, question, pipeline, { ...work, permit }, emit),
+  );
+}
+
+type AdmittedCall = QuestionCall & { readonly class: WorkClass; readonly permit: Permit };
+
+async function answerAdmitted(
+  parts: QueryParts,
+  question: string,
+  pipeline: ResolvedPipeline,
+  work: AdmittedCall,
+  emit: Emit | undefined,
+): Promise<Answer> {
   const { clock, store } = parts;
   const startedAt = new Date(clock.now()).toISOString();
   const started = clock.monotonic();
-  const asked = checkQuestion(question, 'question');
+  const asked = question.trim();
   const { collection } = pipeline.retrieve;
-  const work = { ...call, class: call.class ?? 'interactive' };
 
   const retrieved = await retrieve(parts, pipeline.retrieve, { query: asked, ...work });
   if (retrieved.hits.length === 0) await requireCollection(parts, collection);
@@ -135,7 +151,7 @@ async function draft(
   question: string,
   hits: Answer['hits'],
   pipeline: ResolvedPipeline,
-  call: QuestionCall & { readonly class: WorkClass },
+  call: AdmittedCall,
   emit: Emit | undefined,
 ): Promise<Draft> {
   const { clock } = parts;

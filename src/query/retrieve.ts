@@ -2,6 +2,7 @@ import type { Hit, StageTimings } from '../spec/answers.ts';
 import type { Embedder, WorkClass } from '../spec/engine.ts';
 import type { ScoredChunk, SearchScope } from '../spec/store.ts';
 import type { Deadline } from '../spec/time.ts';
+import type { Permit } from '../spec/work.ts';
 import { fuseByReciprocalRank } from './fuse.ts';
 import type { QueryParts } from './parts.ts';
 import type { RetrieveSection } from './resolve-pipeline.ts';
@@ -10,6 +11,7 @@ export interface RetrieveRequest {
   readonly query: string;
   readonly class: WorkClass;
   readonly tenant?: string | undefined;
+  readonly permit?: Permit | undefined;
   readonly deadline?: Deadline | undefined;
   readonly signal: AbortSignal;
 }
@@ -102,6 +104,7 @@ async function embedQuery(parts: QueryParts, embedder: Embedder, request: Retrie
     lane: 'embed',
     class: request.class,
     tenant: request.tenant,
+    permit: request.permit,
     input: { texts: [text], kind: 'query' },
     cost: { tokens: tokens + reserve, items: 1, bytes: text.length * 2 },
     signal: request.signal,

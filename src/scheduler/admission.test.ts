@@ -182,12 +182,12 @@ describe('a permit for a whole request', () => {
     expect(waiting[0]).toHaveProperty('release');
   });
 
-  it('leaves out lanes that no engine serves, and is refused for what can never run and when everything closes', async () => {
+  it('leaves out lanes that no engine serves, and does not judge estimates, and is refused when everything closes', async () => {
     const { scheduler, admit, clock } = await measuredLane();
-    const [free, huge] = [admit({ costs: { generate: { tokens: 1e9 } } }), admit({ costs: { embed: { tokens: 1e9 } } })];
+    const [free, huge] = [admit({ costs: { generate: {} } }), admit({ costs: { embed: { tokens: 1e9 } } })];
     await clock.settle();
     expect(free[0]).toHaveProperty('release');
-    expect(huge).toEqual([expect.objectContaining({ code: 'E_WORK_TOO_LARGE' })]);
+    expect(huge[0]).toHaveProperty('release');
     await scheduler.close();
     const late = admit();
     await clock.settle();

@@ -1,6 +1,6 @@
 import type { MillraceError } from '../errors.ts';
 import type { AdmissionRequest, LaneName, Permit, WorkCost } from '../spec/work.ts';
-import { completeCost, findExcess } from './admission.ts';
+import { completeCost } from './admission.ts';
 import type { Feeders } from './feeders.ts';
 import { type Applicant, findOverload, type Lane } from './lane.ts';
 import { sizeOf } from './policy.ts';
@@ -65,11 +65,9 @@ export function createPermits(parts: {
     request(request, onPermit, onRefused) {
       const claims = claimsOf(request);
       for (const claim of claims) {
-        const { name, limits } = claim.lane.definition;
-        const refusal =
-          findExcess(name, limits, claim.cost) ?? (request.class === 'interactive' ? findOverload(claim.lane, claim, now()) : undefined);
+        const refusal = request.class === 'interactive' ? findOverload(claim.lane, claim, now()) : undefined;
         if (refusal === undefined) continue;
-        onRefused(refusal, name);
+        onRefused(refusal, claim.lane.definition.name);
         return () => undefined;
       }
       if (request.class === 'interactive' || claims.length === 0) {

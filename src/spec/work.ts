@@ -53,7 +53,7 @@ export interface Work<L extends LaneName> {
   readonly permit?: Permit | undefined;
 }
 
-/** A whole request that asks to be let in: what it will want of each lane on its way, at most. Lanes without an engine are left out. */
+/** A whole request that asks to be let in: what it will want of each lane on its way, about. Lanes without an engine are left out. */
 export interface AdmissionRequest {
   readonly class: WorkClass;
   readonly tenant?: string | undefined;

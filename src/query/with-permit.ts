@@ -1,0 +1,37 @@
+import type { AdmissionRequest, Permit, Scheduler } from '../spec/work.ts';
+import type { ResolvedPipeline, RetrieveSection } from './resolve-pipeline.ts';
+
+/**
+ * Lets a request in as a whole or refuses it before anything of it is computed: an interactive one at once (`E_OVERLOADED`, with the time
+ * after which to come back), that of a run when there is room. What was let in and did not use its places gives them back at its end.
+ */
+export async function withPermit<Result>(
+  scheduler: Scheduler,
+  request: AdmissionRequest,
+  work: (permit: Permit) => Promise<Result>,
+): Promise<Result> {
+  const permit = await scheduler.admit(request);
+  try {
+    return await work(permit);
+  } finally {
+    permit.release();
+  }
+}
+
+/** What a search wants of the engines. A question is short, so that its length says enough about its tokens. */
+export function searchCosts(question: string, { mode }: Pick<RetrieveSection, 'mode'>): AdmissionRequest['costs'] {
+  return mode === 'text' ? {} : { embed: { tokens: tokensOf(question), bytes: question.length * 2 } };
+}
+
+/** What a question wants of the engines, if its passages fill the context. */
+export function questionCosts(question: string, { retrieve, context, generate }: ResolvedPipeline): AdmissionRequest['costs'] {
+  const costs = searchCosts(question, retrieve);
+  if (generate.by === 'quotes') return costs;
+  const promptTokens = context.tokens + tokensOf(question);
+  const lane = generate.model === undefined ? 'generate' : (`generate:${generate.model}` as const);
+  return { ...costs, [lane]: { tokens: promptTokens, kvTokens: promptTokens + generate.maxTokens, bytes: promptTokens * 8 } };
+}
+
+function tokensOf(text: string): number {
+  return Math.ceil(text.length / 4);
+}
