@@ -9,6 +9,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Command } from 'commander';
 import { configSettings } from '../src/config.ts';
 import { errorCatalogue, type ErrorEntry } from '../src/errors.ts';
+import { metricCatalogue, type MetricEntry } from '../src/metrics/catalogue.ts';
 
 /** Path in the repository and full text of one page. */
 export interface GeneratedPage {
@@ -22,6 +23,7 @@ export async function generatePages(): Promise<GeneratedPage[]> {
   const pages: GeneratedPage[] = [
     { file: 'docs/reference/errors.md', text: errorsPage() },
     { file: 'docs/reference/config.md', text: configPage() },
+    { file: 'docs/reference/metrics.md', text: metricsPage() },
   ];
   const commandLine = new URL('../src/cli/main.ts', import.meta.url);
   if (existsSync(commandLine)) {
@@ -58,6 +60,19 @@ function configPage(): string {
   return page('Configuration', [
     'Settings come from, in rising order of claim: the defaults, `millrace.json` in the working directory, the environment, and flags or options of a call.',
     table(['Setting', 'Type', 'Default', 'Environment', 'Flag', 'Meaning'], rows),
+  ]);
+}
+
+function metricsPage(): string {
+  const rows = Object.entries<MetricEntry>(metricCatalogue).map(([name, { kind, help, labels, buckets }]) => [
+    code(name),
+    kind,
+    labels.map(code).join(', '),
+    buckets === undefined ? help : `${help} Bounds: ${buckets.join(', ')}.`,
+  ]);
+  return page('Metrics', [
+    '`mill.metrics()` gives these in the text format of Prometheus, for the process that was asked. Seconds and bytes, totals since the directory was opened. `millrace status --watch` shows the most telling ones of the process that writes to the directory.',
+    table(['Metric', 'Kind', 'Labels', 'Meaning'], rows),
   ]);
 }
 

@@ -4,11 +4,13 @@ import { chunkerHash } from './chunk/chunker-hash.ts';
 import { MillraceError, toMillraceError } from './errors.ts';
 import { ingest } from './ingest/pipeline.ts';
 import type { LoadedEngines } from './loaded-engines.ts';
+import type { Metrics } from './metrics/metrics.ts';
 import { createOpenCalls } from './open-calls.ts';
 import { embedMany } from './query/embed-many.ts';
 import { answerQuestion, searchDocuments } from './query/pipeline.ts';
 import { type PipelineDefaults, pipelineOf } from './query/resolve-pipeline.ts';
 import { createRuns } from './runs/runs.ts';
+import type { Activity } from './spec/activity.ts';
 import { type Answer, type AnswerEvent, askOptions, questionText, searchOptions } from './spec/answers.ts';
 import type { ChunkOptions } from './spec/chunk.ts';
 import { embedOptions, type IngestOptions, ingestOptions, listOptions, type Mill, scopeOptions, sourceKey, textList } from './spec/mill.ts';
@@ -33,6 +35,8 @@ export interface MillParts {
   readonly parser: Pick<DocumentParser, 'optionsHash' | 'formats'>;
   readonly engines: LoadedEngines;
   readonly questionDefaults: PipelineDefaults;
+  readonly metrics: Pick<Metrics, 'text'>;
+  readonly activity: () => Promise<Activity | null>;
   /** Ends engines, parsers and store; called once, when no call is open any more. */
   close(): Promise<void>;
 }
@@ -192,7 +196,9 @@ export function createMill(parts: MillParts): Mill {
         ),
         ...engines.loaded(),
         lanes: scheduler.snapshot(),
+        activity: await parts.activity(),
       })),
+    metrics: () => calls.run({}, () => parts.metrics.text()),
 
     verify: ({ signal } = {}) => calls.run({ signal }, (call) => store.verify(call)),
     rebuild: ({ signal } = {}) => calls.run({ signal }, (call) => store.rebuild(call)),

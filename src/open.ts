@@ -1,8 +1,10 @@
 import { freemem } from 'node:os';
 import { resolve as resolvePath } from 'node:path';
+import { createActivityWatch, readActivity } from './activity.ts';
 import { createLlamaDevice } from './engines/llama/device.ts';
 import { parseLane } from './lanes.ts';
-import { createLoadedEngines } from './loaded-engines.ts';
+import { createLoadedEngines, type LoadedEngines } from './loaded-engines.ts';
+import { createMetrics } from './metrics/metrics.ts';
 import { createMill } from './mill.ts';
 import { createModels } from './models/models.ts';
 import { defaultModelsHome } from './models/models-home.ts';
@@ -13,7 +15,9 @@ import type { Mill } from './spec/mill.ts';
 import type { Models } from './spec/model.ts';
 import { openStore } from './store/open-store.ts';
 import { systemClock } from './util/clock.ts';
+import { readProcessFigures } from './util/process-figures.ts';
 import { systemRandom } from './util/random.ts';
+import { createTurnMonitor } from './util/turn-monitor.ts';
 
 export interface OpenOptions {
   /** Where the record and its indexes live. Default `.millrace` in the working directory. Created when writing. */
@@ -63,7 +67,18 @@ export async function open(options: OpenOptions = {}): Promise<Mill> {
     operations: device,
     workingDirectory,
   });
-  const scheduler = createScheduler({ clock });
+  const metrics = createMetrics();
+  const activity = createActivityWatch({
+    clock,
+    metrics,
+    lanes: () => scheduler.snapshot(),
+    // A device that starts anew or is closed has no figures just now.
+    statistics: async () => (isLoaded(engines) ? device.statistics().catch(() => undefined) : undefined),
+    turns: createTurnMonitor(clock),
+    process: readProcessFigures,
+    ...(mode === 'write' ? { directory } : {}),
+  });
+  const scheduler = createScheduler({ clock, observe: activity.observe });
   const parser = createDocumentParser({ clock, ...(options.parsers === undefined ? {} : { concurrency: options.parsers }) });
   scheduler.addLane(parseLane(parser));
   const engines = createLoadedEngines({ device, models, store, scheduler, options, freeMemoryBytes: freemem });
@@ -77,16 +92,24 @@ export async function open(options: OpenOptions = {}): Promise<Mill> {
     random: systemRandom,
     parser,
     engines,
+    metrics,
+    activity: async () => (mode === 'write' ? activity.current() : readActivity(directory, clock)),
     questionDefaults: {
       ...(options.contextTokens === undefined ? {} : { contextTokens: options.contextTokens }),
       ...(options.maxTokens === undefined ? {} : { maxTokens: options.maxTokens }),
     },
     async close() {
+      await activity.close();
       await scheduler.close();
       await Promise.all([parser.close(), device.close()]);
       await store.close();
     },
   });
+}
+
+function isLoaded(engines: LoadedEngines): boolean {
+  const { embedder, generator } = engines.loaded();
+  return embedder !== null || generator !== null;
 }
 
 /** The models of this machine with everything wired that pulling needs. `close` ends the engine process that requantising may have started. */

@@ -7,6 +7,7 @@ import { addEval } from './commands/eval.ts';
 import { addModels } from './commands/models.ts';
 import { addAsk, addSearch } from './commands/questions.ts';
 import { addRuns } from './commands/runs.ts';
+import { addStatus } from './commands/status.ts';
 import { openProcessTerminal, plainTerminal, type ProcessTerminal } from './process-terminal.ts';
 import { createSession, type Session } from './session.ts';
 import { reportError, type Terminal } from './terminal.ts';
@@ -32,6 +33,7 @@ function programOf(terminal: Terminal, session: Session): Command {
   addRuns(program, session);
   addEval(program, session);
   addDocuments(program, session);
+  addStatus(program, session);
   addModels(program, session);
   addDoctor(program, session);
   addDemo(program, session);

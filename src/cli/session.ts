@@ -47,6 +47,8 @@ export interface Given {
     readonly failed?: boolean;
     readonly stale?: boolean;
     readonly empty?: boolean;
+    readonly watch?: boolean;
+    readonly interval?: number;
   };
 }
 

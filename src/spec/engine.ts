@@ -172,11 +172,20 @@ export interface EngineStatistics {
   readonly decodeTokens: number;
   readonly reusedTokens: number;
   readonly encodedTokens: number;
+  readonly encodedTexts: number;
   /** Time inside native compute calls, and whole time of the loop while it had work, in ms. */
   readonly nativeMs: number;
   readonly busyMs: number;
-  /** Sum over steps of active sequences: divide by `steps` for mean occupancy. */
+  /** Sum over decode steps of their sequences: divide by the number of those steps for the mean occupancy. */
   readonly sequenceSteps: number;
+  /** Number of steps by their time: up to each bound, and beyond the last one. */
+  readonly stepTimes: {
+    readonly boundsMs: readonly number[];
+    readonly decode: readonly number[];
+    readonly encode: readonly number[];
+  };
+  /** Memory of the inference process, its model files included as far as they are in use. */
+  readonly residentBytes: number;
   readonly activeSequences: number;
   readonly usedKvTokens: number;
   readonly restarts: number;

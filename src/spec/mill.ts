@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Activity } from './activity.ts';
 import type { Answer, AnswerEvent, AskOptions, SearchOptions, SearchResult } from './answers.ts';
 import type { IngestEvent, IngestSummary } from './events.ts';
 import { collectionName, metadata } from './identifiers.ts';
@@ -86,6 +87,8 @@ export interface MillStatus {
   /** All that are loaded: pipelines may name others than that of the open directory. */
   readonly generators: readonly string[];
   readonly lanes: readonly LaneSnapshot[];
+  /** What this process does, or, where it only reads, what the writing one did within the last seconds; null when there is none. */
+  readonly activity: Activity | null;
 }
 
 /**
@@ -131,6 +134,8 @@ export interface Mill {
     delete(id: string): Promise<void>;
   };
   status(): Promise<MillStatus>;
+  /** Of this process, in the text format of Prometheus; `docs/reference/metrics.md` lists them. */
+  metrics(): Promise<string>;
   verify(options?: { readonly signal?: AbortSignal }): Promise<VerifyReport>;
   /** Builds the text index and the vector index again from the record, which stays as it is. Questions go on meanwhile. */
   rebuild(options?: { readonly signal?: AbortSignal }): Promise<void>;

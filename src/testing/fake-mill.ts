@@ -1,8 +1,10 @@
+import { createActivityWatch } from '../activity.ts';
 import { createFakeEmbedder } from '../engines/fake/embedder.ts';
 import { createFakeGenerator } from '../engines/fake/generator.ts';
 import { MillraceError } from '../errors.ts';
 import { parseLane } from '../lanes.ts';
 import { createLoadedEngines, defaultEmbedder, type LoadedEnginesParts } from '../loaded-engines.ts';
+import { createMetrics } from '../metrics/metrics.ts';
 import { createMill } from '../mill.ts';
 import { createFormatParsers } from '../parse/formats.ts';
 import { parseDocument } from '../parse/parse-document.ts';
@@ -48,7 +50,16 @@ export interface FakeMill extends Mill {
 export function createFakeMill(options: FakeMillOptions): FakeMill {
   const { clock } = options;
   const store = options.store ?? createMemoryStore({ clock, random: createSeededRandom(1) });
-  const scheduler = createScheduler({ clock });
+  const metrics = createMetrics();
+  const activity = createActivityWatch({
+    clock,
+    metrics,
+    lanes: () => scheduler.snapshot(),
+    statistics: () => Promise.resolve(undefined),
+    turns: { read: () => ({ delayMs: { p50: 0, p99: 0, max: 0 }, longestTurnCpuMs: 0 }), stop: () => undefined },
+    process: () => ({ pid: 1, userCpuMs: 0, systemCpuMs: 0, residentBytes: 0, heapBytes: 0, bufferBytes: 0 }),
+  });
+  const scheduler = createScheduler({ clock, observe: activity.observe });
   const parser = createParser();
   scheduler.addLane(parseLane(parser));
   const embedders = options.embedders ?? [createFakeEmbedder({ clock })];
@@ -70,8 +81,11 @@ export function createFakeMill(options: FakeMillOptions): FakeMill {
     random: createSeededRandom(2),
     parser,
     engines,
+    metrics,
+    activity: activity.current,
     questionDefaults: {},
     async close() {
+      await activity.close();
       await scheduler.close();
       await store.close();
     },

@@ -250,6 +250,8 @@ const otherChecks: Readonly<Record<string, (mill: Mill) => Promise<void>>> = {
   'says what is there and whether it is whole': async (mill) => {
     const status = await mill.status();
     assert.equal(status.writable, true);
+    assert(status.activity !== null && status.activity.lanes.length === status.lanes.length);
+    assert.match(await mill.metrics(), /^millrace_work_settled_total\{lane="embed",.*outcome="done"\} [1-9]/m);
     const [collection] = status.collections;
     assert.deepEqual([collection?.collection, collection?.sources, collection?.chunks, collection?.embeddedChunks], ['default', 3, 3, 3]);
     assert.equal(collection?.embedder, status.embedder);

@@ -105,21 +105,6 @@ export function addDocuments(program: Command, session: Session): void {
         return 0;
       }),
     );
-  session.command(program, 'status', 'Show collections and models of the directory.', 'millrace status --json').action(
-    session.run(async (terminal, { options }) => {
-      const status = await (await session.open('read')).status();
-      if (options.json) terminal.out(`${JSON.stringify(status)}\n`);
-      else {
-        terminal.out(`${status.directory}\n`);
-        for (const one of status.collections) {
-          terminal.out(
-            `${one.collection}: ${one.sources} sources (${one.failedSources} failed), ${one.documents} documents, ${one.chunks} chunks\n`,
-          );
-        }
-      }
-      return 0;
-    }),
-  );
   session.command(program, 'verify', 'Compare record and indexes.', 'millrace verify').action(
     session.run(async (terminal, { options }) => {
       const report = await (await session.open('read')).verify({ signal: terminal.signal });

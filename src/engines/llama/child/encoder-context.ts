@@ -169,7 +169,7 @@ export function createEncoderContext({ library, model, settings, threadsOf, emit
         'encodedTokens',
         items.reduce((sum, item) => sum + item.length, 0),
       );
-      count('sequenceSteps', items.length);
+      count('encodedTexts', items.length);
     },
     settle(items) {
       items.forEach(({ call, index }, sequence) => {

@@ -2,7 +2,7 @@ import { toMillraceError } from '../../../errors.ts';
 import type { Clock } from '../../../util/clock.ts';
 import type { EncoderContext } from './encoder-context.ts';
 import type { GeneratorContext } from './generator-context.ts';
-import type { FigureName } from './messages.ts';
+import { type FigureName, type StepKind, stepFigure } from './messages.ts';
 import { byClaim, chooseKind } from './plan.ts';
 
 export interface LoopOptions {
@@ -41,7 +41,7 @@ export function createLoop({ clock, generators, encoders, take, report, count }:
     context.settle(items);
   }
 
-  function timed<Result>(kind: 'decode' | 'encode', call: () => Result): Result {
+  function timed<Result>(kind: StepKind, call: () => Result): Result {
     const startedAt = clock.monotonic();
     try {
       return call();
@@ -55,14 +55,20 @@ export function createLoop({ clock, generators, encoders, take, report, count }:
     }
   }
 
-  function attempt<Context extends GeneratorContext | EncoderContext>(context: Context, step: (context: Context) => void): void {
+  function attempt<Context extends GeneratorContext | EncoderContext>(
+    kind: StepKind,
+    context: Context,
+    step: (context: Context) => void,
+  ): void {
     lastServed.set(context, ++served);
+    const startedAt = clock.monotonic();
     try {
       step(context);
     } catch (error) {
       context.fail(toMillraceError(error, 'E_ENGINE_FAILED'));
     }
     count('steps', 1);
+    count(stepFigure(kind, clock.monotonic() - startedAt), 1);
   }
 
   return {
@@ -76,8 +82,8 @@ export function createLoop({ clock, generators, encoders, take, report, count }:
           { class: generator?.claim(), recentMs: recent.decode },
           { class: encoder?.claim(), recentMs: recent.encode },
         );
-        if (kind === 'decode') attempt(generator!, decodeStep);
-        if (kind === 'encode') attempt(encoder!, encodeStep);
+        if (kind === 'decode') attempt(kind, generator!, decodeStep);
+        if (kind === 'encode') attempt(kind, encoder!, encodeStep);
         const now = clock.monotonic();
         // Counted before the report, so that whoever has an event of the step finds the step in the figures.
         if (kind !== undefined) count('busyMs', now - startedAt);

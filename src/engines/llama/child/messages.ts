@@ -84,20 +84,38 @@ export interface LoadedContext {
   readonly width: number;
 }
 
-/** Fields of the shared figures, in this order; the worker writes, the main thread reads. */
-export const figureNames = [
+/** Upper bounds of the counts of steps by their time, in ms; the last count is of all longer ones. */
+export const stepBoundsMs = [10, 25, 50, 100, 200, 400, 800] as const;
+export type StepKind = 'decode' | 'encode';
+type StepFigure = `${StepKind}Steps${number}`;
+
+/** The figure that counts a step of this time: `decodeSteps0` up to 10 ms, `decodeSteps1` up to 25 ms, … */
+export function stepFigure(kind: StepKind, elapsedMs: number): StepFigure {
+  const place = stepBoundsMs.findIndex((bound) => elapsedMs <= bound);
+  return `${kind}Steps${place === -1 ? stepBoundsMs.length : place}`;
+}
+
+export function stepFigures(kind: StepKind): readonly StepFigure[] {
+  return [...stepBoundsMs, Number.POSITIVE_INFINITY].map((_, place): StepFigure => `${kind}Steps${place}`);
+}
+
+/** Those that are told as they are; the counts of steps come after them. */
+export const plainFigures = [
   'steps',
   'prefillTokens',
   'decodeTokens',
   'reusedTokens',
   'encodedTokens',
+  'encodedTexts',
   'nativeMs',
   'busyMs',
   'sequenceSteps',
   'activeSequences',
   'usedKvTokens',
 ] as const;
-export type FigureName = (typeof figureNames)[number];
+export type FigureName = (typeof plainFigures)[number] | StepFigure;
+/** Fields of the shared figures, in this order; the worker writes, the main thread reads. */
+export const figureNames: readonly FigureName[] = [...plainFigures, ...stepFigures('decode'), ...stepFigures('encode')];
 
 export interface WorkerData {
   readonly libraryDirectory: string;

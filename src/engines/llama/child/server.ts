@@ -1,11 +1,24 @@
 import { open } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
 import { MillraceError, toMillraceError } from '../../../errors.ts';
+import type { EngineStatistics } from '../../../spec/engine.ts';
 import type { Clock } from '../../../util/clock.ts';
 import { entryUrl } from '../../../util/entry.ts';
 import type { EngineCommand, EngineMessage, EngineReply, EngineRequest, LoadedModel, LoadRequest } from '../protocol.ts';
 import { findLibraryDirectory, loadBackends, openLibrary } from './library.ts';
-import { figureNames, type LoadedContext, type StepMessage, type WorkerCommand, type WorkerData, type WorkerEvent } from './messages.ts';
+import {
+  type FigureName,
+  figureNames,
+  plainFigures,
+  stepBoundsMs,
+  stepFigures,
+  type StepKind,
+  type LoadedContext,
+  type StepMessage,
+  type WorkerCommand,
+  type WorkerData,
+  type WorkerEvent,
+} from './messages.ts';
 import { createGeneration, type Generation } from './generation.ts';
 import { openVocabulary, type Vocabulary } from './vocabulary.ts';
 
@@ -231,8 +244,18 @@ export function createEngineServer(options: {
         await call(request.id, request);
         return { value: undefined };
       case 'statistics':
-        return { value: Object.fromEntries(figureNames.map((name, index) => [name, figures[index]!])) };
+        return { value: statistics() };
     }
+  }
+
+  function statistics(): Omit<EngineStatistics, 'restarts'> {
+    const valueOf = (name: FigureName): number => figures[figureNames.indexOf(name)]!;
+    const stepTimes = (kind: StepKind): number[] => stepFigures(kind).map(valueOf);
+    return {
+      ...(Object.fromEntries(plainFigures.map((name) => [name, valueOf(name)])) as Record<(typeof plainFigures)[number], number>),
+      stepTimes: { boundsMs: stepBoundsMs, decode: stepTimes('decode'), encode: stepTimes('encode') },
+      residentBytes: process.memoryUsage.rss(),
+    };
   }
 
   async function answer(request: EngineRequest): Promise<void> {
