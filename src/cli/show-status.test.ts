@@ -7,6 +7,7 @@ const status = {
   collections: [],
   embedder: null,
   generator: null,
+  generators: [],
   lanes: [],
   activity: null,
   runs: [],
