@@ -164,6 +164,14 @@ export const errorCatalogue = {
     'Remove the named keyword.',
   ),
 
+  E_ANSWER_INVALID: entry(
+    1,
+    422,
+    false,
+    'What the model wrote has not the form that was asked for.',
+    'Ask in other words, allow more tokens, or take a larger model.',
+  ),
+
   // Store
   E_LOCKED: entry(1, 423, true, 'Another process is writing to this directory.', 'Wait for it, or stop it; reading works meanwhile.'),
   E_STORE_FAILED: entry(1, 500, false, 'The record could not be read or written.', 'Check the disk; run "millrace verify".'),

@@ -18,6 +18,7 @@ export type { Answer, AnswerEvent, AskOptions, Citation, Hit, SearchOptions, Sea
 export { definePipeline } from './formats/define-pipeline.ts';
 export type { Pipeline } from './spec/pipeline.ts';
 export type { AskManyOptions, BatchQuestion, ResumeOptions, RunEvent, RunSummary, SettledQuestion } from './spec/runs.ts';
+export type { CellValue, SettledCell, TableOptions, TableQuestion } from './spec/tables.ts';
 export type {
   CallOptions,
   Embedder,

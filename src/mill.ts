@@ -16,6 +16,7 @@ import type { ChunkOptions } from './spec/chunk.ts';
 import { embedOptions, type IngestOptions, ingestOptions, listOptions, type Mill, scopeOptions, sourceKey, textList } from './spec/mill.ts';
 import type { RunId } from './spec/identifiers.ts';
 import { askManyOptions, resumeOptions, retryChoice, type RunEvent, type RunSummary } from './spec/runs.ts';
+import { tableOptions, tableQuestions } from './spec/tables.ts';
 import type { IngestEvent, IngestSummary } from './spec/events.ts';
 import type { DocumentParser } from './spec/parser.ts';
 import type { Store } from './spec/store.ts';
@@ -46,7 +47,7 @@ export function createMill(parts: MillParts): Mill {
   const { store, scheduler, clock, engines } = parts;
   const calls = createOpenCalls(clock);
   const query = { store, scheduler, clock, embedder: engines.searchEmbedder, generator: engines.generator };
-  const runs = createRuns({ query, store, random: parts.random, calls, questionDefaults: parts.questionDefaults });
+  const runs = createRuns({ ...parts, query, calls });
   let closing: Promise<void> | undefined;
 
   function ingestInto(
@@ -159,10 +160,20 @@ export function createMill(parts: MillParts): Mill {
       }
     },
 
+    table(questions, options = {}) {
+      try {
+        const { checked, signal } = check(tableOptions.strict(), options, 'options of table');
+        return runs.table(parse(tableQuestions, questions, 'questions'), checked, signal);
+      } catch (error) {
+        return failedRun(toMillraceError(error), clock);
+      }
+    },
+
     runs: {
       list: () => calls.run({}, runs.list),
       show: (id) => calls.run({}, () => runs.show(id as RunId)),
       items: (id) => runs.items(id as RunId),
+      cells: (id) => runs.cells(id as RunId),
       resume(id, { questions, ...options } = {}) {
         try {
           const { checked, signal } = check(resumeOptions.strict(), options, 'options of resume');

@@ -1,5 +1,6 @@
 import type { Hit, StageTimings } from '../spec/answers.ts';
 import type { Embedder, WorkClass } from '../spec/engine.ts';
+import type { DocumentId } from '../spec/identifiers.ts';
 import type { ScoredChunk, SearchScope } from '../spec/store.ts';
 import type { Deadline } from '../spec/time.ts';
 import type { Permit } from '../spec/work.ts';
@@ -9,6 +10,8 @@ import type { RetrieveSection } from './resolve-pipeline.ts';
 
 export interface RetrieveRequest {
   readonly query: string;
+  /** Only chunks of these documents. */
+  readonly documents?: readonly DocumentId[];
   readonly class: WorkClass;
   readonly tenant?: string | undefined;
   readonly permit?: Permit | undefined;
@@ -29,7 +32,12 @@ export async function retrieve(parts: QueryParts, section: RetrieveSection, requ
   const notices: string[] = [];
   const started = clock.monotonic();
   const { collection, filter, mode, depth } = section;
-  const scope: SearchScope = { collection, ...(filter === undefined ? {} : { filter }) };
+  const { documents } = request;
+  const scope: SearchScope = {
+    collection,
+    ...(filter === undefined ? {} : { filter }),
+    ...(documents === undefined ? {} : { documents }),
+  };
 
   const searchText = async (): Promise<readonly ScoredChunk[]> => {
     if (mode === 'vector') return [];
@@ -56,7 +64,7 @@ export async function retrieve(parts: QueryParts, section: RetrieveSection, requ
   const [text, vector] = await Promise.all([searchText(), searchVectors()]);
   request.signal.throwIfAborted();
   // Of any vectors some are always nearest: a filter alone can leave none.
-  const without = mode !== 'text' && vector.length === 0 && notices.length === 0 && filter === undefined;
+  const without = mode !== 'text' && vector.length === 0 && notices.length === 0 && filter === undefined && documents === undefined;
   if (without && (text.length > 0 || mode === 'vector')) {
     notices.push('The collection has no vectors yet: only words can be found. Run "millrace ingest" without --no-embed to make them.');
   }

@@ -36,7 +36,6 @@ export function createQuestionRuns(records: RunRecords, questionDefaults: Pipeli
   }
 
   const kind: RunKind = {
-    outcome: settledQuestion,
     async resume(run, questions, limits, signal): Promise<RunAtWork> {
       const { options, label } = run.definition as QuestionRunDefinition;
       const before = await records.count(run, settledQuestion);

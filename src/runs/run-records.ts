@@ -18,8 +18,6 @@ export interface RunAtWork {
 
 /** What a kind of run does in its own way; its record, its stream and what stops it are alike for all. */
 export interface RunKind {
-  /** How a settled item counts. */
-  outcome(item: RunItem): SettledOutcome;
   /** Goes on with the open items of a run that is in the record. `questions`, where given, must be those it began with. */
   resume(
     run: RunRecord,
@@ -42,7 +40,7 @@ export interface RunRecords {
   /** Settled items in order of number. */
   settledPages(id: RunId): AsyncIterable<readonly RunItem[]>;
   /** From the items themselves: the progress in the record may be a second old. */
-  count(run: RunRecord, outcome: RunKind['outcome']): Promise<RunCounts>;
+  count(run: RunRecord, outcome: (item: RunItem) => SettledOutcome): Promise<RunCounts>;
 }
 
 /** Stored items read at once. */

@@ -1,13 +1,15 @@
 import { MillraceError, toMillraceError } from '../errors.ts';
 import type { OpenCalls } from '../open-calls.ts';
-import { createQuestionRuns } from './question-runs.ts';
+import { createQuestionRuns, definedOnly } from './question-runs.ts';
 import type { QueryParts } from '../query/parts.ts';
 import type { PipelineDefaults } from '../query/resolve-pipeline.ts';
+import { createTableRuns } from './table-runs.ts';
 import { createRunRecords, type RunAtWork, type RunKind } from './run-records.ts';
 import type { RunId } from '../spec/identifiers.ts';
 import type { Mill, MillStream } from '../spec/mill.ts';
-import type { AskManyOptions, BatchQuestion, ResumeOptions, RetryChoice, RunEvent, RunSummary } from '../spec/runs.ts';
+import type { AskManyOptions, BatchQuestion, ResumeOptions, RetryChoice, RunEvent, RunSummary, SettledQuestion } from '../spec/runs.ts';
 import type { RunRecord, Store } from '../spec/store.ts';
+import type { SettledCell, TableOptions, TableQuestion } from '../spec/tables.ts';
 import { createEventStream } from '../util/event-stream.ts';
 import type { Random } from '../util/random.ts';
 
@@ -18,16 +20,19 @@ export interface RunsParts {
   readonly calls: OpenCalls;
   /** Under those of each batch. */
   readonly questionDefaults: PipelineDefaults;
+  /** Relative names of documents are meant from here. */
+  readonly workingDirectory: string;
 }
 
 type Questions = Iterable<BatchQuestion> | AsyncIterable<BatchQuestion>;
 
 /** The batches of one open directory: those in the record, and those that are at work here. Arguments are checked by the caller. */
-export function createRuns({ query, store, random, calls, questionDefaults }: RunsParts) {
+export function createRuns({ query, store, random, calls, questionDefaults, workingDirectory }: RunsParts) {
   const { clock } = query;
   const records = createRunRecords(query, store, random);
   const questionRuns = createQuestionRuns(records, questionDefaults);
-  const kinds: Readonly<Record<string, RunKind>> = { 'ask-many': questionRuns.kind };
+  const tableRuns = createTableRuns(records, tableDefaultsOf(questionDefaults), workingDirectory);
+  const kinds: Readonly<Record<string, RunKind>> = { 'ask-many': questionRuns.kind, table: tableRuns.kind };
   /** Runs at work in this process, with what stops them. */
   const atWork = new Map<RunId, AbortController>();
 
@@ -78,6 +83,12 @@ export function createRuns({ query, store, random, calls, questionDefaults }: Ru
     throw new MillraceError('E_NOT_FOUND', `There is no run ${id} in this directory.`, { remedy: 'See "millrace runs list".' });
   }
 
+  async function requireKind(id: RunId, kind: string, instead: string): Promise<RunRecord> {
+    const run = await requireRun(id);
+    if (run.kind === kind) return run;
+    throw new MillraceError('E_RUN_STATE', `The run ${id} is of kind "${run.kind}".`, { remedy: `Read it with ${instead}.` });
+  }
+
   function requireRest(run: RunRecord): void {
     if (!atWork.has(run.id)) return;
     throw new MillraceError('E_RUN_STATE', `The run ${run.id} is at work in this process.`);
@@ -102,6 +113,14 @@ export function createRuns({ query, store, random, calls, questionDefaults }: Ru
       return stream(signal, async (until) => ({ ...(await questionRuns.start(questions, options, until)), resumed: false }));
     },
 
+    table(
+      questions: readonly TableQuestion[],
+      options: Omit<TableOptions, 'signal'>,
+      signal: AbortSignal | undefined,
+    ): MillStream<RunEvent, RunSummary> {
+      return stream(signal, async (until) => ({ ...(await tableRuns.start(questions, options, until)), resumed: false }));
+    },
+
     resume(id: RunId, questions: Questions | undefined, limits: Omit<ResumeOptions, 'signal'>, signal: AbortSignal | undefined) {
       return stream(signal, async (until) => {
         const { run, kind } = await requireOpen(id);
@@ -119,7 +138,13 @@ export function createRuns({ query, store, random, calls, questionDefaults }: Ru
 
     list: () => store.listRuns(),
     show: requireRun,
-    items: questionRuns.items,
+    async *items(id: RunId): AsyncIterable<SettledQuestion> {
+      await requireKind(id, 'ask-many', 'runs.cells');
+      yield* questionRuns.items(id);
+    },
+    async *cells(id: RunId): AsyncIterable<SettledCell> {
+      yield* tableRuns.cells(id, await requireKind(id, 'table', 'runs.items'));
+    },
 
     async cancel(id: RunId): Promise<void> {
       const run = await requireRun(id);
@@ -133,4 +158,8 @@ export function createRuns({ query, store, random, calls, questionDefaults }: Ru
       await store.commit([{ type: 'deleteRun', run: id }]);
     },
   } satisfies Record<string, unknown> & { readonly list: Mill['runs']['list'] };
+}
+
+function tableDefaultsOf({ contextTokens, maxTokens }: PipelineDefaults) {
+  return definedOnly({ contextTokens, maxTokens });
 }

@@ -5,6 +5,7 @@ import type { IngestEvent, IngestSummary } from './events.ts';
 import { collectionName, metadata } from './identifiers.ts';
 import type { AskManyOptions, BatchQuestion, ResumeOptions, RetryChoice, RunEvent, RunSummary, SettledQuestion } from './runs.ts';
 import type { CollectionStatus, DocumentRecord, RunRecord, SourceRecord, VerifyReport } from './store.ts';
+import type { SettledCell, TableOptions, TableQuestion } from './tables.ts';
 import type { LaneSnapshot } from './work.ts';
 
 /** A text or file content handed over by the program under its own id. The same id again replaces what was there. */
@@ -106,6 +107,11 @@ export interface Mill {
    * disturbs no other. Leaving the loop, the signal and a crash leave the run `interrupted`; `runs.resume` goes on with what is open.
    */
   askMany(questions: Iterable<BatchQuestion> | AsyncIterable<BatchQuestion>, options?: AskManyOptions): MillStream<RunEvent, RunSummary>;
+  /**
+   * Every question for every document: one cell each, settled exactly once and told after its settlement is in the record. The cells of
+   * a document run next to each other and its tokens are computed once. A document that failed fails its own row only.
+   */
+  table(questions: readonly TableQuestion[], options?: TableOptions): MillStream<RunEvent, RunSummary>;
   search(query: string, options?: SearchOptions): Promise<SearchResult>;
   /** Unit vectors in the order of the texts, batched. The first failure ends the call; a text too long is `E_CONTEXT_EXCEEDED`. */
   embedMany(texts: readonly string[], options?: EmbedOptions): Promise<Float32Array[]>;
@@ -122,6 +128,8 @@ export interface Mill {
     show(id: string): Promise<RunRecord>;
     /** Settled items in the order of the input. */
     items(id: string): AsyncIterable<SettledQuestion>;
+    /** Settled cells of a table, row after row. */
+    cells(id: string): AsyncIterable<SettledCell>;
     /** Goes on with the open items. `questions` are needed where the run stopped before all were read; they must begin as they did. */
     resume(
       id: string,

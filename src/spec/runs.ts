@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { askOptions, citation, questionText, stageTimings, usage } from './answers.ts';
 import { errorData } from './failure.ts';
+import { itemStatus } from './run-item.ts';
+import { settledCell } from './tables.ts';
 
 /** One question of a batch: a text, or a text with the caller's own id. */
 export const batchQuestion = z.union([
@@ -14,8 +16,6 @@ export const batchQuestion = z.union([
   }),
 ]);
 export type BatchQuestion = z.infer<typeof batchQuestion>;
-
-export const itemStatus = z.enum(['done', 'failed', 'cancelled', 'expired']);
 
 /** A settled question of a batch. */
 export const settledQuestion = z.object({
@@ -76,12 +76,14 @@ const counts = {
   abstained: z.number().int(),
 };
 
-/** What `askMany` streams; ends with exactly one `run-end` or `run-failed`. */
+/** What `askMany` and `table` stream; ends with exactly one `run-end` or `run-failed`. */
 export const runEvent = z.discriminatedUnion('type', [
   /** The acknowledgement of the run. `settled` items were settled before, by this run's earlier life. */
   z.object({ type: z.literal('run-start'), ...head, resumed: z.boolean(), settled: z.number().int() }),
   /** Comes after the settlement is in the record. */
   z.object({ type: z.literal('item-settled'), ...head, item: settledQuestion }),
+  /** The same for a cell of a table. */
+  z.object({ type: z.literal('cell-settled'), ...head, cell: settledCell }),
   /** At most one a second. */
   z.object({
     type: z.literal('run-progress'),
