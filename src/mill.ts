@@ -1,10 +1,13 @@
-import type { z } from 'zod';
+import { resolve as resolvePath } from 'node:path';
+import { check, parse } from './check-arguments.ts';
 import { chunkOptionsFor } from './chunk/chunk-options-for.ts';
 import { chunkerHash } from './chunk/chunker-hash.ts';
 import { MillraceError, toMillraceError } from './errors.ts';
 import { ingest } from './ingest/pipeline.ts';
+import { recordedSources } from './ingest/recorded-sources.ts';
 import type { LoadedEngines } from './loaded-engines.ts';
 import type { Metrics } from './metrics/metrics.ts';
+import { createDocuments } from './mill-documents.ts';
 import { createOpenCalls } from './open-calls.ts';
 import { embedMany } from './query/embed-many.ts';
 import { answerQuestion, searchDocuments } from './query/pipeline.ts';
@@ -13,7 +16,8 @@ import { createRuns } from './runs/runs.ts';
 import type { Activity } from './spec/activity.ts';
 import { type Answer, type AnswerEvent, askOptions, questionText, searchOptions } from './spec/answers.ts';
 import type { ChunkOptions } from './spec/chunk.ts';
-import { embedOptions, type IngestOptions, ingestOptions, listOptions, type Mill, scopeOptions, sourceKey, textList } from './spec/mill.ts';
+import { embedOptions, type IngestOptions, ingestOptions, type Mill, textList, updateOptions } from './spec/mill.ts';
+import type { FaultPoints } from './spec/faults.ts';
 import type { RunId } from './spec/identifiers.ts';
 import { askManyOptions, resumeOptions, retryChoice, type RunEvent, type RunSummary } from './spec/runs.ts';
 import { tableOptions, tableQuestions } from './spec/tables.ts';
@@ -38,6 +42,8 @@ export interface MillParts {
   readonly questionDefaults: PipelineDefaults;
   readonly metrics: Pick<Metrics, 'text'>;
   readonly activity: () => Promise<Activity | null>;
+  /** Named steps at which tests end the process. Default: none. */
+  readonly faults?: FaultPoints;
   /** Ends engines, parsers and store; called once, when no call is open any more. */
   close(): Promise<void>;
 }
@@ -52,7 +58,7 @@ export function createMill(parts: MillParts): Mill {
 
   function ingestInto(
     collection: string,
-    sources: Parameters<Mill['ingest']>[0],
+    sources: Parameters<typeof ingest>[0],
     options: IngestOptions & { readonly signal: AbortSignal },
   ) {
     const chunking = createLateChunker();
@@ -123,31 +129,18 @@ export function createMill(parts: MillParts): Mill {
     },
 
     documents: {
-      async list(options = {}) {
-        const { collection = 'default', limit = 1_000, ...rest } = check(listOptions.strict(), options, 'list options').checked;
-        return calls.run({}, async () => {
-          const found = await store.listSources(collection, { ...rest, limit: limit + 1 } as Parameters<Store['listSources']>[1]);
-          const sources = found.slice(0, limit);
-          return { sources, nextKey: found.length > limit ? (sources.at(-1)?.key ?? null) : null };
-        });
-      },
-      async show(key, options = {}) {
-        const { collection = 'default' } = check(scopeOptions.strict(), options, 'options').checked;
-        const name = parse(sourceKey, key, 'key');
-        return calls.run({}, async () => {
-          const source = await store.readSource(collection, name);
-          if (source === undefined) throw new MillraceError('E_NOT_FOUND', `The collection "${collection}" has no source "${name}".`);
-          const document = source.document === null ? undefined : await store.readDocument(source.document);
-          return { source, document: document ?? null };
-        });
-      },
-      async remove(key, options = {}) {
-        const { collection = 'default' } = check(scopeOptions.strict(), options, 'options').checked;
-        const name = parse(sourceKey, key, 'key');
-        return calls.run({}, async () => {
-          const [outcome] = await store.commit([{ type: 'removeSource', collection, key: name, at: clock.now() }]);
-          return outcome?.done ?? false;
-        });
+      ...createDocuments({ store, clock, calls }),
+      update(options = {}) {
+        try {
+          const { checked, signal } = check(updateOptions.strict(), options, 'options of update');
+          const { keys, failed, collection = 'default', ...rest } = checked;
+          const until = signal === undefined ? calls.closing : AbortSignal.any([signal, calls.closing]);
+          const sources = recordedSources(store, collection, { keys, failed });
+          // What failed is tried again, whatever the record says of it.
+          return ingestInto(collection, sources, { ...rest, collection, signal: until, ...(failed === true ? { reread: true } : {}) });
+        } catch (error) {
+          return failedIngest(toMillraceError(error), clock);
+        }
       },
     },
 
@@ -213,6 +206,8 @@ export function createMill(parts: MillParts): Mill {
 
     verify: ({ signal } = {}) => calls.run({ signal }, (call) => store.verify(call)),
     rebuild: ({ signal } = {}) => calls.run({ signal }, (call) => store.rebuild(call)),
+    backup: (target, { signal } = {}) =>
+      calls.run({ signal }, (call) => store.backup(resolvePath(parts.workingDirectory, parse(textList.element, target, 'target')), call)),
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -258,28 +253,4 @@ function createLateChunker() {
       decided = { options, hash: chunkerHash(options) };
     },
   };
-}
-
-/** Options without their signal, which is no JSON, and the signal. */
-function check<Schema extends z.ZodType>(
-  schema: Schema,
-  options: unknown,
-  what: string,
-): { readonly checked: z.infer<Schema>; readonly signal: AbortSignal | undefined } {
-  const { signal, ...rest } = (typeof options === 'object' && options !== null ? options : { options }) as Record<string, unknown>;
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw new MillraceError('E_INPUT_INVALID', `The ${what} are not valid at "signal": it is not an AbortSignal.`);
-  }
-  return { checked: parse(schema, rest, what), signal };
-}
-
-function parse<Schema extends z.ZodType>(schema: Schema, value: unknown, what: string): z.infer<Schema> {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const path = issue?.path.join('.') ?? '';
-  throw new MillraceError(
-    'E_INPUT_INVALID',
-    `The ${what} ${what.endsWith('s') ? 'are' : 'is'} not valid${path === '' ? '' : ` at "${path}"`}: ${issue?.message ?? 'unknown reason'}.`,
-  );
 }

@@ -16,6 +16,7 @@ import type { Models } from './spec/model.ts';
 import { openStore } from './store/open-store.ts';
 import { systemClock } from './util/clock.ts';
 import { readProcessFigures } from './util/process-figures.ts';
+import { createFaultPoints } from './util/fault-points.ts';
 import { systemRandom } from './util/random.ts';
 import { createTurnMonitor } from './util/turn-monitor.ts';
 
@@ -94,6 +95,7 @@ export async function open(options: OpenOptions = {}): Promise<Mill> {
     engines,
     metrics,
     activity: async () => (mode === 'write' ? activity.current() : readActivity(directory, clock)),
+    faults: createFaultPoints(environment),
     questionDefaults: {
       ...(options.contextTokens === undefined ? {} : { contextTokens: options.contextTokens }),
       ...(options.maxTokens === undefined ? {} : { maxTokens: options.maxTokens }),

@@ -1,9 +1,10 @@
 import { Command, CommanderError } from 'commander';
 import { errorCatalogue, MillraceError } from '../errors.ts';
 import { addDemo } from './commands/demo.ts';
-import { addDocuments, addIngest } from './commands/documents.ts';
+import { addDocuments } from './commands/documents.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addEval } from './commands/eval.ts';
+import { addIngest } from './commands/ingest.ts';
 import { addModels } from './commands/models.ts';
 import { addAsk, addSearch } from './commands/questions.ts';
 import { addRuns } from './commands/runs.ts';

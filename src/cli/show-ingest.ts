@@ -11,6 +11,7 @@ export function showIngest(
 ): (event: IngestEvent) => void {
   const status = createStatusLine(terminal, clock, options.quiet);
   const failures = new Map<string, number>();
+  let dryRun = false;
   /** Failures not yet printed: where there is no source at all, one of them ends the command, and is told once, as its error. */
   const recent: Extract<IngestEvent, { type: 'document-failed' }>[] = [];
 
@@ -36,12 +37,22 @@ export function showIngest(
         if (options.verbose)
           status.print(`skipped ${visible(event.source)}: ${event.reason === 'unchanged' ? 'unchanged' : 'same content'}`);
         break;
+      case 'document-found':
+        if (dryRun) terminal.out(`would read   ${visible(event.source)} (${formatBytes(event.bytes)})\n`);
+        break;
+      case 'document-removed':
+        if (dryRun) terminal.out(`would remove ${visible(event.source)}\n`);
+        else if (!options.quiet) status.print(`removed ${visible(event.source)}: its file is gone`);
+        break;
+      case 'ingest-start':
+        dryRun = event.dryRun === true;
+        break;
       case 'ingest-progress':
         status.show(describeProgress(event));
         break;
       case 'ingest-end':
         status.clear();
-        terminal.out(`${describeEnd(event, failures)}\n`);
+        terminal.out(`${dryRun ? describeDryRun(event) : describeEnd(event, failures)}\n`);
         break;
       case 'ingest-failed':
         status.clear();
@@ -52,22 +63,33 @@ export function showIngest(
   };
 }
 
+/** Every stage with what waits before it and its rate: what is slow is where the queue stands. */
 export function describeProgress(event: Extract<IngestEvent, { type: 'ingest-progress' }>): string {
-  const done =
-    event.stage === 'reading'
-      ? `reading: ${event.settled} of ${event.found}${event.allFound ? '' : '+'} files, ${formatBytes(event.bytesRead)}`
-      : `embedding: ${event.embeddedChunks} of ${event.chunks} chunks`;
-  const rate = event.itemsPerSecond === null || event.itemsPerSecond === 0 ? '' : `, ${event.itemsPerSecond.toFixed(1)}/s`;
-  const left = event.remainingMs === null || event.remainingMs === 0 ? '' : `, ${formatDuration(event.remainingMs)} left`;
-  return `${done}${rate}${left}`;
+  const { read, commit, embed } = event.stages;
+  const perSecond = (rate: number | null): string =>
+    rate === null || rate === 0 ? '' : ` ${rate >= 100 ? Math.round(rate) : rate.toFixed(1)}/s`;
+  const parts = [
+    `read ${event.settled} of ${event.found}${event.allFound ? '' : '+'}${perSecond(read.perSecond)} (${read.working} at work, ${formatBytes(event.bytesRead)})`,
+    ...(commit.waiting === 0 ? [] : [`write ${commit.waiting} waiting`]),
+    `embed ${event.embeddedChunks} of ${event.chunks}${perSecond(embed.perSecond)}`,
+    ...(event.failed === 0 ? [] : [`${event.failed} failed`]),
+    ...(event.remainingMs === null || event.remainingMs === 0 ? [] : [`${formatDuration(event.remainingMs)} left`]),
+  ];
+  return parts.join(' | ');
+}
+
+function describeDryRun(event: Extract<IngestEvent, { type: 'ingest-end' }>): string {
+  const { found, skipped, failed, removed = 0, bytes } = event;
+  const read = found - skipped - Math.min(failed, found - skipped);
+  return `Nothing was done. ${read} would be read (${formatBytes(bytes)}), ${skipped} look unchanged, ${failed} cannot be reached, ${removed} would be removed.`;
 }
 
 function describeEnd(event: Extract<IngestEvent, { type: 'ingest-end' }>, failures: ReadonlyMap<string, number>): string {
-  if (event.found === 0)
+  if (event.found === 0 && event.removed === undefined)
     return 'No file to read was found there: folders are searched for known kinds of files, ignore files are honoured.';
   const reasons = [...failures].map(([code, count]) => `${code} ${count}`).join(', ');
   return (
-    `${event.found} found: ${event.indexed} indexed, ${event.skipped} unchanged, ${event.failed} failed${reasons === '' ? '' : ` (${reasons})`}; ` +
+    `${event.found} found: ${event.indexed} indexed, ${event.skipped} unchanged, ${event.removed === undefined ? '' : `${event.removed} removed, `}${event.failed} failed${reasons === '' ? '' : ` (${reasons})`}${event.quarantined === 0 ? '' : `, ${event.quarantined} of them in quarantine`}; ` +
     `${event.chunks} chunks, ${formatBytes(event.bytes)} in ${formatDuration(event.elapsedMs)}`
   );
 }

@@ -29,12 +29,12 @@ it('writes over its own line on a terminal, cut to its width, below the lines th
   expect(printed).toEqual([`${wiped}reading 1 o`, wiped, 'failed  a.pdf\n', `${wiped}reading 1 o`, wiped]);
 });
 
-it('writes at most one line in ten seconds elsewhere, and no control character', async () => {
+it('writes at most one line in five seconds elsewhere, and no control character', async () => {
   const { given, printed } = terminal(false);
   const clock = createManualClock();
   const status = createStatusLine(given, clock);
   status.show('one');
-  await clock.advance(10_000);
+  await clock.advance(5_000);
   status.show('two');
   status.show('three');
   status.print('failed  a.pdf');

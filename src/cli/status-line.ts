@@ -3,7 +3,7 @@ import { shorten, type Terminal } from './terminal.ts';
 
 /**
  * What a long command says while it works, on standard error. On a terminal the status stands on one line that is written over;
- * elsewhere it is a line of its own, at most one in ten seconds.
+ * elsewhere it is a line of its own, at most one in five seconds.
  */
 export interface StatusLine {
   show(status: string): void;
@@ -13,7 +13,7 @@ export interface StatusLine {
   clear(): void;
 }
 
-const everyMs = 10_000;
+const everyMs = 5_000;
 
 export function createStatusLine(terminal: Terminal, clock: Pick<Clock, 'monotonic'>, quiet = false): StatusLine {
   let shown = '';

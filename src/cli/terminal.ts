@@ -8,6 +8,8 @@ export interface Terminal {
   readonly error: (text: string) => void;
   /** True where progress may overwrite its own line. */
   readonly interactive: boolean;
+  /** Standard input. Default: that of the process. */
+  readonly input?: AsyncIterable<Uint8Array | string>;
   /** Width of that line. Default 80. */
   readonly columns?: number;
   readonly environment: Readonly<Record<string, string | undefined>>;

@@ -33,12 +33,14 @@ export async function commitInBatches(
   onCommitted: () => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const { store, clock } = parts;
+  const { store, clock, faults } = parts;
 
   async function commit(batch: readonly PreparedCommit[]): Promise<void> {
     let outcomes: readonly OperationOutcome[];
     try {
+      faults?.reach('documents-handed');
       outcomes = await store.commit(batch.map(({ operation }) => operation));
+      faults?.reach('documents-acknowledged');
     } catch (thrown) {
       const error = toMillraceError(thrown, 'E_STORE_FAILED');
       if (storeFailures.has(error.code)) throw error;

@@ -21,7 +21,7 @@ function write(files: Readonly<Record<string, string>>): void {
 /** Paths below the folder; what cannot be reached as its error. */
 async function found(...sources: string[]): Promise<string[]> {
   const names: string[] = [];
-  for await (const one of discover(sources, folder)) {
+  for await (const one of discover(sources, { workingDirectory: folder })) {
     if (one.kind === 'file') names.push(one.path.replace(`${folder}/`, ''));
     else if (one.kind === 'unreachable') names.push(`${one.error.code}: ${one.error.message.replaceAll(folder, '')}`);
   }
@@ -99,7 +99,7 @@ describe('discover', () => {
   it('expands patterns from the folder that they name in plain words, also outside the working directory and absolute', async () => {
     write({ 'work/a.txt': '', 'docs/x.pdf': '', 'docs/deep/y.pdf': '', 'docs/z.txt': '', 'docs/node_modules/p.pdf': '' });
     const names: string[] = [];
-    for await (const one of discover(['../docs/**/*.pdf', join(folder, 'docs', '*.txt')], join(folder, 'work'))) {
+    for await (const one of discover(['../docs/**/*.pdf', join(folder, 'docs', '*.txt')], { workingDirectory: join(folder, 'work') })) {
       if (one.kind === 'file') names.push(`${one.path.replace(folder, '')} below ${one.root.replace(folder, '')}`);
     }
     expect(names).toEqual(['/docs/deep/y.pdf below /docs', '/docs/x.pdf below /docs', '/docs/z.txt below /docs']);
@@ -137,6 +137,6 @@ describe('discover', () => {
 
   it('hands the program’s own sources on as they are', async () => {
     const source = { id: 'row', text: 'A text.' };
-    expect(await Array.fromAsync(discover([source], folder))).toEqual([{ kind: 'handed', source }]);
+    expect(await Array.fromAsync(discover([source], { workingDirectory: folder }))).toEqual([{ kind: 'handed', source }]);
   });
 });

@@ -75,6 +75,7 @@ async function submitAll(run: IngestRun, committed: Pulse, submitted: BoundedQue
         await scheduler.ready('embed', cost, signal);
         const input = { texts: texts.map(({ text }) => text), kind: 'passage' } as const;
         const handle = scheduler.submit({ lane: 'embed', class: 'background', input, cost, signal, deliver: 'final' });
+        run.parts.faults?.reach('texts-submitted');
         await submitted.push({ texts, tokens, handle }, { signal });
       }
     }
@@ -88,6 +89,7 @@ async function commitVectors({ parts, embedder }: IngestRun, { texts, tokens, ha
   if (vectors.length !== texts.length) {
     throw new MillraceError('E_INTERNAL', `The embedder gave ${vectors.length} vectors for ${texts.length} texts.`);
   }
+  parts.faults?.reach('vectors-handed');
   await parts.store.commit([
     {
       type: 'commitVectors',
@@ -96,6 +98,7 @@ async function commitVectors({ parts, embedder }: IngestRun, { texts, tokens, ha
       vectors: vectors.map((vector, index) => ({ chunk: (texts[index] as EmbedText).id, vector })),
     },
   ]);
+  parts.faults?.reach('vectors-acknowledged');
   return { chunks: texts.length, tokens };
 }
 

@@ -1,10 +1,12 @@
 import type { Embedder } from '../spec/engine.ts';
 import type { IngestEvent } from '../spec/events.ts';
 import type { IngestOptions } from '../spec/mill.ts';
+import type { FaultPoints } from '../spec/faults.ts';
 import type { DocumentParser } from '../spec/parser.ts';
 import type { Store } from '../spec/store.ts';
 import type { Scheduler } from '../spec/work.ts';
 import type { Clock } from '../util/clock.ts';
+import type { GivenFacts } from './discover.ts';
 import type { Chunker } from './make-document.ts';
 
 export interface IngestParts {
@@ -16,11 +18,22 @@ export interface IngestParts {
   embedder(): Promise<Embedder>;
   readonly clock: Clock;
   readonly workingDirectory: string;
+  /** Named steps at which tests end the process. Default: none. */
+  readonly faults?: FaultPoints;
   readonly limits?: Partial<IngestLimits>;
 }
 
+export interface WatchLimits {
+  /** A file counts as written when its size has stood still so long, ms. */
+  readonly watchSettleMs: number;
+  /** Changes that follow each other so closely are one batch, ms: a renamed file then keeps its document. */
+  readonly watchQuietMs: number;
+  /** Changes that wait at most; with more the folders are looked through as a whole. */
+  readonly watchedChanges: number;
+}
+
 /** What one call holds in memory, whatever the number and size of its sources. */
-export interface IngestLimits {
+export interface IngestLimits extends WatchLimits {
   /** Of all files being read, parsed and chunked. One larger file is taken alone. */
   readonly bytesInFlight: number;
   /** Of the files of containers that are being unpacked, for each depth of nesting. */
@@ -46,6 +59,9 @@ export const defaultIngestLimits: IngestLimits = {
   commitLength: 16 * megabyte,
   commitQuietMs: 5,
   progressMs: 500,
+  watchSettleMs: 1_000,
+  watchQuietMs: 250,
+  watchedChanges: 10_000,
 };
 
 export type EventBody = IngestEvent extends infer Each ? (Each extends IngestEvent ? Omit<Each, 'sequence' | 'at'> : never) : never;
@@ -61,6 +77,8 @@ export interface IngestCounts {
   failed: number;
   quarantined: number;
   unreachable: number;
+  /** Taken out of the record because their file is gone. */
+  removed: number;
   chunks: number;
   bytes: number;
 }
@@ -73,6 +91,8 @@ export interface IngestRun {
   readonly collection: string;
   readonly embedder: Embedder;
   readonly counts: IngestCounts;
+  /** Title and metadata that the call gives to a source, by its key. */
+  factsOf(key: string): GivenFacts;
   /** Numbers the event and hands it over, one after another; waits while the consumer is slow. */
   emit(event: EventBody): Promise<void>;
 }

@@ -1,12 +1,11 @@
 import { basename } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { MillraceError } from '../errors.ts';
-import type { Metadata } from '../spec/identifiers.ts';
 import { handedSource } from '../spec/mill.ts';
-import type { NewSource } from '../spec/store.ts';
+import type { NewSource, SourceRecord, Store } from '../spec/store.ts';
 import { sha256InSteps } from '../util/hash.ts';
 import type { MemberSource } from './container-members.ts';
-import type { ReachedSource } from './discover.ts';
+import type { GivenFacts, ReachedSource } from './discover.ts';
 import { lookAtFile } from './read-file.ts';
 
 /** A source before its content is read. */
@@ -24,6 +23,7 @@ export interface LookedSource {
 export function sourceKey(found: ReachedSource): string {
   if (found.kind === 'file') return found.path;
   if (found.kind === 'member') return found.key;
+  if (found.kind === 'kept') return found.record.key;
   const { id } = (found.source ?? {}) as { readonly id?: unknown };
   return typeof id === 'string' ? id : String(id);
 }
@@ -33,12 +33,45 @@ export function sourceUri(found: ReachedSource): string {
   return found.kind === 'file' ? pathToFileURL(found.path).href : sourceKey(found);
 }
 
-/** @throws MillraceError E_INPUT_INVALID for a handed-over source of the wrong shape, and what `lookAtFile` throws */
-export async function lookAtSource(found: ReachedSource, common: Metadata): Promise<LookedSource> {
-  if (found.kind === 'handed') return lookAtHanded(found.source, common);
+/**
+ * `facts` are those that the call gives; what a source says of itself goes before them, what the record says after them.
+ * @throws MillraceError E_INPUT_INVALID for a handed-over source of the wrong shape, and what `lookAtFile` throws
+ */
+export async function lookAtSource(found: ReachedSource, facts: GivenFacts, store: Pick<Store, 'readBlob'>): Promise<LookedSource> {
+  if (found.kind === 'handed') return lookAtHanded(found.source, facts);
   if (found.kind === 'member') return lookAtMember(found);
+  if (found.kind === 'kept') return lookAtKept(found.record, found.blob, facts, store);
   const { size, mtime, read } = await lookAtFile(found.path, found.root);
-  return { source: { key: found.path, uri: sourceUri(found), mtime, size, metadata: common }, size, name: basename(found.path), read };
+  const title = facts.title ?? found.recorded?.title ?? undefined;
+  const source = {
+    key: found.path,
+    uri: sourceUri(found),
+    mtime,
+    size,
+    metadata: { ...found.recorded?.metadata, ...facts.metadata },
+    ...(title === undefined ? {} : { title }),
+  };
+  return { source, size, name: basename(found.path), read };
+}
+
+function lookAtKept(record: SourceRecord, blob: string, facts: GivenFacts, store: Pick<Store, 'readBlob'>): LookedSource {
+  const { key, uri, size, contentType } = record;
+  const title = facts.title ?? record.title ?? undefined;
+  return {
+    source: {
+      key,
+      uri,
+      metadata: { ...record.metadata, ...facts.metadata },
+      blob,
+      ...(size === null ? {} : { size }),
+      ...(title === undefined ? {} : { title }),
+      ...(contentType === null ? {} : { contentType }),
+    },
+    size: size ?? 0,
+    name: key,
+    ...(contentType === null ? {} : { contentType }),
+    read: async () => ({ bytes: await store.readBlob(blob), sha256: blob }),
+  };
 }
 
 function lookAtMember({ key, uri, file, metadata }: MemberSource): LookedSource {
@@ -52,14 +85,15 @@ function lookAtMember({ key, uri, file, metadata }: MemberSource): LookedSource 
   };
 }
 
-function lookAtHanded(given: unknown, common: Metadata): LookedSource {
+function lookAtHanded(given: unknown, facts: GivenFacts): LookedSource {
   const checked = handedSource.safeParse(given);
   if (!checked.success) {
     const [issue] = checked.error.issues;
     const at = issue?.path.join('.') || 'the source itself';
     throw new MillraceError('E_INPUT_INVALID', `A handed-over source is not valid at ${at}: ${issue?.message ?? 'it has another shape'}.`);
   }
-  const { id, text, title, metadata } = checked.data;
+  const { id, text, metadata } = checked.data;
+  const title = checked.data.title ?? facts.title;
   const bytes = checked.data.bytes ?? new TextEncoder().encode(text);
   const contentType = checked.data.contentType ?? (text === undefined ? undefined : 'text/plain');
   return {
@@ -67,7 +101,7 @@ function lookAtHanded(given: unknown, common: Metadata): LookedSource {
       key: id,
       uri: id,
       size: bytes.length,
-      metadata: { ...common, ...metadata },
+      metadata: { ...facts.metadata, ...metadata },
       ...(title === undefined ? {} : { title }),
     },
     size: bytes.length,

@@ -1,7 +1,6 @@
 import { MillraceError, toMillraceError } from '../errors.ts';
 import type { IngestEvent, IngestSummary } from '../spec/events.ts';
-import type { IngestOptions, IngestSource, MillStream } from '../spec/mill.ts';
-import { abortable } from '../util/abortable.ts';
+import type { IngestOptions, MillStream } from '../spec/mill.ts';
 import { type BoundedQueue, createBoundedQueue } from '../util/bounded-queue.ts';
 import { createBytePermits } from '../util/byte-permits.ts';
 import { createEventStream } from '../util/event-stream.ts';
@@ -10,11 +9,16 @@ import { runTogether } from '../util/run-together.ts';
 import { createTurns } from '../util/turns.ts';
 import { commitInBatches, type PreparedCommit } from './commit-batches.ts';
 import { createMemberPermits } from './container-members.ts';
-import { discover, type FoundSource } from './discover.ts';
+import type { FoundSource, GivenSource } from './discover.ts';
+import { lookOnly } from './dry-run.ts';
 import { embedChunks } from './embed-chunks.ts';
+import { findSources } from './find-sources.ts';
+import { createFacts } from './given-facts.ts';
+import { createInFlight, type InFlight } from './in-flight.ts';
 import { createEmitter, defaultIngestLimits, type IngestParts, type IngestRun } from './ingest-run.ts';
 import { prepareSource } from './prepare-source.ts';
 import { createProgress, type Progress } from './progress.ts';
+import { removeVanished } from './vanished.ts';
 
 /** Files in flight by default. */
 const defaultConcurrentFiles = 20;
@@ -27,7 +31,7 @@ const defaultBatchSize = 50;
  * harmless: unchanged sources are skipped, and chunks that an interrupted call left without a vector get theirs.
  */
 export function ingest(
-  sources: Iterable<IngestSource> | AsyncIterable<IngestSource>,
+  sources: Iterable<GivenSource> | AsyncIterable<GivenSource>,
   options: IngestOptions,
   parts: IngestParts,
 ): MillStream<IngestEvent, IngestSummary> {
@@ -41,8 +45,10 @@ export function ingest(
       hand = producer.emit;
       try {
         const counts = await ingestAll(sources, options, parts, emit, producer.signal);
-        const { allFound: _allFound, unreachable: _unreachable, ...figures } = counts;
-        const summary = stamp({ type: 'ingest-end', ...figures, elapsedMs: clock.monotonic() - started }) as IngestSummary;
+        const { allFound: _allFound, unreachable: _unreachable, removed, ...figures } = counts;
+        const elapsedMs = clock.monotonic() - started;
+        const summary = stamp({ type: 'ingest-end', ...figures, ...(removed === 0 ? {} : { removed }), elapsedMs }) as IngestSummary;
+        parts.faults?.reach('ingest-ending');
         await producer.emit(summary);
         return summary;
       } catch (error) {
@@ -57,7 +63,7 @@ export function ingest(
 }
 
 async function ingestAll(
-  sources: Iterable<IngestSource> | AsyncIterable<IngestSource>,
+  sources: Iterable<GivenSource> | AsyncIterable<GivenSource>,
   options: IngestOptions,
   parts: IngestParts,
   emit: IngestRun['emit'],
@@ -65,42 +71,66 @@ async function ingestAll(
 ): Promise<IngestRun['counts']> {
   const collection = options.collection ?? 'default';
   const limits = { ...defaultIngestLimits, ...parts.limits };
+  const counts = {
+    found: 0,
+    allFound: false,
+    indexed: 0,
+    skipped: 0,
+    failed: 0,
+    quarantined: 0,
+    unreachable: 0,
+    removed: 0,
+    chunks: 0,
+    bytes: 0,
+  };
+  const factsOf = createFacts(options, parts.workingDirectory);
+  if (options.dryRun === true) {
+    await emit({ type: 'ingest-start', collection, embedder: null, dryRun: true });
+    await lookOnly({ parts, options, limits, collection, counts, factsOf, emit }, sources, signal);
+    return counts;
+  }
   const embedder = await parts.embedder();
   signal.throwIfAborted();
-  const counts = { found: 0, allFound: false, indexed: 0, skipped: 0, failed: 0, quarantined: 0, unreachable: 0, chunks: 0, bytes: 0 };
-  const run: IngestRun = { parts, options, limits, collection, embedder, counts, emit };
+  const run: IngestRun = { parts, options, limits, collection, embedder, counts, factsOf, emit };
+  parts.faults?.reach('ingest-started');
 
   await emit({ type: 'ingest-start', collection, embedder: options.embed === false ? null : embedder.model.id });
   const found = createBoundedQueue<FoundSource>({ maxItems: limits.foundItems, maxBytes: limits.foundBytes });
   const prepared = createBoundedQueue<PreparedCommit>({ maxItems: batchSizeOf(run), maxBytes: limits.commitLength });
   const committed = createPulse();
-  const progress = await createProgress(run);
+  const inFlight = createInFlight();
+  const progress = await createProgress(run, () => ({
+    found: found.size,
+    prepared: prepared.size,
+    reading: Math.max(0, inFlight.size - prepared.size),
+  }));
+  let whole = false;
   try {
     await runTogether(signal, [
       (stop) => discoverAll(run, sources, found, stop),
-      (stop) => prepareAll(run, found, prepared, progress, stop),
+      (stop) => prepareAll(run, found, prepared, { progress, inFlight }, stop),
       (stop) => commitAll(run, prepared, committed, progress, stop),
       (stop) => embedAll(run, committed, progress, stop),
     ]);
+    whole = true;
   } finally {
-    progress.stop();
+    await progress.stop(whole);
   }
   return counts;
 }
 
 /** Runs ahead of reading, so that progress can tell how much there is. */
 async function discoverAll(
-  { parts, counts }: IngestRun,
-  sources: Iterable<IngestSource> | AsyncIterable<IngestSource>,
+  run: IngestRun,
+  sources: Iterable<GivenSource> | AsyncIterable<GivenSource>,
   found: BoundedQueue<FoundSource>,
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    for await (const source of abortable(discover(sources, parts.workingDirectory), signal)) {
-      if (source.kind !== 'unreachable') counts.found += 1;
+    for await (const source of findSources(run, sources, signal)) {
+      if (source.kind !== 'unreachable' && source.kind !== 'vanished') run.counts.found += 1;
       await found.push(source, { bytes: heldBytes(source), signal });
     }
-    counts.allFound = true;
   } finally {
     found.end();
   }
@@ -111,7 +141,7 @@ async function prepareAll(
   run: IngestRun,
   found: BoundedQueue<FoundSource>,
   prepared: BoundedQueue<PreparedCommit>,
-  progress: Progress,
+  { progress, inFlight }: { readonly progress: Progress; readonly inFlight: InFlight },
   signal: AbortSignal,
 ): Promise<void> {
   const { counts } = run;
@@ -122,6 +152,7 @@ async function prepareAll(
     memberPermits: createMemberPermits(run.limits.memberBytes),
     turns: createTurns(),
     progress,
+    opened: inFlight.add,
   };
   let unreachable: MillraceError | undefined;
 
@@ -133,6 +164,10 @@ async function prepareAll(
         counts.failed += 1;
         counts.unreachable += 1;
         await run.emit({ type: 'document-failed', source: source.given, error: source.error.toJSON() });
+      } else if (source.kind === 'vanished') {
+        // What was renamed keeps its document: its new name is on record before the old one goes.
+        await inFlight.settled(stop);
+        await removeVanished(run, source.path);
       } else await prepareSource(context, source, stop);
     }
   }
@@ -142,7 +177,7 @@ async function prepareAll(
       signal,
       Array.from({ length: run.options.maxConcurrentFiles ?? defaultConcurrentFiles }, () => work),
     );
-    if (unreachable !== undefined && counts.found === 0) throw unreachable;
+    if (unreachable !== undefined && counts.found + counts.removed === 0) throw unreachable;
   } finally {
     prepared.end();
   }
@@ -177,8 +212,8 @@ function batchSizeOf({ options }: IngestRun): number {
 }
 
 function heldBytes(source: FoundSource): number {
-  if (source.kind === 'unreachable' || source.kind === 'member') return 0;
-  if (source.kind === 'file') return source.path.length;
+  if (source.kind === 'unreachable' || source.kind === 'member' || source.kind === 'kept') return 0;
+  if (source.kind === 'file' || source.kind === 'vanished') return source.path.length;
   const { text, bytes } = (source.source ?? {}) as Partial<typeof source.source>;
   return bytes instanceof Uint8Array ? bytes.length : typeof text === 'string' ? text.length : 0;
 }

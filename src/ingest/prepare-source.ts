@@ -33,6 +33,8 @@ export interface PrepareContext {
   readonly memberPermits: readonly BytePermits[];
   readonly turns: Turns;
   readonly progress: Pick<Progress, 'settled' | 'added'>;
+  /** Another source is on its way; what it returns is called when it is settled. */
+  opened(): () => void;
 }
 
 /** A source on its way. */
@@ -59,6 +61,7 @@ export async function prepareSource(context: PrepareContext, found: ReachedSourc
   const { store, clock, chunker, parser } = run.parts;
   const key = sourceKey(found);
   const endTurn = await turns.take(key, signal);
+  const settle = context.opened();
   const visit: Visit = {
     found,
     key,
@@ -68,12 +71,14 @@ export async function prepareSource(context: PrepareContext, found: ReachedSourc
     signal,
     done() {
       endTurn();
+      settle();
       progress.settled();
     },
   };
   let source = lastKnown(visit, run);
   try {
-    const looked = await lookAtSource(found, run.options.metadata ?? {});
+    const looked = await lookAtSource(found, run.factsOf(key), store);
+    run.parts.faults?.reach('source-looked');
     source = looked.source;
     await run.emit({ type: 'document-found', source: key, bytes: looked.size });
     if (await settleUnread(context, visit, looked)) return;
@@ -109,6 +114,7 @@ async function settleUnread(context: PrepareContext, visit: Visit, looked: Looke
 async function readAndPrepare(context: PrepareContext, visit: Visit, looked: LookedSource): Promise<void> {
   const { run } = context;
   const { bytes, sha256 } = await looked.read(visit.signal);
+  run.parts.faults?.reach('source-read');
   run.counts.bytes += bytes.length;
   const content = { bytesSha256: sha256, contentType: looked.contentType };
   if (await settleRecorded(context, visit, looked, content)) return;
@@ -117,7 +123,9 @@ async function readAndPrepare(context: PrepareContext, visit: Visit, looked: Loo
   let document: NewDocument;
   try {
     const parsed = await parse(run, visit, looked, bytes);
+    run.parts.faults?.reach('document-parsed');
     document = await chunk(run, visit, parsed, sha256);
+    run.parts.faults?.reach('document-made');
     await settleMembers(context, visit, looked, bytes, parsed);
   } catch (thrown) {
     visit.signal.throwIfAborted();
@@ -234,6 +242,7 @@ function success(context: PrepareContext, visit: Visit, source: NewSource, docum
         pages: pages.length,
         warnings: [...warnings],
       });
+      run.parts.faults?.reach('document-told');
       visit.done();
     },
     refused: (error) => failure(context, visit, source, error),
@@ -266,13 +275,16 @@ async function countFailure({ counts, emit }: IngestRun, key: string, error: Mil
 }
 
 /** What is said of a source that could not be looked at. */
-function lastKnown({ known, key, found }: Pick<Visit, 'known' | 'key' | 'found'>, { options }: IngestRun): NewSource {
-  if (known === undefined) return { key, uri: sourceUri(found), metadata: options.metadata ?? {} };
-  const { uri, title, mtime, size, metadata } = known.source;
+function lastKnown({ known, key, found }: Pick<Visit, 'known' | 'key' | 'found'>, { factsOf }: IngestRun): NewSource {
+  if (known === undefined) return { key, uri: sourceUri(found), metadata: factsOf(key).metadata ?? {} };
+  const { uri, title, mtime, size, metadata, blob, contentType } = known.source;
   return {
     key,
     uri,
     metadata,
+    // Bytes that are kept stay kept; what is handed over anew takes their place.
+    ...(blob === null || found.kind === 'handed' ? {} : { blob }),
+    ...(contentType === null ? {} : { contentType }),
     ...(title === null ? {} : { title }),
     ...(mtime === null ? {} : { mtime }),
     ...(size === null ? {} : { size }),

@@ -1,3 +1,4 @@
+import { type IndexingState, indexingSetting } from '../spec/indexing.ts';
 import type { IngestRun } from './ingest-run.ts';
 
 /** Where a call stands: told at a steady pace while it works, and once more at the end of each stage. */
@@ -10,14 +11,29 @@ export interface Progress {
   embedded(chunks: number): Promise<{ readonly embeddedChunks: number; readonly remainingChunks: number }>;
   endReading(): Promise<void>;
   endEmbedding(): Promise<void>;
-  /** Nothing is told any more. */
-  stop(): void;
+  /** Nothing is told any more. `whole`: everything was done, so searches find all there is. */
+  stop(whole: boolean): Promise<void>;
+}
+
+/** What waits between the stages, now. */
+export interface Waiting {
+  readonly found: number;
+  readonly reading: number;
+  readonly prepared: number;
 }
 
 /** Rates are those of the last so many events. */
 const windowEvents = 20;
+/** Progress events from one note in the record to the next. */
+const eventsPerNote = 4;
 
-export async function createProgress(run: IngestRun): Promise<Progress> {
+interface Sample {
+  readonly at: number;
+  readonly settled: number;
+  readonly embedded: number;
+}
+
+export async function createProgress(run: IngestRun, waiting: () => Waiting): Promise<Progress> {
   const { counts, limits } = run;
   const { clock, store } = run.parts;
   let stage: 'reading' | 'embedding' = 'reading';
@@ -25,9 +41,12 @@ export async function createProgress(run: IngestRun): Promise<Progress> {
   let { chunks, embeddedChunks } = await recorded();
   /** Documents that were replaced make the sums wrong; they are counted anew when reading is over. */
   let mustCount = false;
-  let samples = [{ at: clock.monotonic(), items: 0 }];
+  let samples: readonly Sample[] = [sample()];
+  let told = '';
+  let events = 0;
   let telling = false;
   let cancel = clock.after(limits.progressMs, tick, { keepAlive: false });
+  await note('running');
 
   async function recorded(): Promise<{ chunks: number; embeddedChunks: number }> {
     const status = (await store.collections()).find(({ collection }) => collection === run.collection);
@@ -40,21 +59,43 @@ export async function createProgress(run: IngestRun): Promise<Progress> {
     ({ chunks, embeddedChunks } = await recorded());
   }
 
+  function sample(): Sample {
+    return { at: clock.monotonic(), settled, embedded: embeddedChunks };
+  }
+
   function tick(): void {
     cancel = clock.after(limits.progressMs, tick, { keepAlive: false });
+    // While folders are watched and nothing changes there is nothing to tell.
+    if (told === figures()) return;
     // A slow consumer gets fewer events. A call that is ending tells its reason itself.
     if (!telling) tell().catch(() => undefined);
   }
 
+  function figures(): string {
+    return [counts.found, counts.allFound, counts.bytes, settled, chunks, embeddedChunks].join();
+  }
+
+  /** What searches of any process are told. */
+  function note(state: IndexingState['state']): Promise<void> {
+    const { found, allFound } = counts;
+    const value: IndexingState = { state, found, allFound, settled, chunks, embeddedChunks };
+    return store.writeSetting(indexingSetting(run.collection), value);
+  }
+
   async function tell(): Promise<void> {
     telling = true;
-    const now = { at: clock.monotonic(), items: stage === 'reading' ? settled : embeddedChunks };
+    told = figures();
+    const now = sample();
     const [first = now] = samples;
     samples = [...samples, now].slice(-windowEvents);
     const seconds = (now.at - first.at) / 1_000;
-    const rate = seconds > 0 ? Math.max(0, now.items - first.items) / seconds : null;
+    const rate = (items: number): number | null => (seconds > 0 ? Math.round((Math.max(0, items) / seconds) * 100) / 100 : null);
+    const reading = rate(now.settled - first.settled);
+    const embedding = rate(now.embedded - first.embedded);
+    const inStage = stage === 'reading' ? reading : embedding;
     const left = stage === 'reading' ? counts.found - settled : chunks - embeddedChunks;
     const isKnown = stage === 'embedding' || counts.allFound;
+    const { found, reading: working, prepared } = waiting();
     try {
       await run.emit({
         type: 'ingest-progress',
@@ -65,9 +106,16 @@ export async function createProgress(run: IngestRun): Promise<Progress> {
         bytesRead: counts.bytes,
         chunks,
         embeddedChunks,
-        itemsPerSecond: rate === null ? null : Math.round(rate * 100) / 100,
-        remainingMs: !isKnown ? null : left <= 0 ? 0 : rate === null || rate === 0 ? null : Math.round((left / rate) * 1_000),
+        itemsPerSecond: inStage,
+        remainingMs: !isKnown ? null : left <= 0 ? 0 : inStage === null || inStage === 0 ? null : Math.round((left / inStage) * 1_000),
+        failed: counts.failed,
+        stages: {
+          read: { waiting: found, working, perSecond: reading },
+          commit: { waiting: prepared },
+          embed: { waiting: run.options.embed === false ? 0 : Math.max(0, chunks - embeddedChunks), perSecond: embedding },
+        },
       });
+      if (++events % eventsPerNote === 0) await note('running');
     } finally {
       telling = false;
     }
@@ -89,7 +137,7 @@ export async function createProgress(run: IngestRun): Promise<Progress> {
       mustCount = true;
       await tell();
       stage = 'embedding';
-      samples = [{ at: clock.monotonic(), items: embeddedChunks }];
+      samples = [sample()];
       if (run.options.embed === false) cancel();
     },
     async endEmbedding() {
@@ -97,8 +145,11 @@ export async function createProgress(run: IngestRun): Promise<Progress> {
       await tell();
       cancel();
     },
-    stop() {
+    async stop(whole) {
       cancel();
+      if (whole) await store.writeSetting(indexingSetting(run.collection), null);
+      // A record that takes nothing any more has told why already; the next writer makes this note.
+      else await note('interrupted').catch(() => undefined);
     },
   };
 }

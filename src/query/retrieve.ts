@@ -2,6 +2,7 @@ import type { Hit, StageTimings } from '../spec/answers.ts';
 import type { Embedder, WorkClass } from '../spec/engine.ts';
 import type { DocumentId } from '../spec/identifiers.ts';
 import type { ScoredChunk, SearchScope } from '../spec/store.ts';
+import { describeIndexing, indexingSetting } from '../spec/indexing.ts';
 import type { Deadline } from '../spec/time.ts';
 import type { Permit } from '../spec/work.ts';
 import { fuseByReciprocalRank } from './fuse.ts';
@@ -68,6 +69,8 @@ export async function retrieve(parts: QueryParts, section: RetrieveSection, requ
   if (without && (text.length > 0 || mode === 'vector')) {
     notices.push('The collection has no vectors yet: only words can be found. Run "millrace ingest" without --no-embed to make them.');
   }
+  const indexing = describeIndexing(await store.readSetting(indexingSetting(collection)));
+  if (indexing !== undefined) notices.push(indexing);
   const fused = fuseByReciprocalRank({ text, vector }, section.limit, { weights: section.weights });
   const reading = clock.monotonic();
   const chunks = await store.readChunks(fused.map(({ chunk }) => chunk));

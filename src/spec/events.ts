@@ -7,7 +7,13 @@ const head = { sequence: z.number().int(), at: z.string(), runId: z.string().opt
 
 /** What `ingest` streams; ends with exactly one `ingest-end` or `ingest-failed`. */
 export const ingestEvent = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('ingest-start'), ...head, collection: z.string(), embedder: z.string().nullable() }),
+  z.object({
+    type: z.literal('ingest-start'),
+    ...head,
+    collection: z.string(),
+    embedder: z.string().nullable(),
+    dryRun: z.literal(true).optional(),
+  }),
   z.object({ type: z.literal('document-found'), ...head, source: z.string(), bytes: z.number() }),
   z.object({ type: z.literal('document-skipped'), ...head, source: z.string(), reason: z.enum(['unchanged', 'same-content']) }),
   /** The acknowledgement: the document is in the record, through any crash, and found by text search. */
@@ -21,6 +27,8 @@ export const ingestEvent = z.discriminatedUnion('type', [
     warnings: z.array(z.string()),
   }),
   z.object({ type: z.literal('document-failed'), ...head, source: z.string(), error: errorData }),
+  /** Its file is gone, and it was taken out of the record. */
+  z.object({ type: z.literal('document-removed'), ...head, source: z.string() }),
   z.object({
     type: z.literal('vectors-committed'),
     ...head,
@@ -46,6 +54,14 @@ export const ingestEvent = z.discriminatedUnion('type', [
     /** Of the current stage; null until it can be told. */
     itemsPerSecond: z.number().nullable(),
     remainingMs: z.number().nullable(),
+    failed: z.number(),
+    /** Of every stage: how much waits before it, and how much it does in a second (sources, or chunks for `embed`). */
+    stages: z.object({
+      /** Looking, reading, parsing and chunking. */
+      read: z.object({ waiting: z.number(), working: z.number(), perSecond: z.number().nullable() }),
+      commit: z.object({ waiting: z.number() }),
+      embed: z.object({ waiting: z.number(), perSecond: z.number().nullable() }),
+    }),
   }),
   z.object({
     type: z.literal('ingest-end'),
@@ -60,6 +76,8 @@ export const ingestEvent = z.discriminatedUnion('type', [
     chunks: z.number(),
     /** Read, those of unchanged files that had to be read included. */
     bytes: z.number(),
+    /** Sources whose files are gone, where there are any. */
+    removed: z.number().optional(),
     elapsedMs: z.number(),
   }),
   z.object({ type: z.literal('ingest-failed'), ...head, error: errorData, elapsedMs: z.number() }),

@@ -4,8 +4,17 @@ import type { Answer, AnswerEvent, AskOptions, SearchOptions, SearchResult } fro
 import type { IngestEvent, IngestSummary } from './events.ts';
 import { collectionName, metadata } from './identifiers.ts';
 import type { AskManyOptions, BatchQuestion, ResumeOptions, RetryChoice, RunEvent, RunSummary, SettledQuestion } from './runs.ts';
-import type { CollectionStatus, DocumentRecord, RunRecord, SourceRecord, VerifyReport } from './store.ts';
 import type { SettledCell, TableOptions, TableQuestion } from './tables.ts';
+import type {
+  CollectionStatus,
+  DocumentRecord,
+  DocumentState,
+  PurgeReport,
+  RunRecord,
+  SourceRecord,
+  SourceVersion,
+  VerifyReport,
+} from './store.ts';
 import type { LaneSnapshot } from './work.ts';
 
 /** A text or file content handed over by the program under its own id. The same id again replaces what was there. */
@@ -36,6 +45,16 @@ export const ingestOptions = z.object({
   reread: z.boolean().optional(),
   /** Set on every source of this call. */
   metadata: metadata.optional(),
+  /** Title and metadata of single sources, by path or id; they go before `metadata`. */
+  metadataBySource: z
+    .record(z.string().max(4_096), z.object({ title: z.string().max(2_000).optional(), metadata: metadata.optional() }))
+    .optional(),
+  /** Removes sources below the named folders and patterns whose files are gone. Default false. */
+  prune: z.boolean().optional(),
+  /** Tells what would be read, skipped and removed, and does none of it. Default false. */
+  dryRun: z.boolean().optional(),
+  /** Goes on with what changes below the named paths, until the call is cancelled. Default false. */
+  watch: z.boolean().optional(),
 });
 export type IngestOptions = z.infer<typeof ingestOptions> & { readonly signal?: AbortSignal };
 
@@ -54,6 +73,17 @@ export const listOptions = scopeOptions.extend({
   limit: z.number().int().min(1).max(1_000).optional(),
 });
 export type ListOptions = z.infer<typeof listOptions>;
+
+/** Sources handed over to be kept; `documents.add` takes at most so many at once. */
+export const addedSources = z.array(handedSource).min(1).max(1_000);
+
+export const updateOptions = ingestOptions.omit({ watch: true, metadataBySource: true }).extend({
+  /** Only these sources. Default: all of the collection. */
+  keys: z.array(sourceKey).max(100_000).optional(),
+  /** Only sources whose last attempt failed, those in quarantine included. Default false. */
+  failed: z.boolean().optional(),
+});
+export type UpdateOptions = z.infer<typeof updateOptions> & { readonly signal?: AbortSignal };
 
 /** One page of the sources of a collection, in order of key. */
 export interface SourcePage {
@@ -120,8 +150,20 @@ export interface Mill {
     show(
       key: string,
       options?: { readonly collection?: string },
-    ): Promise<{ readonly source: SourceRecord; readonly document: DocumentRecord | null }>;
+    ): Promise<{ readonly source: SourceRecord; readonly document: DocumentRecord | null; readonly versions: readonly SourceVersion[] }>;
+    /** Takes a source out of the record; its document goes with its last source. False where there is none. */
     remove(key: string, options?: { readonly collection?: string }): Promise<boolean>;
+    /** Removes a source and overwrites what runs, older versions and free space hold of it. Null where there is none. */
+    purge(key: string, options?: { readonly collection?: string }): Promise<PurgeReport | null>;
+    /**
+     * Keeps what a program hands over, all or none, and resolves with the ids when it is on the disk: it then survives a crash before it
+     * is read. The next `ingest` of the collection, with any sources or none, reads it.
+     */
+    add(sources: readonly HandedSource[], options?: { readonly collection?: string }): Promise<readonly string[]>;
+    /** Ingests again what the record holds: files that changed, failed ones with `failed`. Handed-over texts that are not kept are left out. */
+    update(options?: UpdateOptions): MillStream<IngestEvent, IngestSummary>;
+    /** What has become of documents that citations or tables name. */
+    states(documents: readonly string[]): Promise<readonly DocumentState[]>;
   };
   readonly runs: {
     list(): Promise<readonly RunRecord[]>;
@@ -147,6 +189,8 @@ export interface Mill {
   verify(options?: { readonly signal?: AbortSignal }): Promise<VerifyReport>;
   /** Builds the text index and the vector index again from the record, which stays as it is. Questions go on meanwhile. */
   rebuild(options?: { readonly signal?: AbortSignal }): Promise<void>;
+  /** Writes a whole directory of one moment to a new folder, while everything goes on. `E_OUTPUT_EXISTS` where there is something. */
+  backup(target: string, options?: { readonly signal?: AbortSignal }): Promise<void>;
   /** Ends every open call with `E_SHUTTING_DOWN` and frees models, processes and files. What was acknowledged is kept. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;

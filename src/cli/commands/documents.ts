@@ -2,44 +2,13 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { MillraceError } from '../../errors.ts';
 import type { Mill } from '../../spec/mill.ts';
-import { systemClock } from '../../util/clock.ts';
+import type { PurgeReport } from '../../spec/store.ts';
 import type { Session } from '../session.ts';
-import { showIngest } from '../show-ingest.ts';
-import { sourceName, visible } from '../terminal.ts';
-
-export function addIngest(program: Command, session: Session): void {
-  session
-    .command(
-      program,
-      'ingest <paths...>',
-      'Read files, folders and patterns into the directory.',
-      'millrace ingest docs "reports/**/*.pdf"',
-    )
-    .option('--no-embed', 'leave vectors for later: documents are then found by words only')
-    .option('--reread', 'read every file, also those that look unchanged or ended their parser before')
-    .action(
-      session.run(async (terminal, { paths, options }) => {
-        const mill = await session.open('write');
-        const show = showIngest(terminal, systemClock, options);
-        const stream = mill.ingest(paths, {
-          collection: options.collection,
-          signal: terminal.signal,
-          ...(options.embed === false ? { embed: false } : {}),
-          ...(options.reread === true ? { reread: true } : {}),
-        });
-        for await (const event of stream) {
-          if (options.json) terminal.out(`${JSON.stringify(event)}\n`);
-          else show(event);
-          if (options.json && event.type === 'ingest-failed') session.failureTold();
-        }
-        const { failed } = await stream.result();
-        return failed > 0 ? 3 : 0;
-      }),
-    );
-}
+import { type IngestFlags, runIngest } from '../run-ingest.ts';
+import { sourceName, type Terminal, visible } from '../terminal.ts';
 
 export function addDocuments(program: Command, session: Session): void {
-  const documents = program.command('documents').description('List, show and remove what is in the directory.');
+  const documents = program.command('documents').description('List, show, remove, update and retry what is in the directory.');
   session.command(documents, 'list', 'List the sources of a collection.', 'millrace documents list --json', { isDefault: true }).action(
     session.run(async (terminal, { options }) => {
       const mill = await session.open('read');
@@ -78,20 +47,86 @@ export function addDocuments(program: Command, session: Session): void {
           const { source, document } = shown;
           terminal.out(`${sourceName(source.uri)}\n${source.title === null ? '' : `title: ${visible(source.title)}\n`}`);
           if (source.error !== null) terminal.out(`failed: ${visible(source.error.message)}\n`);
+          if (source.pendingAt !== null) terminal.out('accepted, not yet read\n');
           terminal.out(document === null ? 'no document\n' : `document: ${document.id}\n`);
+          for (const { number, from, until, document: id } of shown.versions) {
+            const span = `${new Date(from).toISOString()} to ${until === null ? 'now' : new Date(until).toISOString()}`;
+            terminal.out(`version ${number}: ${id}, ${span}\n`);
+          }
         }
         return 0;
       }),
     );
   session
-    .command(documents, 'remove <source>', 'Take a source out of the record; the file stays.', 'millrace documents remove docs/rules.pdf')
+    .command(
+      documents,
+      'remove <source>',
+      'Take a source out of the record; the file stays.',
+      'millrace documents remove docs/rules.pdf --purge',
+    )
+    .option('--purge', 'overwrite every trace: older versions, quotes and answers in stored runs, kept bytes')
     .action(
       session.run(async (terminal, { argument, options }) => {
         const mill = await session.open('write');
-        const key = await sourceKey(mill, terminal.workingDirectory, argument, options.collection);
-        await mill.documents.remove(key, { collection: options.collection });
+        const { collection } = options;
+        const key = await sourceKey(mill, terminal.workingDirectory, argument, collection);
+        if ((options as { readonly purge?: boolean }).purge === true) {
+          const report = await mill.documents.purge(key, { collection });
+          if (options.json) terminal.out(`${JSON.stringify({ purged: key, ...report })}\n`);
+          else if (report !== null) tellPurge(terminal, key, report);
+          return 0;
+        }
+        await mill.documents.remove(key, { collection });
         if (options.json) terminal.out(`${JSON.stringify({ removed: key })}\n`);
         else if (!options.quiet) terminal.out(`removed ${visible(key)}\n`);
+        return 0;
+      }),
+    );
+  for (const [verb, description, example, failed] of [
+    [
+      'update',
+      'Read again what has changed of the sources in the record: all, or those that are named.',
+      'millrace documents update --prune',
+      false,
+    ],
+    ['retry', 'Try again the sources whose last attempt failed, those in quarantine included.', 'millrace documents retry', true],
+  ] as const) {
+    session
+      .command(documents, `${verb} [sources...]`, description, example)
+      .option('--no-embed', 'leave vectors for later')
+      .option('--reread', 'read every file, also those that look unchanged')
+      .option('--prune', 'remove sources whose files are gone')
+      .action(
+        session.run(async (terminal, { paths, options }) => {
+          const mill = await session.open('write');
+          const keys = await Promise.all(paths.map((one) => sourceKey(mill, terminal.workingDirectory, one, options.collection)));
+          const { embed, reread, prune } = options as IngestFlags;
+          const stream = mill.documents.update({
+            collection: options.collection,
+            signal: terminal.signal,
+            ...(failed ? { failed } : {}),
+            ...(keys.length === 0 ? {} : { keys }),
+            ...(embed === false ? { embed } : {}),
+            ...(reread === true ? { reread } : {}),
+            ...(prune === true ? { prune } : {}),
+          });
+          return runIngest(terminal, session, options, stream);
+        }),
+      );
+  }
+  session
+    .command(
+      program,
+      'backup <folder>',
+      'Write a copy of the directory of one moment to a new folder, also while it is written to.',
+      'millrace backup /backups/monday',
+    )
+    .action(
+      session.run(async (terminal, { argument, options }) => {
+        await (await session.open('read')).backup(argument, { signal: terminal.signal });
+        if (options.json) terminal.out(`${JSON.stringify({ backup: resolve(terminal.workingDirectory, argument) })}\n`);
+        else if (!options.quiet)
+          terminal.out(`The copy is in ${visible(argument)}; its indexes are made anew when it is first searched.\n`);
         return 0;
       }),
     );
@@ -117,6 +152,17 @@ export function addDocuments(program: Command, session: Session): void {
       return report.ok ? 0 : 1;
     }),
   );
+}
+
+/** What was overwritten, and what still holds it: files that were exported are not ours to open. */
+function tellPurge(terminal: Terminal, key: string, { documents, runs }: PurgeReport): void {
+  terminal.out(`purged ${visible(key)}: ${documents.length} documents\n`);
+  for (const { run, items, label } of runs) {
+    terminal.out(`run ${run}: ${items} answers blanked\n`);
+    const files = Object.entries(label).filter(([name]) => name === 'out');
+    for (const [, file] of files)
+      terminal.error(`The file ${visible(file)} of this run may still hold its text: delete it or export it anew.\n`);
+  }
 }
 
 async function requireCollection(mill: Mill, collection: string): Promise<void> {

@@ -39,13 +39,18 @@ function releaseItems(connection: Connection, run: RunId): void {
     .run(run);
 }
 
-/** A new writer is alone: what a dead one left running is interrupted and its claims are pending again. */
+/** A new writer is alone: runs and ingestions that a dead one left running are interrupted, and its claims are pending again. */
 export function interruptRuns(connection: Connection, at: number): void {
   connection.db.transaction(() => {
     const rows = connection
       .prepare(`UPDATE runs SET state = 'interrupted', updated_at = ? WHERE state = 'running' RETURNING id`)
       .all(at) as { readonly id: RunId }[];
     for (const row of rows) releaseItems(connection, row.id);
+    connection
+      .prepare(
+        `UPDATE settings SET value = json_set(value, '$.state', 'interrupted') WHERE key LIKE 'collection:%:indexing' AND value <> 'null'`,
+      )
+      .run();
   })();
 }
 

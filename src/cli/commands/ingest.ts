@@ -1,0 +1,49 @@
+import type { Command } from 'commander';
+import { filterOption } from '../filter-option.ts';
+import { readMetadataFile } from '../metadata-file.ts';
+import { numberOption } from '../number-option.ts';
+import { readPathList } from '../path-list.ts';
+import { type IngestFlags, runIngest } from '../run-ingest.ts';
+import type { Session } from '../session.ts';
+
+export function addIngest(program: Command, session: Session): void {
+  session
+    .command(
+      program,
+      'ingest <paths...>',
+      'Read files, folders and patterns into the directory; "-" reads a list of them from standard input.',
+      'millrace ingest docs "reports/**/*.pdf" --set client=4711\n  find . -name "*.pdf" -print0 | millrace ingest - --null\n  millrace ingest docs --watch --prune',
+    )
+    .option('--set <key=value>', 'metadata of every source; may be repeated', filterOption)
+    .option('--metadata <file.jsonl>', 'metadata of single sources: lines of {"source": path, "title": …, any other key: value}')
+    .option('--prune', 'remove sources below the named folders whose files are gone')
+    .option('--watch', 'go on with what changes, until Ctrl-C')
+    .option('--dry-run', 'tell what would be read and removed, and do nothing')
+    .option('--null', 'the list on standard input is separated by NUL characters instead of lines')
+    .option('--no-embed', 'leave vectors for later: documents are then found by words only')
+    .option('--reread', 'read every file, also those that look unchanged or ended their parser before')
+    .option('--batch-size <count>', 'documents of one commit (default 50)', numberOption({ least: 1, most: 1_000 }))
+    .option('--max-concurrent-files <count>', 'files read at the same time (default 20)', numberOption({ least: 1, most: 1_000 }))
+    .action(
+      session.run(async (terminal, { paths, options }) => {
+        const flags = options as IngestFlags;
+        const metadataBySource =
+          flags.metadata === undefined ? undefined : await readMetadataFile(flags.metadata, terminal.workingDirectory);
+        const mill = await session.open('write');
+        const stream = mill.ingest(readPathList(paths, terminal.input ?? process.stdin, flags.null === true), {
+          collection: options.collection,
+          signal: terminal.signal,
+          ...(flags.embed === false ? { embed: false } : {}),
+          ...(flags.reread === true ? { reread: true } : {}),
+          ...(flags.prune === true ? { prune: true } : {}),
+          ...(flags.watch === true ? { watch: true } : {}),
+          ...(flags.dryRun === true ? { dryRun: true } : {}),
+          ...(flags.set === undefined ? {} : { metadata: { ...flags.set } }),
+          ...(metadataBySource === undefined ? {} : { metadataBySource }),
+          ...(flags.batchSize === undefined ? {} : { batchSize: flags.batchSize }),
+          ...(flags.maxConcurrentFiles === undefined ? {} : { maxConcurrentFiles: flags.maxConcurrentFiles }),
+        });
+        return runIngest(terminal, session, options, stream);
+      }),
+    );
+}

@@ -1,0 +1,37 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readMetadataFile } from './metadata-file.ts';
+
+let folder = '';
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'millrace-metadata-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+function read(text: string) {
+  writeFileSync(join(folder, 'm.jsonl'), text);
+  return readMetadataFile('m.jsonl', folder);
+}
+
+describe('readMetadataFile', () => {
+  it('gives title and metadata of every source', async () => {
+    expect(await read('{"source":"a.pdf","title":"Lease","year":2024}\n\n{"source":"row","__proto__":{"x":1},"open":true}\n')).toEqual({
+      'a.pdf': { title: 'Lease', metadata: { year: 2024 } },
+      row: { metadata: { open: true } },
+    });
+  });
+
+  it.each([
+    ['{"source":"a"}\nnonsense', 'Line 2'],
+    ['{"title":"no source"}', 'names no source'],
+    ['{"source":"a","tags":["x"]}', 'not valid at "tags"'],
+  ])('says what is wrong with %j', async (text, message) => {
+    await expect(read(text)).rejects.toMatchObject({ code: 'E_INPUT_INVALID', message: expect.stringContaining(message) as string });
+  });
+
+  it('says that there is no such file', async () => {
+    await expect(readMetadataFile('none.jsonl', folder)).rejects.toMatchObject({ code: 'E_SOURCE_MISSING' });
+  });
+});

@@ -1,0 +1,60 @@
+import { createReadStream } from 'node:fs';
+import { resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { z } from 'zod';
+import { MillraceError } from '../errors.ts';
+import { metadata } from '../spec/identifiers.ts';
+import type { IngestOptions } from '../spec/mill.ts';
+
+/** Sources that one file may describe; it is held in memory while they are read. */
+const maxSources = 1_000_000;
+
+const line = z.looseObject({ source: z.string().min(1).max(4_096), title: z.string().max(2_000).optional() });
+
+/**
+ * Titles and metadata of single sources from a JSONL file: `{"source": "contracts/a.pdf", "title": "Lease", "year": 2024}`. Every key
+ * beside `source` and `title` is metadata. Relative paths are meant from the working directory, as on the command line.
+ * @throws MillraceError E_SOURCE_MISSING, E_INPUT_INVALID with the line
+ */
+export async function readMetadataFile(path: string, workingDirectory: string): Promise<NonNullable<IngestOptions['metadataBySource']>> {
+  const file = resolve(workingDirectory, path);
+  const found: NonNullable<IngestOptions['metadataBySource']> = {};
+  const input = createReadStream(file, 'utf8');
+  let number = 0;
+  try {
+    for await (const text of createInterface({ input, crlfDelay: Infinity })) {
+      number += 1;
+      if (text.trim() === '') continue;
+      const { source, title, ...rest } = parse(text, file, number);
+      const checked = metadata.safeParse(rest);
+      if (!checked.success) {
+        const [issue] = checked.error.issues;
+        throw invalid(file, number, `is not valid at "${issue?.path.join('.') ?? ''}": it takes text, numbers, true, false and null`);
+      }
+      if (number > maxSources) throw invalid(file, number, `is beyond the ${maxSources} lines that such a file may have`);
+      found[source] = { metadata: checked.data, ...(title === undefined ? {} : { title }) };
+    }
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR')
+      throw new MillraceError('E_SOURCE_MISSING', `The file ${file} does not exist.`, { cause: error });
+    throw error;
+  }
+  return found;
+}
+
+function parse(text: string, file: string, number: number): z.infer<typeof line> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw invalid(file, number, `is no JSON (${error instanceof Error ? error.message : String(error)})`);
+  }
+  const parsed = line.safeParse(value);
+  if (!parsed.success) throw invalid(file, number, 'names no source: it takes {"source": path or id, "title": …, any other key: value}');
+  return parsed.data;
+}
+
+function invalid(file: string, number: number, problem: string): MillraceError {
+  return new MillraceError('E_INPUT_INVALID', `Line ${number} of ${file} ${problem}.`, { details: { line: number } });
+}

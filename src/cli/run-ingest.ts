@@ -1,0 +1,34 @@
+import type { Mill } from '../spec/mill.ts';
+import { systemClock } from '../util/clock.ts';
+import type { Given, Session } from './session.ts';
+import { showIngest } from './show-ingest.ts';
+import type { Terminal } from './terminal.ts';
+
+/** Options of commands that ingest. */
+export type IngestFlags = Given['options'] & {
+  readonly prune?: boolean;
+  readonly watch?: boolean;
+  readonly dryRun?: boolean;
+  readonly set?: Readonly<Record<string, string | number | boolean | null>>;
+  readonly metadata?: string;
+  readonly null?: boolean;
+  readonly batchSize?: number;
+  readonly maxConcurrentFiles?: number;
+};
+
+/** Shows an ingestion to its end and gives the exit code: 3 where some sources failed. */
+export async function runIngest(
+  terminal: Terminal,
+  session: Session,
+  options: Given['options'],
+  stream: ReturnType<Mill['ingest']>,
+): Promise<number> {
+  const show = showIngest(terminal, systemClock, options);
+  for await (const event of stream) {
+    if (options.json) terminal.out(`${JSON.stringify(event)}\n`);
+    else show(event);
+    if (options.json && event.type === 'ingest-failed') session.failureTold();
+  }
+  const { failed } = await stream.result();
+  return failed > 0 ? 3 : 0;
+}

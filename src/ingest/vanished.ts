@@ -1,0 +1,67 @@
+import { lstat } from 'node:fs/promises';
+import { sep } from 'node:path';
+import picomatch from 'picomatch';
+import type { Store } from '../spec/store.ts';
+import type { FoundSource, Root } from './discover.ts';
+import type { IngestRun } from './ingest-run.ts';
+
+const pageSources = 1_000;
+
+/** Whether the path is surely gone; one that only cannot be looked at is not. */
+export async function isGone(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return false;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return code === 'ENOENT' || code === 'ENOTDIR';
+  }
+}
+
+/** Whether a path is covered by one of the roots. */
+export function createRootFilter(roots: readonly Root[]): (path: string) => boolean {
+  const tests = roots.map(({ path: root, isFolder, pattern }) => {
+    const below = root.endsWith(sep) ? root : `${root}${sep}`;
+    const matches = pattern === undefined ? () => true : picomatch(pattern);
+    return (path: string): boolean => (isFolder ? path.startsWith(below) && matches(path.split(sep).join('/')) : path === root);
+  });
+  return (path) => tests.some((test) => test(path));
+}
+
+/** Files of the record below the roots that are gone from the disk. A root that is itself gone may be a disk that is not there: nothing. */
+export async function* vanishedBelow(store: Store, collection: string, roots: readonly Root[]): AsyncGenerator<FoundSource> {
+  const present: Root[] = [];
+  for (const root of roots) if (!root.isFolder || !(await isGone(root.path))) present.push(root);
+  const isCovered = createRootFilter(present);
+  let afterKey = '';
+  for (;;) {
+    const page = await store.listSources(collection, { afterKey, limit: pageSources });
+    const paths = page.filter(({ key, uri }) => uri.startsWith('file:') && !key.includes('!/') && isCovered(key)).map(({ key }) => key);
+    const gone = await Promise.all(paths.map(isGone));
+    for (const [index, path] of paths.entries()) if (gone[index] === true) yield { kind: 'vanished', path };
+    const last = page.at(-1);
+    if (last === undefined || page.length < pageSources) return;
+    afterKey = last.key;
+  }
+}
+
+/** Removes the source of a path that is gone, and what it contained. One that has come back meanwhile stays. */
+export async function removeVanished({ parts, collection, counts, emit }: IngestRun, path: string): Promise<void> {
+  if (!(await isGone(path))) return;
+  const { store, clock, faults } = parts;
+  const members = `${path}!/`;
+  async function remove(key: string): Promise<void> {
+    const [outcome] = await store.commit([{ type: 'removeSource', collection, key, at: clock.now() }]);
+    if (outcome?.done !== true) return;
+    faults?.reach('source-vanished');
+    counts.removed += 1;
+    await emit({ type: 'document-removed', source: key });
+  }
+  await remove(path);
+  for (;;) {
+    const page = await store.listSources(collection, { afterKey: members, limit: pageSources });
+    const keys = page.map(({ key }) => key).filter((key) => key.startsWith(members));
+    if (keys.length === 0) return;
+    for (const key of keys) await remove(key);
+  }
+}

@@ -1,0 +1,128 @@
+import { dirname, relative, sep } from 'node:path';
+import { MillraceError } from '../errors.ts';
+import type { Clock } from '../util/clock.ts';
+import { createDeferred, type Deferred } from '../util/deferred.ts';
+import { filesBelow, type FoundSource, type Root } from './discover.ts';
+import { createIgnoreFilter } from './ignore-rules.ts';
+import type { WatchLimits } from './ingest-run.ts';
+import { createRootFilter } from './vanished.ts';
+
+export interface Watcher {
+  /** What changed since watching began, batch by batch: what is new or written first, what is gone last. Ends with `close`. */
+  changes(): AsyncGenerator<FoundSource | { readonly kind: 'look-again' }>;
+  close(): Promise<void>;
+}
+
+/**
+ * Watches folders and files, from when it resolves. Left out is what walking a folder leaves out: names that begin with a dot,
+ * `node_modules`, what ignore files name.
+ * @throws MillraceError E_SOURCE_UNREADABLE where the system lets no more folders be watched
+ */
+export async function startWatching(roots: readonly Root[], limits: WatchLimits, clock: Pick<Clock, 'sleep'>): Promise<Watcher> {
+  const { watch: watchPaths } = await import('chokidar');
+  const pending = new Map<string, 'written' | 'gone'>();
+  const isCovered = createRootFilter(roots);
+  let overflowed = false;
+  let failure: MillraceError | undefined;
+  let closed = false;
+  let woken: Deferred<void> = createDeferred();
+
+  function wake(): void {
+    woken.resolve();
+  }
+
+  function note(path: string, change: 'written' | 'gone'): void {
+    if (!isCovered(path)) return;
+    pending.set(path, change);
+    if (pending.size > limits.watchedChanges) {
+      overflowed = true;
+      pending.clear();
+    }
+    wake();
+  }
+
+  const watcher = watchPaths(
+    roots.map(({ path }) => path),
+    {
+      ignoreInitial: true,
+      followSymlinks: false,
+      awaitWriteFinish: { stabilityThreshold: limits.watchSettleMs, pollInterval: Math.max(20, Math.round(limits.watchSettleMs / 5)) },
+      ignored: (path) => isLeftOut(path, roots),
+    },
+  );
+  watcher.on('add', (path) => note(path, 'written'));
+  watcher.on('change', (path) => note(path, 'written'));
+  watcher.on('unlink', (path) => note(path, 'gone'));
+  watcher.on('error', (error) => {
+    const { code, message } = error as NodeJS.ErrnoException;
+    failure ??= new MillraceError('E_SOURCE_UNREADABLE', `The folders cannot be watched any more (${code ?? message}).`, {
+      remedy:
+        code === 'ENOSPC' || code === 'EMFILE'
+          ? 'The system allows no more watched folders: raise its limit (Linux: fs.inotify.max_user_watches), or watch fewer.'
+          : 'Check that the folders can be read, and repeat the command.',
+      cause: error,
+    });
+    wake();
+  });
+  const ready = createDeferred<void>();
+  watcher.on('ready', () => ready.resolve());
+  await Promise.race([ready.promise, woken.promise]);
+
+  /** Waits until nothing has come for a while. */
+  async function quiet(): Promise<void> {
+    for (let before = -1; before !== pending.size && !closed;) {
+      before = pending.size;
+      await clock.sleep(limits.watchQuietMs);
+    }
+  }
+
+  return {
+    async *changes() {
+      for (;;) {
+        if (failure !== undefined) throw failure;
+        if (closed) return;
+        if (!overflowed && pending.size === 0) {
+          await woken.promise;
+          woken = createDeferred();
+          continue;
+        }
+        await quiet();
+        const batch = [...pending];
+        pending.clear();
+        if (overflowed) {
+          overflowed = false;
+          for (const root of roots) if (root.isFolder) yield* filesBelow(root.path);
+          yield { kind: 'look-again' };
+          continue;
+        }
+        yield* foundIn(batch, roots);
+      }
+    },
+    async close() {
+      closed = true;
+      wake();
+      await watcher.close();
+    },
+  };
+}
+
+async function* foundIn(batch: readonly (readonly [string, 'written' | 'gone'])[], roots: readonly Root[]): AsyncGenerator<FoundSource> {
+  // Made anew for each batch: ignore files change too.
+  const filters = roots.map((root) => ({ root, isIgnored: createIgnoreFilter(root.isFolder ? root.path : dirname(root.path)) }));
+  for (const [path, change] of batch) {
+    if (change !== 'written') continue;
+    const of = filters.find(({ root }) => (root.isFolder ? path.startsWith(`${root.path}${sep}`) : path === root.path));
+    if (of === undefined) continue;
+    if (of.root.isFolder && (await of.isIgnored(path))) continue;
+    yield { kind: 'file', path, root: of.root.isFolder ? of.root.path : dirname(path) };
+  }
+  for (const [path, change] of batch) if (change === 'gone') yield { kind: 'vanished', path };
+}
+
+function isLeftOut(path: string, roots: readonly Root[]): boolean {
+  const root = roots.find(({ path: one }) => path === one || path.startsWith(`${one}${sep}`));
+  if (root === undefined || path === root.path) return false;
+  return relative(root.path, path)
+    .split(sep)
+    .some((name) => name.startsWith('.') || name === 'node_modules');
+}

@@ -1,0 +1,31 @@
+import { z } from 'zod';
+
+/** How far an ingestion of a collection has come; kept in the record while it runs, so that searches of any process can tell. */
+export const indexingState = z.object({
+  /** `interrupted` when it was stopped before its end, however that was. */
+  state: z.enum(['running', 'interrupted']),
+  found: z.number(),
+  allFound: z.boolean(),
+  settled: z.number(),
+  chunks: z.number(),
+  embeddedChunks: z.number(),
+});
+export type IndexingState = z.infer<typeof indexingState>;
+
+/** Where it is kept, among the settings of the record. */
+export function indexingSetting(collection: string): string {
+  return `collection:${collection}:indexing`;
+}
+
+/** What a searcher should know of it, in a sentence; undefined when everything can be found. */
+export function describeIndexing(value: unknown): string | undefined {
+  const parsed = indexingState.safeParse(value);
+  if (!parsed.success) return undefined;
+  const { state, found, allFound, settled, chunks, embeddedChunks } = parsed.data;
+  if (allFound && settled >= found && embeddedChunks >= chunks) return undefined;
+  const read = `${settled} of ${found}${allFound ? '' : ' or more'} sources are read`;
+  const embedded = `${embeddedChunks} of ${chunks} passages can be found by meaning`;
+  return state === 'running'
+    ? `The collection is still being indexed: ${read}, ${embedded}.`
+    : `Indexing of the collection was interrupted: ${read}, ${embedded}. Run "millrace ingest" again to go on.`;
+}
