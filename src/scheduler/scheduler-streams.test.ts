@@ -115,7 +115,7 @@ describe('parts of work', () => {
     type: 'final',
     text: value,
     stopReason: 'end',
-    usage: { promptTokens: 1, cachedTokens: 0, outputTokens: 1, prefillMs: 0, decodeMs: 0 },
+    usage: { promptTokens: 1, cachedTokens: 0, restoredTokens: 0, restoreMs: 0, outputTokens: 1, prefillMs: 0, decodeMs: 0 },
     tokens: [1],
   });
 

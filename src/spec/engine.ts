@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import type { WeightOperations } from './model.ts';
+import type { PrefixSettings, StoredPrefixes } from './prefixes.ts';
+import type { Prompt } from './prompt.ts';
 
 /**
  * Engines compute; they hold no policy and no queue. What they are given was admitted by the scheduler, so they start it at once;
@@ -10,18 +12,7 @@ import type { WeightOperations } from './model.ts';
 export const workClass = z.enum(['interactive', 'batch', 'background']);
 export type WorkClass = z.infer<typeof workClass>;
 
-/**
- * A chat prompt whose contents are lists of parts. It is rendered through the model's chat template and tokenised part by part:
- * tokens never merge across a boundary, so a prefix that ends at one has the same tokens in every prompt. Part texts are data:
- * they are tokenised without special tokens and can never become a control token.
- */
-export const promptMessage = z.object({
-  role: z.enum(['system', 'user', 'assistant']),
-  parts: z.array(z.string()).min(1),
-});
-export type PromptMessage = z.infer<typeof promptMessage>;
-export const prompt = z.object({ messages: z.array(promptMessage).min(1) });
-export type Prompt = z.infer<typeof prompt>;
+export { prompt, promptMessage, type Prompt, type PromptMessage } from './prompt.ts';
 
 /** Values as in llama.cpp's samplers. `temperature: 0` is greedy and ignores the rest. */
 export const sampling = z.object({
@@ -43,7 +34,10 @@ export interface CallOptions {
 
 export interface GenerateRequest {
   readonly prompt: Prompt;
-  /** Most tokens to generate, ≥ 1. Prompt and answer together must fit the sequence (`E_CONTEXT_EXCEEDED`). */
+  /**
+   * Most tokens to generate. Prompt and answer together must fit the sequence (`E_CONTEXT_EXCEEDED`). 0 computes the named prefix and
+   * keeps it: the final part comes when it is kept, in the KV cache and wherever the engine keeps prefixes beyond it.
+   */
   readonly maxTokens: number;
   readonly sampling: Sampling;
   /** Generation ends before the first of these strings; the string itself is not delivered. */
@@ -65,6 +59,9 @@ export interface GenerateUsage {
   readonly promptTokens: number;
   /** Those of `promptTokens` that were already in the KV cache. */
   readonly cachedTokens: number;
+  /** Those of `cachedTokens` that came back from memory or disk, and how long that took. */
+  readonly restoredTokens: number;
+  readonly restoreMs: number;
   readonly outputTokens: number;
   /** From the first step that computed a prompt token of this request to its first output token. */
   readonly prefillMs: number;
@@ -97,6 +94,8 @@ export interface Generator {
   /** Leaving the iteration, or aborting the signal, ends the sequence within one step; the iteration ends when it has really ended. */
   generate(request: GenerateRequest, options: CallOptions): AsyncIterable<GeneratePart>;
   capacity(): GeneratorCapacity;
+  /** Present where prefixes are kept beyond the KV cache. */
+  readonly prefixes?: StoredPrefixes;
 }
 
 export interface GeneratorDescription {
@@ -171,6 +170,11 @@ export interface EngineStatistics {
   readonly prefillTokens: number;
   readonly decodeTokens: number;
   readonly reusedTokens: number;
+  /** Those of `reusedTokens` that came back from memory or disk. */
+  readonly restoredTokens: number;
+  /** Requests with a named prefix that found it in the KV cache, memory or disk, and those that had to compute it. */
+  readonly prefixHits: number;
+  readonly prefixMisses: number;
   readonly encodedTokens: number;
   readonly encodedTexts: number;
   /** Time inside native compute calls, and whole time of the loop while it had work, in ms. */
@@ -228,6 +232,8 @@ export interface LoadGeneratorOptions extends LoadOptions {
   readonly kvType?: 'f16' | 'q8_0';
   /** Default `split`, and `unified` when `maxSequenceTokens` is more than `kvTokens / sequences`. */
   readonly kvMode?: KvMode;
+  /** Where prefixes are kept beyond the KV cache. Default: nowhere. */
+  readonly prefixes?: PrefixSettings;
 }
 
 export interface LoadEmbedderOptions extends LoadOptions {

@@ -93,7 +93,7 @@ export function createFakeGenerator(options: FakeGeneratorOptions): FakeGenerato
         type: 'final',
         text: output.pieces.join(''),
         stopReason: output.stopReason,
-        usage: { promptTokens: prompt.length, cachedTokens, outputTokens: output.pieces.length, ...times },
+        usage: { promptTokens: prompt.length, cachedTokens, restoredTokens: 0, restoreMs: 0, outputTokens: output.pieces.length, ...times },
         tokens: output.pieces.map(tokenOf),
       };
     } finally {

@@ -127,8 +127,9 @@ export function createLlamaDevice(options: LlamaDeviceOptions): LocalDevice {
 
   return {
     async loadGenerator(request) {
-      const { sequences = 8, kvTokens, maxSequenceTokens, kvType = 'f16', kvMode } = request;
-      const { loaded, link } = await load(request, { task: 'generator', sequences, kvTokens, maxSequenceTokens, kvType, kvMode });
+      const { sequences = 8, kvTokens, maxSequenceTokens, kvType = 'f16', kvMode, prefixes, sha256: weightsSha256 } = request;
+      const shape = { sequences, kvTokens, maxSequenceTokens, kvType, kvMode };
+      const { loaded, link } = await load(request, { task: 'generator', ...shape, weightsSha256, prefixes });
       return createGenerator({ link, request, loaded, kvType });
     },
     async loadEmbedder(request) {

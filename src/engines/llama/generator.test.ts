@@ -16,6 +16,8 @@ const result: GenerateResult = {
   tokens: [1, 2],
   promptTokens: 3,
   cachedTokens: 0,
+  restoredTokens: 0,
+  restoreMs: 0,
   prefillMs: 1,
   decodeMs: 2,
 };
@@ -41,7 +43,7 @@ function setup() {
   const generator = createGenerator({
     link: { engine: () => starting.promise, handle: 1 },
     request: { id: 'g', title: 'G', path: '/g', sha256: '0'.repeat(64) },
-    loaded: { sequences: 1, kvTokens: 100, maxSequenceTokens: 100, dimensions: 0 },
+    loaded: { sequences: 1, kvTokens: 100, maxSequenceTokens: 100, dimensions: 0, prefixes: undefined },
     kvType: 'f16',
   });
   const controller = new AbortController();

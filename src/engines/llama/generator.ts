@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { MillraceError, toMillraceError } from '../../errors.ts';
 import type { CallOptions, GeneratePart, GenerateRequest, Generator, LoadGeneratorOptions } from '../../spec/engine.ts';
 import type { EngineLink } from './engine-process.ts';
+import { createStoredPrefixes } from './stored-prefixes.ts';
 import type { EngineReply, GenerateResult, LoadedModel } from './protocol.ts';
 import { createTokenizer } from './tokenizer.ts';
 
@@ -49,6 +50,7 @@ export function createGenerator(options: {
     tokenizer: createTokenizer(link),
     generate,
     capacity: () => ({ sequences, kvTokens, maxSequenceTokens }),
+    ...(loaded.prefixes === undefined ? {} : { prefixes: createStoredPrefixes(link, loaded.prefixes) }),
   };
 }
 
@@ -61,13 +63,13 @@ function partOf(reply: EngineReply, request: GenerateRequest): GeneratePart | un
   if (reply.type === 'prefix-ready') return { type: 'prefix-ready', prefixKey: request.prefixKey!, tokens: reply.tokens };
   if (reply.type === 'text') return { type: 'text', text: reply.text };
   if (reply.type !== 'result') return undefined;
-  const { text, stopReason, tokens, promptTokens, cachedTokens, prefillMs, decodeMs } = reply.value as GenerateResult;
+  const { text, stopReason, tokens, ...usage } = reply.value as GenerateResult;
   return {
     type: 'final',
     text,
     stopReason,
     tokens,
-    usage: { promptTokens, cachedTokens, outputTokens: tokens.length, prefillMs, decodeMs },
+    usage: { ...usage, outputTokens: tokens.length },
   };
 }
 

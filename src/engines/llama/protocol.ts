@@ -1,5 +1,6 @@
 import type { ErrorData } from '../../errors.ts';
 import type { GenerateRequest, KvMode, Prompt, StopReason, WorkClass } from '../../spec/engine.ts';
+import type { PrefixLimits, PrefixSettings, PromptPrefix } from '../../spec/prefixes.ts';
 
 /** Between the main process and an engine child. Every request has an id; every id gets exactly one `result` or `error`. */
 
@@ -11,6 +12,8 @@ export type EngineTask =
       readonly maxSequenceTokens: number | undefined;
       readonly kvType: 'f16' | 'q8_0';
       readonly kvMode: KvMode | undefined;
+      readonly weightsSha256: string;
+      readonly prefixes: PrefixSettings | undefined;
     }
   | { readonly task: 'embedder'; readonly pooling: 'mean' | 'cls' | 'last'; readonly maxInputTokens: number; readonly batchTokens: number }
   | { readonly task: 'reranker'; readonly maxInputTokens: number; readonly batchTokens: number };
@@ -59,6 +62,9 @@ export type EngineRequest =
       readonly fileType: number;
       readonly threads: number;
     }
+  | { readonly type: 'find-prefixes'; readonly id: number; readonly handle: number; readonly prefixes: readonly PromptPrefix[] }
+  | { readonly type: 'count-prefixes'; readonly id: number; readonly handle: number }
+  | { readonly type: 'forget-prefixes'; readonly id: number; readonly handle: number; readonly owners: readonly string[] }
   | { readonly type: 'statistics'; readonly id: number };
 
 export type EngineCommand =
@@ -74,6 +80,8 @@ export interface LoadedModel {
   readonly maxSequenceTokens: number;
   /** Length of the vectors. */
   readonly dimensions: number;
+  /** What is kept of prefixes beyond the KV cache; undefined where nothing is. */
+  readonly prefixes: PrefixLimits | undefined;
 }
 
 export interface GenerateResult {
@@ -82,6 +90,8 @@ export interface GenerateResult {
   readonly tokens: readonly number[];
   readonly promptTokens: number;
   readonly cachedTokens: number;
+  readonly restoredTokens: number;
+  readonly restoreMs: number;
   readonly prefillMs: number;
   readonly decodeMs: number;
 }

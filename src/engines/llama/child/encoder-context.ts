@@ -109,6 +109,7 @@ export function createEncoderContext({ library, model, settings, threadsOf, emit
       sequenceTokens: batchTokens,
       trainingContextTokens: library.modelTrainingContext(model),
       width,
+      cells: undefined,
     },
     admit(command) {
       if (calls.length >= maxWaiting)
@@ -135,7 +136,12 @@ export function createEncoderContext({ library, model, settings, threadsOf, emit
       const call = calls.find((candidate) => candidate.id === id);
       if (call === undefined) return false;
       settleCall(call);
-      emit({ type: 'ended', id, reason: 'cancelled', usage: { cachedTokens: 0, prefillMs: 0, decodeMs: 0 } });
+      emit({
+        type: 'ended',
+        id,
+        reason: 'cancelled',
+        usage: { cachedTokens: 0, restoredTokens: 0, restoreMs: 0, prefillMs: 0, decodeMs: 0 },
+      });
       return true;
     },
     claim: () => calls[0]?.class,

@@ -19,7 +19,7 @@ export function createGeneration(options: {
   readonly message: Extract<EngineRequest, { type: 'generate' }>;
   readonly vocabulary: Vocabulary;
   readonly maxSequenceTokens: number;
-}): { generation: Generation; work: GenerateCommand } {
+}): { generation: Generation; work: Omit<GenerateCommand, 'stored' | 'keep'> } {
   const { id, handle, request } = options.message;
   const { vocabulary } = options;
   const prompt = vocabulary.promptTokens(request.prompt);
@@ -72,7 +72,10 @@ export function createGeneration(options: {
     },
   };
   const prefixTokens = request.prefixKey === undefined ? 0 : (prompt.partEnds[(request.prefixParts ?? 0) - 1] ?? 0);
-  const work: GenerateCommand = {
+  if (request.maxTokens === 0 && (prefixTokens === 0 || prefixTokens >= promptTokens)) {
+    throw new MillraceError('E_INPUT_INVALID', 'A request for no tokens names no prefix that ends inside its prompt.');
+  }
+  const work: Omit<GenerateCommand, 'stored' | 'keep'> = {
     type: 'generate',
     id,
     handle,

@@ -1,14 +1,19 @@
 import { MillraceError, toMillraceError } from '../../../errors.ts';
 import type { WorkClass } from '../../../spec/engine.ts';
 import type { Clock } from '../../../util/clock.ts';
-import { createBatch, type Batch } from './batch.ts';
+import { createBatch } from './batch.ts';
 import type { ContextThreads } from './compute-threads.ts';
 import type { LlamaLibrary } from './library.ts';
 import type { Pointer } from './layout.ts';
-import type { FigureName, GenerateCommand, GeneratorSettings, LoadedContext, WorkerEvent } from './messages.ts';
-import type { Place } from './placement.ts';
+import { createKeptPrefixes } from './kept-prefixes.ts';
+import type { FigureName, GenerateCommand, GeneratorSettings, LoadedContext, PrefixEvent, WorkerEvent } from './messages.ts';
+import { nativeMemory } from './native-memory.ts';
+import { batchTokens, openContext, warmUp } from './open-context.ts';
+import type { PrefixCells } from './prefix-cache.ts';
 import { byClaim, plan, type Chunk } from './plan.ts';
 import { createSamplerFactory, type Sampler } from './sampler.ts';
+import { begunOf, readsOnly, type Sequence, viewOf } from './sequence.ts';
+import { createSequenceState } from './sequence-state.ts';
 import { createSplitPlacement } from './split-placement.ts';
 import { createStepBudget } from './step-budget.ts';
 import { createUnifiedPlacement } from './unified-placement.ts';
@@ -17,34 +22,10 @@ import { createUnifiedPlacement } from './unified-placement.ts';
 const maxStepMs = { processor: 400, interactive: 120, gpu: 50 };
 /** Cells that idle prefixes of a unified cache may fill: 512 make a step of 8 sequences about 5 % slower (measured on a CPU). */
 const idlePrefixTokens = 512;
-/** Tokens of one native call. */
-const batchTokens = 512;
-const warmUpTokens = 16;
 /** Steps of no more tokens may try whether more cores are free. */
 const smallStepTokens = 32;
 /** Requests that may wait for a sequence; the scheduler admits none that would. */
 const maxWaiting = 1024;
-/** GGML_TYPE_F16 and GGML_TYPE_Q8_0. */
-const kvTypes = { f16: 1, q8_0: 8 };
-
-interface Sequence {
-  readonly id: number;
-  readonly place: Place;
-  readonly class: WorkClass;
-  readonly arrival: number;
-  readonly promptTokens: number;
-  readonly prefixTokens: number;
-  /** Prompt and answer; the first `wanted` are known, the first `computed` are in the KV cache. */
-  readonly tokens: Int32Array;
-  readonly sampler: Sampler;
-  computed: number;
-  wanted: number;
-  cachedTokens: number;
-  prefixReported: boolean;
-  startedAt: number | undefined;
-  firstTokenAt: number | undefined;
-  lastTokenAt: number | undefined;
-}
 
 /** What a step sampled, or why it could not. */
 interface Sample {
@@ -61,10 +42,15 @@ export interface GeneratorContext {
   cancel(id: number): boolean;
   /** The strongest class that has work. */
   claim(): WorkClass | undefined;
+  /** Empty when all that was left to do was to keep a prefix. */
   plan(): Chunk[];
   decode(chunks: readonly Chunk[]): void;
   sample(chunks: readonly Chunk[]): readonly Sample[];
   settle(samples: readonly Sample[]): void;
+  /** The stored beginning that a request waits for; undefined when it is gone. */
+  prefixLoaded(id: number, cells: PrefixCells | undefined): void;
+  prefixReturned(key: string): void;
+  forgetPrefixes(owners: readonly string[]): void;
   /** Ends every request with this error and empties the cache. */
   fail(error: MillraceError): void;
   readonly activeSequences: number;
@@ -76,9 +62,12 @@ export interface GeneratorContextOptions {
   readonly library: LlamaLibrary;
   readonly model: Pointer;
   readonly settings: GeneratorSettings;
+  readonly handle: number;
   readonly clock: Clock;
   readonly threadsOf: (context: Pointer, most: number) => ContextThreads;
   readonly emit: (event: WorkerEvent) => void;
+  /** Passes a message on at once. */
+  readonly post: (event: PrefixEvent) => void;
   readonly count: (figure: FigureName, amount: number) => void;
 }
 
@@ -89,9 +78,11 @@ export function createGeneratorContext({
   library,
   model,
   settings,
+  handle,
   clock,
   threadsOf,
   emit,
+  post,
   count,
 }: GeneratorContextOptions): GeneratorContext {
   const { context, memory, kvTokens } = openContext(library, model, settings);
@@ -115,7 +106,16 @@ export function createGeneratorContext({
     : createSplitPlacement({ sequences: settings.sequences, shares, memory: cells });
   const waiting: { readonly command: GenerateCommand; readonly arrival: number }[] = [];
   const active = new Map<number, Sequence>();
-  const budget = createStepBudget({ batchTokens, tokensPerMs: warmUp(library, context, batch, clock) });
+  const warm = warmUp(library, context, batch, clock);
+  const budget = createStepBudget({ batchTokens, tokensPerMs: warm.tokensPerMs });
+  // A window forgets what lies behind it, and a state that is no list of cells cannot be cut: neither comes back as a prefix.
+  const keeps = settings.prefixMemoryBytes !== undefined && shares && library.modelWindow(model) === 0;
+  const state = createSequenceState({ library, context, streams: unified ? 1 : settings.sequences, memory: nativeMemory });
+  const layout = keeps ? state.probe(warm.tokens) : undefined;
+  const prefixes =
+    layout === undefined
+      ? undefined
+      : createKeptPrefixes({ handle, limitBytes: settings.prefixMemoryBytes ?? 0, state, memory: nativeMemory, clock, post });
   library.memoryClear(memory, true);
   const stepLimit = library.supportsGpu()
     ? { batch: maxStepMs.gpu, interactive: maxStepMs.gpu }
@@ -136,7 +136,7 @@ export function createGeneratorContext({
     }
     const tokens = new Int32Array(promptTokens + command.maxTokens);
     tokens.set(command.tokens);
-    active.set(place.sequence, {
+    const item: Sequence = {
       id: command.id,
       place,
       class: command.class,
@@ -145,6 +145,11 @@ export function createGeneratorContext({
       prefixTokens,
       tokens,
       sampler,
+      keep: command.keep,
+      stored: prefixes === undefined ? undefined : command.stored,
+      waiting: false,
+      loadMs: 0,
+      restored: { tokens: 0, restoreMs: 0 },
       computed: 0,
       wanted: promptTokens,
       cachedTokens: 0,
@@ -152,7 +157,13 @@ export function createGeneratorContext({
       startedAt: undefined,
       firstTokenAt: undefined,
       lastTokenAt: undefined,
-    });
+    };
+    active.set(place.sequence, item);
+    const { stored } = item;
+    if (stored !== undefined && stored.tokens > placement.cachedOf(place, begunOf(item))) {
+      item.waiting = prefixes!.mustWait(item.id, stored);
+      if (item.waiting) item.loadMs = -clock.monotonic();
+    }
     return true;
   }
 
@@ -179,17 +190,51 @@ export function createGeneratorContext({
     const first = item.firstTokenAt ?? now;
     const prefillMs = item.startedAt === undefined ? 0 : first - item.startedAt;
     const decodeMs = (item.lastTokenAt ?? first) - first;
-    emit({ type: 'ended', id: item.id, reason, usage: { cachedTokens: item.cachedTokens, prefillMs, decodeMs } });
+    // What was computed of a named prefix stays, so that whoever begins with it again goes on from there.
+    if (!item.prefixReported && item.computed > 0) placement.keep(item.place, item.tokens, Math.min(item.computed, item.prefixTokens));
+    const { cachedTokens, restored, loadMs } = item;
+    const usage = { cachedTokens, restoredTokens: restored.tokens, restoreMs: restored.restoreMs + loadMs, prefillMs, decodeMs };
+    emit({ type: 'ended', id: item.id, reason, usage });
     free(item);
   }
 
   /** At its first step a request takes over what is cached by then, which may be more than when it was admitted. */
   function begin(item: Sequence): void {
     item.startedAt = clock.monotonic();
-    item.computed = placement.adopt(item.place, item.tokens.subarray(0, item.promptTokens));
+    const beginning = prefixes?.beginning(item.stored, (restored) => {
+      if (restored === undefined) item.stored = undefined;
+      else item.restored = restored;
+    });
+    item.computed = placement.adopt(item.place, begunOf(item), beginning);
+    prefixes?.trim();
     item.cachedTokens = item.computed;
     count('reusedTokens', item.computed);
+    count('restoredTokens', item.restored.tokens);
+    if (item.prefixTokens > 0) count(item.computed < item.prefixTokens ? 'prefixMisses' : 'prefixHits', 1);
     reportPrefix(item);
+    endReading(item);
+  }
+
+  /** Its sequence holds exactly the prefix that is to be kept. */
+  function isDue(item: Sequence): boolean {
+    const { keep, stored } = item;
+    if (keep === undefined || keep.key === stored?.key || item.computed !== item.prefixTokens) return false;
+    return prefixes?.lacks(keep.key) === true;
+  }
+
+  /** At most one copy a step. */
+  function keepOne(): boolean {
+    const due = [...active.values()].find(isDue);
+    if (due === undefined) return false;
+    prefixes!.save(due.keep!, due.place.sequence, due.prefixTokens);
+    due.keep = undefined;
+    endReading(due);
+    return true;
+  }
+
+  /** A request that only reads ends with its prefix. */
+  function endReading(item: Sequence): void {
+    if (readsOnly(item) && item.startedAt !== undefined && item.computed >= item.prefixTokens && !isDue(item)) end(item, 'length');
   }
 
   /** Keeps the named prefix for others as soon as its cells are there, and says so. */
@@ -199,17 +244,10 @@ export function createGeneratorContext({
     if (placement.keep(item.place, item.tokens, item.prefixTokens)) emit({ type: 'prefix-ready', id: item.id, tokens: item.prefixTokens });
   }
 
-  const view = (item: Sequence) => ({
-    sequence: item.place.sequence,
-    class: item.class,
-    arrival: item.arrival,
-    computed: item.computed,
-    wanted: item.wanted,
-    decoding: item.wanted > item.promptTokens,
-  });
+  const byId = (id: number): Sequence | undefined => [...active.values()].find((item) => item.id === id);
 
   function planWithin(items: readonly Sequence[]): Chunk[] {
-    const views = items.map(view);
+    const views = items.map(viewOf);
     const interactive = items.some((item) => item.class === 'interactive');
     const decodes = views.filter((item) => item.decoding).length;
     const promptTokens = budget.promptTokens(decodes, interactive ? stepLimit.interactive : stepLimit.batch);
@@ -223,6 +261,7 @@ export function createGeneratorContext({
       sequenceTokens: unified ? kvTokens : Math.floor(kvTokens / settings.sequences),
       trainingContextTokens: library.modelTrainingContext(model),
       width: library.modelEmbeddingWidth(model),
+      cells: layout,
     },
     admit(command) {
       if (waiting.length >= maxWaiting)
@@ -234,17 +273,24 @@ export function createGeneratorContext({
       const queued = waiting.findIndex(({ command }) => command.id === id);
       if (queued !== -1) {
         waiting.splice(queued, 1);
-        emit({ type: 'ended', id, reason: 'cancelled', usage: { cachedTokens: 0, prefillMs: 0, decodeMs: 0 } });
+        emit({
+          type: 'ended',
+          id,
+          reason: 'cancelled',
+          usage: { cachedTokens: 0, restoredTokens: 0, restoreMs: 0, prefillMs: 0, decodeMs: 0 },
+        });
         return true;
       }
-      const item = [...active.values()].find((candidate) => candidate.id === id);
+      const item = byId(id);
       if (item !== undefined) end(item, 'cancelled');
       return item !== undefined;
     },
-    claim: () => [...active.values()].sort(byClaim)[0]?.class,
+    claim: () => [...active.values()].filter((item) => !item.waiting).sort(byClaim)[0]?.class,
     plan() {
       for (;;) {
-        const chunks = planWithin([...active.values()]);
+        const ready = [...active.values()].filter((item) => !item.waiting && !isDue(item));
+        if (ready.length === 0 && keepOne()) continue;
+        const chunks = planWithin(ready);
         const fresh = chunks.map((chunk) => active.get(chunk.sequence)!).filter((item) => item.startedAt === undefined);
         if (fresh.length === 0) return chunks;
         // What they take over from the cache makes room for others in the same step.
@@ -289,7 +335,10 @@ export function createGeneratorContext({
     },
     settle(samples) {
       const now = clock.monotonic();
-      for (const item of active.values()) reportPrefix(item);
+      for (const item of active.values()) {
+        reportPrefix(item);
+        endReading(item);
+      }
       for (const { item, token } of samples) {
         item.firstTokenAt ??= now;
         if (typeof token !== 'number') {
@@ -304,7 +353,18 @@ export function createGeneratorContext({
           if (item.wanted === item.tokens.length) end(item, 'length');
         }
       }
+      keepOne();
     },
+    prefixLoaded(id, cells) {
+      prefixes?.loaded(cells);
+      const item = byId(id);
+      if (item === undefined) return prefixes?.trim();
+      item.waiting = false;
+      item.loadMs += clock.monotonic();
+      item.stored = cells;
+    },
+    prefixReturned: (key) => prefixes?.returned(key),
+    forgetPrefixes: (owners) => prefixes?.forget(owners),
     fail(error) {
       for (const { command } of waiting.splice(0)) emit({ type: 'failed', id: command.id, error: error.toJSON() });
       for (const item of active.values()) {
@@ -323,60 +383,10 @@ export function createGeneratorContext({
     },
     close() {
       for (const item of active.values()) item.sampler.free();
+      prefixes?.close();
       samplers.free();
       batch.free();
       library.contextFree(context);
     },
   };
-}
-
-function openContext(
-  library: LlamaLibrary,
-  model: Pointer,
-  settings: GeneratorSettings,
-): { context: Pointer; memory: Pointer; kvTokens: number } {
-  if (library.modelHasEncoder(model) || !library.modelHasDecoder(model) || library.modelIsDiffusion(model)) {
-    throw new MillraceError('E_MODEL_UNSUITABLE', 'The model does not generate text token by token.');
-  }
-  const context = library.contextCreate(model, {
-    ...library.contextDefaults(),
-    n_ctx: settings.kvTokens,
-    n_batch: batchTokens,
-    n_ubatch: batchTokens,
-    n_seq_max: settings.sequences,
-    n_threads: settings.threads,
-    n_threads_batch: settings.threads,
-    type_k: kvTypes[settings.kvType],
-    type_v: kvTypes[settings.kvType],
-    kv_unified: settings.kvMode === 'unified',
-  });
-  if (context === null) {
-    throw new MillraceError(
-      'E_ENGINE_FAILED',
-      `No context of ${settings.kvTokens} tokens could be made for the model; there may be too little memory.`,
-    );
-  }
-  const memory = library.contextMemory(context);
-  if (memory === null) {
-    library.contextFree(context);
-    throw new MillraceError('E_MODEL_UNSUITABLE', 'The model keeps no context and cannot generate text.');
-  }
-  return { context, memory, kvTokens: library.contextTokens(context) };
-}
-
-/** The first steps page in the weights and start threads; the last one tells the prompt tokens per ms of this machine. */
-function warmUp(library: LlamaLibrary, context: Pointer, batch: Batch, clock: Clock): number {
-  let rate = 0;
-  for (let round = 0; round < 2; round++) {
-    batch.clear();
-    for (let index = 0; index < warmUpTokens; index++) batch.add(index, round * warmUpTokens + index, 0, index === warmUpTokens - 1);
-    const startedAt = clock.monotonic();
-    if (library.decode(context, batch.value()) !== 0)
-      throw new MillraceError('E_ENGINE_FAILED', 'The inference library refused the first step of the model.');
-    library.synchronise(context);
-    const elapsedMs = clock.monotonic() - startedAt;
-    rate = warmUpTokens / Math.max(elapsedMs, 0.01);
-    if (elapsedMs > maxStepMs.interactive) break;
-  }
-  return rate;
 }

@@ -27,6 +27,8 @@ export interface LlamaLibrary {
   modelIsRecurrent(model: Pointer): boolean;
   modelIsHybrid(model: Pointer): boolean;
   modelIsDiffusion(model: Pointer): boolean;
+  /** Tokens of a sliding attention window; 0 where every token attends over all before it. */
+  modelWindow(model: Pointer): number;
   modelChatTemplate(model: Pointer, name: string | null): string | null;
   modelMetadata(model: Pointer, key: string, buffer: Uint8Array, bytes: number): number;
   contextCreate(model: Pointer, parameters: StructValue): MaybePointer;
@@ -44,6 +46,10 @@ export interface LlamaLibrary {
   memoryClear(memory: Pointer, data: boolean): void;
   memoryRemove(memory: Pointer, sequence: number, start: number, end: number): boolean;
   memoryCopy(memory: Pointer, from: number, to: number, start: number, end: number): void;
+  /** Bytes of the cells of a sequence in their frame; what `stateGet` writes and `stateSet` reads. Both return bytes, 0 on failure. */
+  stateSize(context: Pointer, sequence: number): number | bigint;
+  stateGet(context: Pointer, to: Pointer, bytes: number, sequence: number): number | bigint;
+  stateSet(context: Pointer, from: Pointer, bytes: number, sequence: number): number | bigint;
   vocabularyTokens(vocab: Pointer): number;
   vocabularyIsEnd(vocab: Pointer, token: number): boolean;
   vocabularyBeginToken(vocab: Pointer): number;
@@ -169,6 +175,7 @@ export function openLibrary(directory: string): LlamaLibrary {
     modelIsRecurrent: bind('model_is_recurrent', 'bool', pointer),
     modelIsHybrid: bind('model_is_hybrid', 'bool', pointer),
     modelIsDiffusion: bind('model_is_diffusion', 'bool', pointer),
+    modelWindow: bind('model_n_swa', 'int32_t', pointer),
     modelChatTemplate: bind('model_chat_template', 'str', pointer, 'str'),
     modelMetadata: bind('model_meta_val_str', 'int32_t', pointer, 'str', pointer, 'size_t'),
     contextCreate: bind('init_from_model', pointer, pointer, types.contextParameters),
@@ -185,6 +192,9 @@ export function openLibrary(directory: string): LlamaLibrary {
     memoryClear: bind('memory_clear', 'void', pointer, 'bool'),
     memoryRemove: bind('memory_seq_rm', 'bool', pointer, 'int32_t', 'int32_t', 'int32_t'),
     memoryCopy: bind('memory_seq_cp', 'void', pointer, 'int32_t', 'int32_t', 'int32_t', 'int32_t'),
+    stateSize: bind('state_seq_get_size', 'size_t', pointer, 'int32_t'),
+    stateGet: bind('state_seq_get_data', 'size_t', pointer, pointer, 'size_t', 'int32_t'),
+    stateSet: bind('state_seq_set_data', 'size_t', pointer, pointer, 'size_t', 'int32_t'),
     vocabularyTokens: bind('vocab_n_tokens', 'int32_t', pointer),
     vocabularyIsEnd: bind('vocab_is_eog', 'bool', pointer, 'int32_t'),
     vocabularyBeginToken: bind('vocab_bos', 'int32_t', pointer),

@@ -30,6 +30,7 @@ export function createLoop({ clock, generators, encoders, take, report, count }:
 
   function decodeStep(context: GeneratorContext): void {
     const chunks = context.plan();
+    if (chunks.length === 0) return;
     timed('decode', () => context.decode(chunks));
     const samples = timed('decode', () => context.sample(chunks));
     context.settle(samples);

@@ -1,5 +1,7 @@
 import type { ErrorData } from '../../../errors.ts';
 import type { KvMode, Sampling, WorkClass } from '../../../spec/engine.ts';
+import type { PrefixCells } from './prefix-cache.ts';
+import type { StateLayout } from './sequence-state.ts';
 
 /** Between the two threads of an engine child. Tokens only: text is the main thread's matter. */
 
@@ -11,6 +13,8 @@ export interface GeneratorSettings {
   readonly kvTokens: number;
   readonly kvType: 'f16' | 'q8_0';
   readonly kvMode: KvMode;
+  /** Bytes of memory for prefixes beyond the KV cache; undefined where none are kept. */
+  readonly prefixMemoryBytes: number | undefined;
 }
 
 export interface EncoderSettings {
@@ -31,6 +35,10 @@ export interface GenerateCommand {
   readonly grammar: string | undefined;
   /** Leading tokens to keep for others; 0 when no prefix was named. */
   readonly prefixTokens: number;
+  /** The longest beginning of the prompt that is kept beyond the KV cache. */
+  readonly stored: { readonly key: string; readonly tokens: number } | undefined;
+  /** The named prefix is to be kept under this key once it is computed, unless it is what is stored. */
+  readonly keep: { readonly key: string; readonly owners: readonly string[] } | undefined;
   readonly class: WorkClass;
 }
 
@@ -49,6 +57,11 @@ export type WorkerCommand =
   | { readonly type: 'load-encoder'; readonly id: number; readonly handle: number; readonly settings: EncoderSettings }
   | GenerateCommand
   | EncodeCommand
+  /** Answers `prefix-wanted`. The memory goes over to the compute thread; undefined where the prefix is gone. */
+  | { readonly type: 'prefix-loaded'; readonly handle: number; readonly id: number; readonly cells: PrefixCells | undefined }
+  /** The memory lent by `prefix-saved` is not read any more. */
+  | { readonly type: 'prefix-returned'; readonly handle: number; readonly key: string }
+  | { readonly type: 'forget-prefixes'; readonly handle: number; readonly owners: readonly string[] }
   | { readonly type: 'cancel'; readonly id: number }
   | {
       readonly type: 'quantise';
@@ -61,6 +74,8 @@ export type WorkerCommand =
 
 export interface SequenceUsage {
   readonly cachedTokens: number;
+  readonly restoredTokens: number;
+  readonly restoreMs: number;
   readonly prefillMs: number;
   readonly decodeMs: number;
 }
@@ -74,6 +89,17 @@ export type WorkerEvent =
   | { readonly type: 'ended'; readonly id: number; readonly reason: 'end' | 'length' | 'cancelled'; readonly usage: SequenceUsage }
   | { readonly type: 'encoded'; readonly id: number; readonly values: Float32Array };
 
+/** What the compute thread tells about prefixes beyond the KV cache; posted at once, not with the step. */
+export type PrefixEvent =
+  /** A request waits for these cells. */
+  | { readonly type: 'prefix-wanted'; readonly handle: number; readonly id: number; readonly key: string }
+  /** New cells, lent until `prefix-returned`. */
+  | { readonly type: 'prefix-saved'; readonly handle: number; readonly cells: PrefixCells }
+  /** Gone from memory. */
+  | { readonly type: 'prefix-dropped'; readonly handle: number; readonly key: string }
+  /** The library would not take the cells. */
+  | { readonly type: 'prefix-refused'; readonly handle: number; readonly key: string };
+
 export interface LoadedContext {
   readonly sequences: number;
   readonly kvTokens: number;
@@ -82,6 +108,8 @@ export interface LoadedContext {
   readonly trainingContextTokens: number;
   /** Values of one vector. */
   readonly width: number;
+  /** What cells of this context look like outside of it; undefined where they cannot be kept. */
+  readonly cells: StateLayout | undefined;
 }
 
 /** Upper bounds of the counts of steps by their time, in ms; the last count is of all longer ones. */
@@ -112,6 +140,9 @@ export const plainFigures = [
   'sequenceSteps',
   'activeSequences',
   'usedKvTokens',
+  'restoredTokens',
+  'prefixHits',
+  'prefixMisses',
 ] as const;
 export type FigureName = (typeof plainFigures)[number] | StepFigure;
 /** Fields of the shared figures, in this order; the worker writes, the main thread reads. */

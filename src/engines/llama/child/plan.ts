@@ -10,6 +10,8 @@ export interface ActiveSequence {
   readonly computed: number;
   /** Tokens known so far: the prompt, then the prompt and what was generated. Always > `computed`. */
   readonly wanted: number;
+  /** Where the next chunk has to end at the latest: the end of a prefix that others will begin with, else `wanted`. */
+  readonly boundary: number;
   /** True once its prompt was computed: it needs one token a step. */
   readonly decoding: boolean;
 }
@@ -54,7 +56,7 @@ export function plan(active: readonly ActiveSequence[], limits: StepLimits): Chu
   let left = budget;
   for (const [index, item] of prompts.entries()) {
     if (left <= 0 || (index > 0 && left < half)) break;
-    const rest = item.wanted - item.computed;
+    const rest = item.boundary - item.computed;
     const others = index < prompts.length - 1;
     const count = Math.min(left, rest > budget && others ? half : rest);
     chunks.push(chunkOf(item, count));

@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
 import { MillraceError, toMillraceError } from '../../../errors.ts';
 import type { EngineStatistics } from '../../../spec/engine.ts';
+import type { FoundPrefix, PrefixCounts } from '../../../spec/prefixes.ts';
 import type { Clock } from '../../../util/clock.ts';
 import { entryUrl } from '../../../util/entry.ts';
 import type { EngineCommand, EngineMessage, EngineReply, EngineRequest, LoadedModel, LoadRequest } from '../protocol.ts';
@@ -14,12 +15,15 @@ import {
   stepFigures,
   type StepKind,
   type LoadedContext,
+  type PrefixEvent,
   type StepMessage,
   type WorkerCommand,
   type WorkerData,
   type WorkerEvent,
 } from './messages.ts';
 import { createGeneration, type Generation } from './generation.ts';
+import { openPrefixStore } from './open-prefix-store.ts';
+import type { PrefixStore } from './prefix-store.ts';
 import { openVocabulary, type Vocabulary } from './vocabulary.ts';
 
 export interface EngineServer {
@@ -29,11 +33,12 @@ export interface EngineServer {
 interface Model {
   readonly vocabulary: Vocabulary;
   readonly loaded: LoadedModel;
+  readonly prefixes: PrefixStore | undefined;
 }
 
 /** A request that the compute thread works on: what to make of its events. */
 type Pending =
-  | { readonly type: 'generate'; readonly generation: Generation }
+  | { readonly type: 'generate'; readonly generation: Generation; readonly reads: PrefixStore | undefined }
   | { readonly type: 'encode' }
   | { readonly type: 'call'; readonly settle: (value: LoadedContext | undefined) => void; readonly reject: (error: MillraceError) => void };
 
@@ -81,13 +86,16 @@ export function createEngineServer(options: {
     process.stderr.write(`The compute thread failed: ${error.stack ?? error.message}\n`);
     options.exit(70);
   });
-  worker.on('message', (message: StepMessage) => {
+  worker.on('message', (message: StepMessage | PrefixEvent) => {
+    if (message.type !== 'step') return models.get(message.handle)?.prefixes?.onEvent(message);
     const replies: EngineReply[] = [];
     for (const event of message.events) digest(event, replies);
     const done = (): void => void Atomics.add(acknowledged, 0, 1);
     if (replies.length === 0) done();
     else void send(replies).then(done);
   });
+
+  const valueOf = (name: FigureName): number => figures[figureNames.indexOf(name)]!;
 
   function digest(event: WorkerEvent, replies: EngineReply[]): void {
     const waiter = pending.get(event.id);
@@ -102,6 +110,12 @@ export function createEngineServer(options: {
     } else if (event.type === 'encoded') {
       pending.delete(event.id);
       replies.push({ type: 'result', id: event.id, value: event.values });
+    } else if (waiter.type === 'generate' && waiter.reads !== undefined && event.type === 'ended') {
+      pending.delete(event.id);
+      const held: EngineReply[] = [];
+      waiter.generation.digest(event, held);
+      // Who asked for reading is told when it is on disk.
+      void waiter.reads.written().then(() => send(held));
     } else if (waiter.type === 'generate') {
       const { stop, ended } = waiter.generation.digest(event, replies);
       if (ended) pending.delete(event.id);
@@ -150,16 +164,21 @@ export function createEngineServer(options: {
     await readThrough(request);
     const vocabulary = openVocabulary(library, request.path);
     try {
-      const loaded = await loadContext(request, vocabulary);
-      models.set(request.handle, { vocabulary, loaded });
-      return loaded;
+      const { context, loaded } = await loadContext(request, vocabulary);
+      const { handle, settings } = request;
+      const prefixes = openPrefixStore({ handle, settings, context, vocabulary, libraryVersion: library.version, clock, command });
+      models.set(handle, { vocabulary, loaded, prefixes });
+      return { ...loaded, prefixes: prefixes?.limits };
     } catch (error) {
       vocabulary.close();
       throw error;
     }
   }
 
-  async function loadContext(request: LoadRequest, vocabulary: Vocabulary): Promise<LoadedModel> {
+  async function loadContext(
+    request: LoadRequest,
+    vocabulary: Vocabulary,
+  ): Promise<{ readonly context: LoadedContext; readonly loaded: LoadedModel }> {
     if (request.settings.task === 'reranker' && !vocabulary.ranks) {
       throw new MillraceError('E_MODEL_UNSUITABLE', `${request.path} was not made to score passages.`);
     }
@@ -168,12 +187,14 @@ export function createEngineServer(options: {
     const { settings } = request;
     const limit =
       settings.task === 'generator' ? Math.min(settings.maxSequenceTokens ?? Infinity, context.sequenceTokens) : settings.maxInputTokens;
-    return {
+    const loaded = {
       sequences: context.sequences,
       kvTokens: context.kvTokens,
       maxSequenceTokens: Math.min(limit, context.trainingContextTokens),
       dimensions: context.width,
+      prefixes: undefined,
     };
+    return { context, loaded };
   }
 
   /** Calls `each` for every text and lets other messages through now and then. */
@@ -208,16 +229,46 @@ export function createEngineServer(options: {
       tokens.set(input, at);
       at += input.length;
     }
-    if (preparing.get(request.id) === true) throw new MillraceError('E_CANCELLED', 'The work was cancelled.');
+    throwIfCancelled(request.id);
     pending.set(request.id, { type: 'encode' });
     command({ type: 'encode', id: request.id, handle: request.handle, tokens, lengths, class: request.class });
   }
 
-  function generate(message: Extract<EngineRequest, { type: 'generate' }>): void {
-    const { vocabulary, loaded } = modelOf(message.handle);
+  async function generate(message: Extract<EngineRequest, { type: 'generate' }>): Promise<void> {
+    const { vocabulary, loaded, prefixes } = modelOf(message.handle);
     const { generation, work } = createGeneration({ message, vocabulary, maxSequenceTokens: loaded.maxSequenceTokens });
-    pending.set(message.id, { type: 'generate', generation });
-    command(work);
+    const { maxTokens, prefixOwners = [] } = message.request;
+    const found = (await prefixes?.lookUp(work.tokens, work.prefixTokens, prefixOwners)) ?? { stored: undefined, keep: undefined };
+    throwIfCancelled(message.id);
+    pending.set(message.id, { type: 'generate', generation, reads: maxTokens === 0 ? prefixes : undefined });
+    command({ ...work, ...found });
+  }
+
+  async function findPrefixes({ handle, prefixes }: Extract<EngineRequest, { type: 'find-prefixes' }>): Promise<FoundPrefix[]> {
+    const { vocabulary, prefixes: store } = modelOf(handle);
+    const found: FoundPrefix[] = [];
+    for (const { prompt, prefixParts } of prefixes) {
+      const { tokens: whole, partEnds } = vocabulary.promptTokens(prompt);
+      const tokens = partEnds[prefixParts - 1] ?? 0;
+      const bytes = Math.ceil(tokens * (store?.bytesPerToken ?? 0));
+      found.push({ tokens, stored: (await store?.has(whole, tokens)) ?? false, bytes });
+    }
+    return found;
+  }
+
+  function countPrefixes(handle: number): PrefixCounts {
+    const { prefixes } = modelOf(handle);
+    return {
+      ...(prefixes?.figures() ?? { memoryEntries: 0, memoryBytes: 0, damaged: 0, problem: null }),
+      hits: valueOf('prefixHits'),
+      misses: valueOf('prefixMisses'),
+      restoredTokens: valueOf('restoredTokens'),
+      computedTokens: valueOf('prefillTokens'),
+    };
+  }
+
+  function throwIfCancelled(id: number): void {
+    if (preparing.get(id) === true) throw new MillraceError('E_CANCELLED', 'The work was cancelled.');
   }
 
   /** The result to send, or undefined when the compute thread's events will settle the request. */
@@ -234,8 +285,15 @@ export function createEngineServer(options: {
       case 'tokenize-prompt':
         return { value: modelOf(request.handle).vocabulary.promptTokens(request.prompt) };
       case 'generate':
-        generate(request);
+        await generate(request);
         return undefined;
+      case 'find-prefixes':
+        return { value: await findPrefixes(request) };
+      case 'count-prefixes':
+        return { value: countPrefixes(request.handle) };
+      case 'forget-prefixes':
+        modelOf(request.handle).prefixes?.forget(request.owners);
+        return { value: undefined };
       case 'embed':
       case 'score':
         await encode(request);
@@ -249,7 +307,6 @@ export function createEngineServer(options: {
   }
 
   function statistics(): Omit<EngineStatistics, 'restarts'> {
-    const valueOf = (name: FigureName): number => figures[figureNames.indexOf(name)]!;
     const stepTimes = (kind: StepKind): number[] => stepFigures(kind).map(valueOf);
     return {
       ...(Object.fromEntries(plainFigures.map((name) => [name, valueOf(name)])) as Record<(typeof plainFigures)[number], number>),
@@ -300,7 +357,12 @@ function loadCommand({ id, handle, settings, threads, path }: LoadRequest, vocab
       (settings.maxSequenceTokens !== undefined && settings.maxSequenceTokens * sequences > wanted ? 'unified' : 'split');
     const unit = kvMode === 'unified' ? kvUnit : kvUnit * sequences;
     const kvTokens = unit * Math.ceil(wanted / unit);
-    return { type: 'load-generator', id, handle, settings: { path, threads, sequences, kvTokens, kvType, kvMode } };
+    return {
+      type: 'load-generator',
+      id,
+      handle,
+      settings: { path, threads, sequences, kvTokens, kvType, kvMode, prefixMemoryBytes: settings.prefixes?.memoryBytes },
+    };
   }
   const pooling = settings.task === 'reranker' ? 'rank' : settings.pooling;
   const batchTokens = Math.max(settings.batchTokens, settings.maxInputTokens);

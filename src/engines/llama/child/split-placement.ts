@@ -47,6 +47,11 @@ export function createSplitPlacement(options: {
     memory.remove(slot.sequence, 0);
   }
 
+  /** What each slot holds of the beginning of a prompt, less than all of it. */
+  function cachedIn(prompt: Int32Array): number[] {
+    return slots.map(({ resident }) => (shares ? Math.min(prompt.length - 1, sharedLength(resident, prompt)) : 0));
+  }
+
   return {
     place(tokens) {
       const ranked = slots
@@ -59,12 +64,19 @@ export function createSplitPlacement(options: {
       slot.lastUse = ++uses;
       return { sequence: slot.sequence, reservedTokens: 0, prefix: undefined };
     },
-    adopt(place, prompt) {
+    cachedOf: (_, prompt) => Math.max(...cachedIn(prompt)),
+    adopt(place, prompt, stored) {
       const slot = slots[place.sequence]!;
-      const limit = prompt.length - 1;
-      const cached = slots.map((other) => ({ other, shared: shares ? Math.min(limit, sharedLength(other.resident, prompt)) : 0 }));
+      const cached = cachedIn(prompt).map((shared, index) => ({ other: slots[index]!, shared }));
       const own = cached[place.sequence]!.shared;
       const best = cached.reduce((a, b) => (b.shared > a.shared ? b : a));
+      // A copy between sequences moves all cells of one, which costs more than to restore the few that are needed.
+      if (stored !== undefined && stored.tokens >= own + minimumCopyTokens && stored.tokens + minimumCopyTokens > best.shared) {
+        slot.resident = new Int32Array(0);
+        if (!stored.restore(slot.sequence)) return this.adopt(place, prompt);
+        slot.resident = prompt.slice(0, stored.tokens);
+        return stored.tokens;
+      }
       if (best.shared >= own + minimumCopyTokens) {
         memory.copy(best.other.sequence, slot.sequence, best.shared);
         slot.resident = best.other.resident.slice(0, best.shared);

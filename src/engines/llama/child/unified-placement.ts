@@ -48,8 +48,13 @@ export function createUnifiedPlacement(options: {
       reservedTokens += own;
       return { sequence: freeSequences.shift()!, reservedTokens: own, prefix };
     },
-    adopt(place, prompt) {
+    cachedOf: (_, prompt) => (shares ? (tree.match(prompt, prompt.length - 1)?.tokens ?? 0) : 0),
+    adopt(place, prompt, stored) {
       const cached = shares ? tree.match(prompt, prompt.length - 1) : undefined;
+      // The cells of a prefix that the place holds are not its own: restored ones would be there twice.
+      if (stored !== undefined && place.prefix === undefined && stored.tokens > (cached?.tokens ?? 0) && stored.restore(place.sequence)) {
+        return stored.tokens;
+      }
       if (cached === undefined) return 0;
       memory.copy(cached.node.sequence, place.sequence, cached.tokens);
       return cached.tokens;

@@ -7,6 +7,8 @@ import type { LlamaLibrary } from './library.ts';
 export interface Vocabulary {
   /** Bytes of the KV cache for one token in f16. */
   readonly kvBytesPerToken: number;
+  /** Longest context that the model was first trained for; 0 where the file does not say. */
+  readonly originalContextTokens: number;
   /** True when the model was made to score pairs. */
   readonly ranks: boolean;
   /** Tokens of a text that is data: nothing in it becomes a control token. */
@@ -89,6 +91,7 @@ export function openVocabulary(library: LlamaLibrary, path: string): Vocabulary 
 
   return {
     kvBytesPerToken: size('block_count') * (size('attention.head_count_kv') || heads) * headWidth * keyAndValueBytes,
+    originalContextTokens: size('rope.scaling.original_context_length') || size('context_length'),
     ranks: metadata(`${architecture}.pooling_type`) === '4',
     tokens: (text) => tokenise(text, false, false),
     inputTokens: (text) => tokenise(text, true, false),

@@ -7,7 +7,15 @@ import { createGeneratorContext, type GeneratorContext } from './generator-conte
 import { openLibrary } from './library.ts';
 import type { Pointer } from './layout.ts';
 import { createLoop } from './loop.ts';
-import { figureNames, type FigureName, type StepMessage, type WorkerCommand, type WorkerData, type WorkerEvent } from './messages.ts';
+import {
+  figureNames,
+  type FigureName,
+  type PrefixEvent,
+  type StepMessage,
+  type WorkerCommand,
+  type WorkerData,
+  type WorkerEvent,
+} from './messages.ts';
 
 function processorMs(): number {
   const { user, system } = process.cpuUsage();
@@ -28,6 +36,7 @@ function startComputeThread(): void {
   let sent = 0;
 
   const emit = (event: WorkerEvent): void => void events.push(event);
+  const post = (event: PrefixEvent): void => port.postMessage(event);
   const count = (figure: FigureName, amount: number): void => {
     figures[figureNames.indexOf(figure)]! += amount;
   };
@@ -86,7 +95,7 @@ function startComputeThread(): void {
         case 'load-generator': {
           const { id, handle, settings } = command;
           const create = (model: Pointer) =>
-            createGeneratorContext({ library, model, settings, clock: systemClock, threadsOf, emit, count });
+            createGeneratorContext({ library, model, settings, handle, clock: systemClock, threadsOf, emit, post, count });
           emit({ type: 'done', id, value: loadInto(generators, handle, settings.path, create).loaded });
           break;
         }
@@ -105,6 +114,15 @@ function startComputeThread(): void {
         case 'cancel':
           for (const context of [...generators.values(), ...encoders.values()]) if (context.cancel(command.id)) break;
           break;
+        case 'prefix-loaded':
+          contextOf(generators, command.handle).prefixLoaded(command.id, command.cells);
+          break;
+        case 'prefix-returned':
+          contextOf(generators, command.handle).prefixReturned(command.key);
+          break;
+        case 'forget-prefixes':
+          contextOf(generators, command.handle).forgetPrefixes(command.owners);
+          break;
         case 'quantise': {
           const parameters = { ...library.quantiseDefaults(), nthread: command.threads, ftype: command.fileType, allow_requantize: true };
           const status = library.quantise(command.inputPath, command.outputPath, parameters);
@@ -115,7 +133,7 @@ function startComputeThread(): void {
         }
       }
     } catch (error) {
-      if (command.type === 'cancel') throw error;
+      if (!('id' in command) || command.type === 'cancel') throw error;
       emit({ type: 'failed', id: command.id, error: toMillraceError(error, 'E_ENGINE_FAILED').toJSON() });
     }
   }

@@ -1,0 +1,54 @@
+import type { WorkClass } from '../../../spec/engine.ts';
+import type { Restored } from './kept-prefixes.ts';
+import type { GenerateCommand } from './messages.ts';
+import type { Place } from './placement.ts';
+import type { ActiveSequence } from './plan.ts';
+import type { Sampler } from './sampler.ts';
+
+/** A running request. */
+export interface Sequence {
+  readonly id: number;
+  readonly place: Place;
+  readonly class: WorkClass;
+  readonly arrival: number;
+  readonly promptTokens: number;
+  readonly prefixTokens: number;
+  /** Prompt and answer; the first `wanted` are known, the first `computed` are in the KV cache. */
+  readonly tokens: Int32Array;
+  readonly sampler: Sampler;
+  keep: GenerateCommand['keep'];
+  /** Undefined from when it turns out to be gone or unusable. */
+  stored: GenerateCommand['stored'];
+  /** It waits for its stored beginning to be read from disk. */
+  waiting: boolean;
+  /** How long it waited for that; while it waits, minus the time at which it began to. */
+  loadMs: number;
+  restored: Restored;
+  computed: number;
+  wanted: number;
+  cachedTokens: number;
+  prefixReported: boolean;
+  startedAt: number | undefined;
+  firstTokenAt: number | undefined;
+  lastTokenAt: number | undefined;
+}
+
+/** It generates nothing: its prefix is computed and kept. */
+export const readsOnly = (item: Sequence): boolean => item.tokens.length === item.promptTokens;
+
+/** The part of the prompt that may be begun with: of a request that only reads, its prefix and one token, which is never computed. */
+export function begunOf(item: Sequence): Int32Array {
+  return item.tokens.subarray(0, readsOnly(item) ? item.prefixTokens + 1 : item.promptTokens);
+}
+
+export function viewOf(item: Sequence): ActiveSequence {
+  return {
+    sequence: item.place.sequence,
+    class: item.class,
+    arrival: item.arrival,
+    computed: item.computed,
+    wanted: item.wanted,
+    boundary: item.computed < item.prefixTokens ? item.prefixTokens : item.wanted,
+    decoding: item.wanted > item.promptTokens,
+  };
+}

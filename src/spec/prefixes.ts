@@ -1,0 +1,88 @@
+import { z } from 'zod';
+import type { Prompt } from './prompt.ts';
+
+/**
+ * Prefixes that were computed once are kept beyond the KV cache, in memory and on disk, and come back by copying. Nothing depends on
+ * it: what is gone or damaged is computed again.
+ */
+
+/** Most bytes that are kept; 0 keeps nothing there. */
+export interface PrefixLimits {
+  readonly memoryBytes: number;
+  readonly diskBytes: number;
+}
+
+/** Where a generator keeps its prefixes. */
+export interface PrefixSettings extends PrefixLimits {
+  /** Folder of the entries; several processes may share it. */
+  readonly folder: string;
+}
+
+/** The first `prefixParts` parts of a prompt, as in `GenerateRequest`. */
+export interface PromptPrefix {
+  readonly prompt: Prompt;
+  readonly prefixParts: number;
+}
+
+export interface FoundPrefix {
+  /** Tokens of the prefix. */
+  readonly tokens: number;
+  /** True when all of them are kept, in memory or on disk. */
+  readonly stored: boolean;
+  /** What they take when they are kept. */
+  readonly bytes: number;
+}
+
+/** Counts of one generator since it was loaded. */
+export interface PrefixCounts {
+  readonly memoryEntries: number;
+  readonly memoryBytes: number;
+  /** Requests that named a prefix: it was in the KV cache or came back, or it had to be computed. */
+  readonly hits: number;
+  readonly misses: number;
+  /** Prompt tokens that came back, and those that were computed. */
+  readonly restoredTokens: number;
+  readonly computedTokens: number;
+  /** Entries that were found damaged, or were refused by the library, and dropped. */
+  readonly damaged: number;
+  /** Why nothing is stored at the moment; null when all is well. */
+  readonly problem: string | null;
+}
+
+/** The prefixes that a loaded generator keeps. */
+export interface StoredPrefixes {
+  readonly limits: PrefixLimits;
+  /** In the order given. */
+  find(prefixes: readonly PromptPrefix[], signal?: AbortSignal): Promise<readonly FoundPrefix[]>;
+  counts(): Promise<PrefixCounts>;
+  /** Forgets what is kept in memory of these documents, and keeps nothing of them any more. */
+  forget(documents: readonly string[]): Promise<void>;
+}
+
+export const prefixStatus = z.object({
+  /** Of this process. */
+  memory: z.object({ entries: z.number(), bytes: z.number(), limitBytes: z.number() }),
+  disk: z.object({ entries: z.number(), bytes: z.number(), limitBytes: z.number() }),
+  /** What is kept on disk of documents: passages (or whole documents) that need not be read again, and how many documents they are of. */
+  passages: z.number(),
+  documents: z.number(),
+  /** Of all processes that have ended, and this one. */
+  hits: z.number(),
+  misses: z.number(),
+  restoredTokens: z.number(),
+  computedTokens: z.number(),
+  damaged: z.number(),
+  problem: z.string().nullable(),
+});
+export type PrefixStatus = z.infer<typeof prefixStatus>;
+
+/** The stored prefixes of one directory, with or without a loaded generator. */
+export interface PrefixKeeper {
+  status(): Promise<PrefixStatus>;
+  /** Deletes what is kept of these documents, in memory and on disk. Returns the number of entries on disk that went. */
+  purge(documents: readonly string[]): Promise<number>;
+  /** Deletes what is kept of documents that are not on record any more. */
+  sweep(isOnRecord: (document: string) => Promise<boolean>): Promise<number>;
+  /** Adds the counts of this process to those of the directory. */
+  close(): Promise<void>;
+}
