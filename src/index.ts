@@ -19,6 +19,7 @@ export { definePipeline } from './formats/define-pipeline.ts';
 export type { Pipeline } from './spec/pipeline.ts';
 export type { AskManyOptions, BatchQuestion, ResumeOptions, RunEvent, RunSummary, SettledQuestion } from './spec/runs.ts';
 export type { CellValue, SettledCell, TableOptions, TableQuestion } from './spec/tables.ts';
+export type { CacheBounds, CacheName, CacheOptions, CacheReport, CacheStatistics } from './spec/caches.ts';
 export type {
   CallOptions,
   Embedder,

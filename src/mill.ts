@@ -9,11 +9,14 @@ import type { LoadedEngines } from './loaded-engines.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import { createDocuments } from './mill-documents.ts';
 import { createOpenCalls } from './open-calls.ts';
+import { createQueryCaches } from './query/caches.ts';
 import { embedMany } from './query/embed-many.ts';
-import { answerQuestion, searchDocuments } from './query/pipeline.ts';
+import { searchDocuments } from './query/pipeline.ts';
 import { type PipelineDefaults, pipelineOf } from './query/resolve-pipeline.ts';
+import { answerShared } from './query/shared-answer.ts';
 import { createRuns } from './runs/runs.ts';
 import type { Activity } from './spec/activity.ts';
+import type { CacheOptions } from './spec/caches.ts';
 import { type Answer, type AnswerEvent, askOptions, questionText, searchOptions } from './spec/answers.ts';
 import type { ChunkOptions } from './spec/chunk.ts';
 import { embedOptions, type IngestOptions, ingestOptions, type Mill, textList, updateOptions } from './spec/mill.ts';
@@ -44,6 +47,7 @@ export interface MillParts {
   readonly activity: () => Promise<Activity | null>;
   /** Named steps at which tests end the process. Default: none. */
   readonly faults?: FaultPoints;
+  readonly caches?: CacheOptions;
   /** Ends engines, parsers and store; called once, when no call is open any more. */
   close(): Promise<void>;
 }
@@ -52,7 +56,8 @@ export interface MillParts {
 export function createMill(parts: MillParts): Mill {
   const { store, scheduler, clock, engines } = parts;
   const calls = createOpenCalls(clock);
-  const query = { store, scheduler, clock, embedder: engines.searchEmbedder, generator: engines.generator };
+  const caches = createQueryCaches(parts.caches);
+  const query = { store, scheduler, clock, caches, embedder: engines.searchEmbedder, generator: engines.generator };
   const runs = createRuns({ ...parts, query, calls });
   let closing: Promise<void> | undefined;
 
@@ -99,10 +104,16 @@ export function createMill(parts: MillParts): Mill {
           const text = parse(questionText, question, 'question');
           const pipeline = pipelineOf(checked, parts.questionDefaults);
           const answer = await calls.run({ signal: producer.signal, timeoutMs: checked.timeoutMs }, (call) =>
-            answerQuestion(query, text, pipeline, { ...call, class: checked.class, tenant: checked.tenant }, async (event) => {
-              call.signal.throwIfAborted();
-              await producer.emit({ ...event, ...stamp() });
-            }),
+            answerShared(
+              query,
+              text,
+              pipeline,
+              { ...call, class: checked.class, tenant: checked.tenant, cache: checked.cache },
+              async (event) => {
+                call.signal.throwIfAborted();
+                await producer.emit({ ...event, ...stamp() });
+              },
+            ),
           );
           await producer.emit({ type: 'answer-end', ...stamp(), answer });
           return answer;
@@ -201,6 +212,7 @@ export function createMill(parts: MillParts): Mill {
         ...engines.loaded(),
         lanes: scheduler.snapshot(),
         activity: await parts.activity(),
+        caches: caches.statistics(),
       })),
     metrics: () => calls.run({}, () => parts.metrics.text()),
 

@@ -10,6 +10,7 @@ import { createModels } from './models/models.ts';
 import { defaultModelsHome } from './models/models-home.ts';
 import { createDocumentParser } from './parse/pool.ts';
 import { createScheduler } from './scheduler/scheduler.ts';
+import type { CacheOptions } from './spec/caches.ts';
 import type { KvMode } from './spec/engine.ts';
 import type { Mill } from './spec/mill.ts';
 import type { Models } from './spec/model.ts';
@@ -44,6 +45,8 @@ export interface OpenOptions {
   /** Defaults of questions. */
   readonly contextTokens?: number;
   readonly maxTokens?: number;
+  /** How much is kept in memory for questions that come again. */
+  readonly caches?: CacheOptions;
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly workingDirectory?: string;
 }
@@ -96,6 +99,7 @@ export async function open(options: OpenOptions = {}): Promise<Mill> {
     metrics,
     activity: async () => (mode === 'write' ? activity.current() : readActivity(directory, clock)),
     faults: createFaultPoints(environment),
+    ...(options.caches === undefined ? {} : { caches: options.caches }),
     questionDefaults: {
       ...(options.contextTokens === undefined ? {} : { contextTokens: options.contextTokens }),
       ...(options.maxTokens === undefined ? {} : { maxTokens: options.maxTokens }),

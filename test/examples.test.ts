@@ -106,8 +106,9 @@ describe('examples/express-route.ts', () => {
 
   it('cancels the work of a reader who goes away, while it is computed and while it waits', async () => {
     const readers = Array.from({ length: 10 }, () => new AbortController());
-    const left = readers.map(async ({ signal }) => {
-      for await (const event of post(url, { question }, signal)) expect(event.type).not.toBe('answer-failed');
+    const left = readers.map(async ({ signal }, reader) => {
+      for await (const event of post(url, { question: `${question} Reader ${reader}` }, signal))
+        expect(event.type).not.toBe('answer-failed');
     });
     await expect
       .poll(() => mill.scheduler.snapshot().map(({ lane, running: runs, waiting }) => [lane, runs, waiting.interactive]), patiently)

@@ -40,6 +40,7 @@ export interface Given {
     readonly split?: string;
     readonly parts?: boolean;
     readonly depth?: number;
+    readonly cache?: boolean;
     readonly concurrency?: number;
     readonly ordered?: boolean;
     readonly questionTimeout?: number;

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { describeStatus, type ShownStatus } from './show-status.ts';
 
+const unused = { items: 0, bytes: 0, hits: 0, misses: 0, shared: 0 };
 const status = {
   directory: '/docs/.millrace',
   writable: false,
@@ -9,6 +10,7 @@ const status = {
   generator: null,
   generators: [],
   lanes: [],
+  caches: { queryEmbeddings: unused, retrieval: unused, answers: unused },
   activity: null,
   runs: [],
 } satisfies ShownStatus;

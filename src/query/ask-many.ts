@@ -4,13 +4,14 @@ import type { BatchQuestion } from '../spec/runs.ts';
 import type { RunItem } from '../spec/store.ts';
 import { hashOf } from '../util/hash.ts';
 import type { QueryParts } from './parts.ts';
-import { answerQuestion } from './pipeline.ts';
+
 import { promptVersion } from './prompt.ts';
 import type { ResolvedPipeline } from './resolve-pipeline.ts';
 import type { RunJournal } from './run/journal.ts';
 import type { RunCounts } from './run/progress.ts';
 import { type QuestionInput, questionItems } from './run/question-source.ts';
 import { type BatchCall, type BatchLimits, runBatch, type RunSummaryBody } from './run/run-batch.ts';
+import { answerShared } from './shared-answer.ts';
 import { settledQuestion, storedAnswer } from './run/settled-question.ts';
 
 export const batchDefaults = { concurrency: 10 } as const;
@@ -45,6 +46,7 @@ export interface BatchRun {
   /** Default `batch`. */
   readonly class?: WorkClass | undefined;
   readonly tenant?: string | undefined;
+  readonly cache?: boolean | undefined;
   readonly journal: RunJournal;
   /** The run's items from an earlier life, in order of number. */
   readonly stored?: (after: number, limit: number) => Promise<readonly RunItem[]>;
@@ -70,11 +72,11 @@ export function askMany(parts: QueryParts, run: BatchRun, call: BatchCall): Prom
       async execute(item, bounds) {
         const input = item.input as QuestionInput;
         if (input.unreadable !== undefined) throw MillraceError.fromJSON(input.unreadable as Parameters<typeof MillraceError.fromJSON>[0]);
-        const answer = await answerQuestion(
+        const answer = await answerShared(
           parts,
           input.question,
           pipeline.pipeline,
-          { ...bounds, class: run.class ?? 'batch', tenant },
+          { ...bounds, class: run.class ?? 'batch', tenant, cache: run.cache },
           undefined,
         );
         return storedAnswer(answer, pipeline.revision);

@@ -2,12 +2,15 @@ import type { Embedder, Generator, LoadEvent } from '../spec/engine.ts';
 import type { StoreReader } from '../spec/store.ts';
 import type { Scheduler } from '../spec/work.ts';
 import type { Clock } from '../util/clock.ts';
+import type { QueryCaches } from './caches.ts';
 
 /** What a question needs of the rest of the product; handed in by `open.ts`. */
 export interface QueryParts {
   readonly store: StoreReader;
   readonly scheduler: Scheduler;
   readonly clock: Clock;
+  /** Absent: nothing is kept or shared. */
+  readonly caches?: QueryCaches;
   /** The collection's embedder, loaded on first use; undefined where the collection has no vectors or the model is not installed. */
   embedder(collection: string): Promise<Embedder | undefined>;
   /** The generator of the open directory, or the installed one that is named. Loads on first use and tells how far it is. */

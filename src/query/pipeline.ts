@@ -1,8 +1,9 @@
 import { MillraceError } from '../errors.ts';
-import type { Answer, AnswerEvent, SearchOptions, SearchResult, StageTimings, Usage } from '../spec/answers.ts';
+import type { Answer, SearchOptions, SearchResult, StageTimings, Usage } from '../spec/answers.ts';
 import type { WorkClass } from '../spec/engine.ts';
 import type { Deadline } from '../spec/time.ts';
 import type { Permit } from '../spec/work.ts';
+import type { AnswerEventBody } from './caches.ts';
 import { checkAnswer, citationsOf, type Use } from './cite.ts';
 import { fitContext } from './context.ts';
 import { generateAnswer } from './generate.ts';
@@ -10,7 +11,7 @@ import type { QueryParts } from './parts.ts';
 import { answerPrompt, refusal } from './prompt.ts';
 import { quoteAnswer } from './quotes.ts';
 import { queryDefaults, type ResolvedPipeline, type RetrieveSection } from './resolve-pipeline.ts';
-import { retrieve } from './retrieve.ts';
+import { retrieveShared } from './shared-retrieval.ts';
 import { questionCosts, searchCosts, withPermit } from './with-permit.ts';
 
 interface Call {
@@ -22,6 +23,8 @@ interface Call {
 export interface QuestionCall extends Call {
   readonly class?: WorkClass | undefined;
   readonly tenant?: string | undefined;
+  /** False shares nothing and uses no cache; true keeps the answer too. */
+  readonly cache?: boolean | undefined;
 }
 
 function checkQuestion(question: string, what: string): string {
@@ -57,15 +60,13 @@ export async function searchDocuments(parts: QueryParts, query: string, options:
     depth: Math.max(limit, queryDefaults.depth),
   };
   const asked = checkQuestion(query, 'query');
-  const work = { class: 'interactive', tenant: options.tenant, ...call } as const;
+  const work = { class: 'interactive', tenant: options.tenant, cache: options.cache, ...call } as const;
   const { hits, notices, timings } = await withPermit(parts.scheduler, { ...work, costs: searchCosts(asked, section) }, (permit) =>
-    retrieve(parts, section, { query: asked, ...work, permit }),
+    retrieveShared(parts, section, { query: asked, ...work, permit }),
   );
   if (hits.length === 0) await requireCollection(parts, collection);
   return { query, collection, hits, notices, timings: { ...timings, totalMs: parts.clock.monotonic() - started } };
 }
-
-type AnswerEventBody = AnswerEvent extends infer Each ? (Each extends AnswerEvent ? Omit<Each, 'sequence' | 'at'> : never) : never;
 
 type Emit = (event: AnswerEventBody) => Promise<void>;
 
@@ -102,7 +103,7 @@ async function answerAdmitted(
   const asked = question.trim();
   const { collection } = pipeline.retrieve;
 
-  const retrieved = await retrieve(parts, pipeline.retrieve, { query: asked, ...work });
+  const retrieved = await retrieveShared(parts, pipeline.retrieve, { query: asked, ...work });
   if (retrieved.hits.length === 0) await requireCollection(parts, collection);
   await emit?.({ type: 'sources', hits: retrieved.hits, timings: { ...retrieved.timings, totalMs: clock.monotonic() - started } });
 

@@ -5,6 +5,8 @@ import type { ScoredChunk, SearchScope } from '../spec/store.ts';
 import { describeIndexing, indexingSetting } from '../spec/indexing.ts';
 import type { Deadline } from '../spec/time.ts';
 import type { Permit } from '../spec/work.ts';
+import { hashOf } from '../util/hash.ts';
+import { flightOf } from './caches.ts';
 import { fuseByReciprocalRank } from './fuse.ts';
 import type { QueryParts } from './parts.ts';
 import type { RetrieveSection } from './resolve-pipeline.ts';
@@ -18,6 +20,8 @@ export interface RetrieveRequest {
   readonly permit?: Permit | undefined;
   readonly deadline?: Deadline | undefined;
   readonly signal: AbortSignal;
+  /** False neither takes from a cache nor puts into one. */
+  readonly cache?: boolean | undefined;
 }
 
 export interface Retrieved {
@@ -55,7 +59,7 @@ export async function retrieve(parts: QueryParts, section: RetrieveSection, requ
       return [];
     }
     const begun = clock.monotonic();
-    const vector = await embedQuery(parts, embedder, request);
+    const vector = await queryVector(parts, embedder, request);
     timings.embedMs = clock.monotonic() - begun;
     const found = await store.searchVectors(vector, embedder.model.hash, scope, depth);
     timings.searchVectorsMs = clock.monotonic() - begun - timings.embedMs;
@@ -99,6 +103,17 @@ export async function retrieve(parts: QueryParts, section: RetrieveSection, requ
     };
   });
   return { hits, notices, timings };
+}
+
+/** The query's vector, kept for whoever asks the same again and computed once for those who ask at once. */
+async function queryVector(parts: QueryParts, embedder: Embedder, request: RetrieveRequest): Promise<Float32Array> {
+  if (parts.caches === undefined || request.cache === false) return embedQuery(parts, embedder, request);
+  const key = hashOf({ embedder: embedder.model.hash, query: request.query });
+  const { flight, deadline } = flightOf(request, parts.clock.monotonic());
+  const { value } = await parts.caches.embeddings.get(key, { signal: request.signal, flight }, (signal) =>
+    embedQuery(parts, embedder, { ...request, deadline, signal }),
+  );
+  return value;
 }
 
 /** The query's vector. A query longer than the embedder's input is cut for this purpose only. */

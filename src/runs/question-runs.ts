@@ -93,8 +93,8 @@ export function createQuestionRuns(records: RunRecords, questionDefaults: Pipeli
 }
 
 /** Whose work it is, and how urgent: no part of what decides the answers. */
-function ownerOf({ class: workClass, tenant }: AskOptions): Pick<AskOptions, 'class' | 'tenant'> {
-  return definedOnly({ class: workClass, tenant });
+function ownerOf({ class: workClass, tenant, cache }: AskOptions): Pick<AskOptions, 'class' | 'tenant' | 'cache'> {
+  return definedOnly({ class: workClass, tenant, cache });
 }
 
 export function otherModel(id: RunId): MillraceError {

@@ -111,6 +111,8 @@ export const searchOptions = z.object({
   filter: metadataFilter.optional(),
   /** `hybrid` (default), or one part alone. */
   mode: z.enum(['hybrid', 'text', 'vector']).optional(),
+  /** False shares no work with others and uses no cache. Default: embeddings and hits are kept, equal work at one time is done once. */
+  cache: z.boolean().optional(),
   timeoutMs: z.number().positive().optional(),
   /** Whose question it is. Tenants that wait at the same time get equal shares of the machine; a flood of one does not hold up another. */
   tenant: z.string().min(1).max(200).optional(),
@@ -124,6 +126,8 @@ export const askOptions = searchOptions.extend({
   maxTokens: z.number().int().min(1).max(8_192).optional(),
   /** Most tokens of all passages in the prompt. Default: what the machine prefills in about 8 s, at most 2,000. */
   contextTokens: z.number().int().min(64).max(131_072).optional(),
+  /** As for a search; true keeps and takes whole answers too. */
+  cache: z.boolean().optional(),
   /** Answer with verbatim quotes and no generator. */
   quotesOnly: z.boolean().optional(),
   temperature: z.number().min(0).max(2).optional(),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Activity } from './activity.ts';
 import type { Answer, AnswerEvent, AskOptions, SearchOptions, SearchResult } from './answers.ts';
+import type { CacheReport } from './caches.ts';
 import type { IngestEvent, IngestSummary } from './events.ts';
 import { collectionName, metadata } from './identifiers.ts';
 import type { AskManyOptions, BatchQuestion, ResumeOptions, RetryChoice, RunEvent, RunSummary, SettledQuestion } from './runs.ts';
@@ -120,6 +121,7 @@ export interface MillStatus {
   readonly lanes: readonly LaneSnapshot[];
   /** What this process does, or, where it only reads, what the writing one did within the last seconds; null when there is none. */
   readonly activity: Activity | null;
+  readonly caches: CacheReport;
 }
 
 /**

@@ -340,6 +340,8 @@ export interface StoreReader {
   searchText(query: string, scope: SearchScope, limit: number): Promise<readonly ScoredChunk[]>;
   searchVectors(vector: Float32Array, embedderHash: string, scope: SearchScope, limit: number): Promise<readonly ScoredChunk[]>;
   collections(): Promise<readonly CollectionStatus[]>;
+  /** `revision` of one collection, without counting anything; 0 where there is none of this name. */
+  readRevision(collection: string): Promise<number>;
   /** Settings of a collection and of the directory, JSON values under string keys. */
   readSetting(key: string): Promise<unknown>;
   listRuns(): Promise<readonly RunRecord[]>;

@@ -252,6 +252,7 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     searchText: reading('searchText'),
     searchVectors: reading('searchVectors'),
     collections: reading('collections'),
+    readRevision: reading('readRevision'),
     readSetting: reading('readSetting'),
     listRuns: reading('listRuns'),
     readRun: reading('readRun'),

@@ -9,6 +9,7 @@ import { createMill } from '../mill.ts';
 import { createFormatParsers } from '../parse/formats.ts';
 import { parseDocument } from '../parse/parse-document.ts';
 import { createScheduler } from '../scheduler/scheduler.ts';
+import type { CacheOptions } from '../spec/caches.ts';
 import type { Embedder, Generator } from '../spec/engine.ts';
 import type { Mill } from '../spec/mill.ts';
 import type { InstalledModel } from '../spec/model.ts';
@@ -27,6 +28,8 @@ export interface FakeMillOptions {
   readonly furtherGenerators?: readonly Generator[];
   /** Memory that is free. Default: more than enough. */
   readonly freeMemoryBytes?: () => number;
+  /** As the option of `open`. */
+  readonly caches?: CacheOptions;
   /** Those that are installed; the first one is the default. Default: one fake embedder. */
   readonly embedders?: readonly Embedder[];
   /** As the option of `open`: id of the embedder to work with. */
@@ -84,6 +87,7 @@ export function createFakeMill(options: FakeMillOptions): FakeMill {
     metrics,
     activity: activity.current,
     questionDefaults: {},
+    ...(options.caches === undefined ? {} : { caches: options.caches }),
     async close() {
       await activity.close();
       await scheduler.close();

@@ -21,6 +21,7 @@ export function addSearch(program: Command, session: Session): void {
     .option('-n, --limit <count>', 'most hits', numberOption({ least: 1, most: 1_000 }), 10)
     .addOption(modeOption())
     .option('--filter <key=value>', 'only documents with this metadata; may be repeated', filterOption)
+    .option('--no-cache', 'search anew')
     .action(
       session.run(async (terminal, { argument, options }) => {
         const mill = await session.open('read');
@@ -57,6 +58,7 @@ export function addAsk(program: Command, session: Session): void {
     .option('--filter <key=value>', 'only documents with this metadata; may be repeated', filterOption)
     .option('--temperature <number>', '0 takes the likeliest token always (default)', numberOption({ least: 0, most: 2, whole: false }))
     .option('--seed <number>', 'of the sampling', numberOption({ least: 0, most: 2 ** 31 - 1 }))
+    .option('--no-cache', 'compute each question by itself, also where another one is equal')
     .action(
       session.run(async (terminal, { argument, hasArgument, options }) => {
         const answering = {
@@ -111,6 +113,7 @@ function searchOptions(terminal: Terminal, options: Given['options']): SearchOpt
     signal: terminal.signal,
     ...(options.mode === undefined ? {} : { mode: options.mode }),
     ...(options.filter === undefined ? {} : { filter: options.filter }),
+    ...(options.cache === false ? { cache: false } : {}),
     ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
   };
 }

@@ -74,6 +74,7 @@ export function createMemoryStore(options: { readonly clock: Clock; readonly ran
     searchText: reading('searchText'),
     searchVectors: reading('searchVectors'),
     collections: reading('collections'),
+    readRevision: reading('readRevision'),
     readSetting: reading('readSetting'),
     listRuns: reading('listRuns'),
     readRun: reading('readRun'),

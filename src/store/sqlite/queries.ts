@@ -207,6 +207,12 @@ export function createQueries(connection: Connection): RecordQueries {
       }));
     },
     collections: () => collectionStatuses(connection),
+    readRevision(collection) {
+      const row = connection.prepare('SELECT revision FROM collections WHERE name = ?').get(collection) as
+        | { readonly revision: number }
+        | undefined;
+      return row?.revision ?? 0;
+    },
     readSetting(key) {
       const row = connection.prepare('SELECT value FROM settings WHERE key = ?').get(key) as { readonly value: string } | undefined;
       return row === undefined ? undefined : (JSON.parse(row.value) as unknown);

@@ -1,0 +1,77 @@
+import type { Answer } from '../spec/answers.ts';
+import { hashOf } from '../util/hash.ts';
+import { createReplayLog } from '../util/replay-log.ts';
+import { type AnswerEventBody, flightOf, type QueryCaches } from './caches.ts';
+import type { QueryParts } from './parts.ts';
+import { answerQuestion, type QuestionCall } from './pipeline.ts';
+import { promptVersion } from './prompt.ts';
+import type { ResolvedPipeline } from './resolve-pipeline.ts';
+
+type Emit = (event: AnswerEventBody) => Promise<void>;
+
+/**
+ * `answerQuestion`, made once for equal questions that are asked at the same time: each of them gets all its events and its own copy,
+ * and may leave without the others noticing. With `cache: true` the answer is also kept, for as long as the collection stays as it is;
+ * with `cache: false` nothing is shared. `usage` counts what was computed for this caller: nothing where another paid.
+ */
+export async function answerShared(
+  parts: QueryParts,
+  question: string,
+  pipeline: ResolvedPipeline,
+  call: QuestionCall,
+  emit: Emit | undefined,
+): Promise<Answer> {
+  const { caches, clock, store } = parts;
+  if (caches === undefined || call.cache === false) return answerQuestion(parts, question, pipeline, call, emit);
+  const startedAt = new Date(clock.now()).toISOString();
+  const started = clock.monotonic();
+  const revision = await store.readRevision(pipeline.retrieve.collection);
+  const key = hashOf({ question, pipeline: pipeline.hash, promptVersion, revision });
+  const shared = flightOf({ ...call, class: call.class ?? 'interactive' }, started);
+  const flight = `${shared.flight}\n${emit === undefined ? 'final' : 'stream'}`;
+  const telling = `${flight}\n${call.cache === true}\n${key}`;
+  // A reader that breaks leaves as one who cancels: those who share the answer go on.
+  const leaving = new AbortController();
+  const signal = AbortSignal.any([call.signal, leaving.signal]);
+  const answered = caches.answers.get(key, { signal, flight, keep: call.cache === true }, (until) =>
+    tellOnce(caches, telling, (tell) =>
+      answerQuestion(
+        parts,
+        question,
+        pipeline,
+        { ...call, deadline: shared.deadline, signal: until },
+        emit === undefined ? undefined : tell,
+      ),
+    ),
+  );
+  answered.catch(() => undefined);
+  const log = caches.telling.get(telling);
+  try {
+    if (emit !== undefined && log !== undefined) for await (const event of log.read(signal)) await emit(event);
+    const { value, origin } = await answered;
+    const answer = structuredClone(value);
+    if (origin === 'computed') return answer;
+    if (emit !== undefined && log === undefined) {
+      await emit({ type: 'sources', hits: answer.hits, timings: { totalMs: clock.monotonic() - started } });
+      await emit({ type: 'answer-delta', text: answer.answer });
+    }
+    const usage = { promptTokens: 0, cachedTokens: 0, outputTokens: 0 };
+    const endedAt = new Date(clock.now()).toISOString();
+    return { ...answer, usage, timings: { totalMs: clock.monotonic() - started }, startedAt, endedAt };
+  } catch (error) {
+    leaving.abort(error);
+    throw error;
+  }
+}
+
+/** Makes the answer while all who share it can read along. */
+async function tellOnce(caches: QueryCaches, name: string, make: (tell: Emit) => Promise<Answer>): Promise<Answer> {
+  const log = createReplayLog<AnswerEventBody>();
+  caches.telling.set(name, log);
+  try {
+    return await make((event) => Promise.resolve(log.append(event)));
+  } finally {
+    log.end();
+    if (caches.telling.get(name) === log) caches.telling.delete(name);
+  }
+}
