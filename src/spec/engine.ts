@@ -49,6 +49,8 @@ export interface GenerateRequest {
   readonly prefixParts?: number;
   /** Ids of the documents whose text is in the prefix. What an engine keeps of a prefix is deleted with the first of them. */
   readonly prefixOwners?: readonly string[];
+  /** Texts whose first token is weighed as the first one of the output: log-probabilities in the final part, in this order. */
+  readonly weigh?: readonly string[];
   readonly deliver: 'stream' | 'final';
 }
 
@@ -81,6 +83,10 @@ export type GeneratePart =
       readonly stopReason: StopReason;
       readonly usage: GenerateUsage;
       readonly tokens: readonly number[];
+      /** Mean natural log-probability of the output's tokens, its end included, by the model alone; absent where the engine does not tell. */
+      readonly meanLogProbability?: number;
+      /** Log-probabilities of the texts to weigh; absent where none were given or the engine does not tell. */
+      readonly weights?: readonly number[];
     };
 
 /** Lane of a generator: `generate` is that of the open directory's own, the others are of those loaded beside it. */

@@ -63,13 +63,15 @@ function partOf(reply: EngineReply, request: GenerateRequest): GeneratePart | un
   if (reply.type === 'prefix-ready') return { type: 'prefix-ready', prefixKey: request.prefixKey!, tokens: reply.tokens };
   if (reply.type === 'text') return { type: 'text', text: reply.text };
   if (reply.type !== 'result') return undefined;
-  const { text, stopReason, tokens, ...usage } = reply.value as GenerateResult;
+  const { text, stopReason, tokens, meanLogProbability, weights, ...usage } = reply.value as GenerateResult;
   return {
     type: 'final',
     text,
     stopReason,
     tokens,
     usage: { ...usage, outputTokens: tokens.length },
+    ...(meanLogProbability === undefined ? {} : { meanLogProbability }),
+    ...(weights === undefined ? {} : { weights }),
   };
 }
 

@@ -94,6 +94,8 @@ export interface GenerateResult {
   readonly restoreMs: number;
   readonly prefillMs: number;
   readonly decodeMs: number;
+  readonly meanLogProbability?: number;
+  readonly weights?: readonly number[];
 }
 
 /** One item of a message of the child. `result` and `error` end the request. */

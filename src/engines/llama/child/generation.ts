@@ -84,6 +84,7 @@ export function createGeneration(options: {
     sampling: request.sampling,
     grammar: request.grammar,
     prefixTokens,
+    weigh: (request.weigh ?? []).map((wanted) => vocabulary.tokens(wanted)[0] ?? -1),
     class: options.message.class,
   };
   return { generation, work };

@@ -129,7 +129,7 @@ export function createGeneratorContext({
     if (place === undefined) return false;
     let sampler: Sampler;
     try {
-      sampler = samplers.create({ sampling: command.sampling, grammar: command.grammar, prompt: command.tokens });
+      sampler = samplers.create({ ...command, prompt: command.tokens });
     } catch (error) {
       placement.leave(place);
       throw error;
@@ -193,7 +193,7 @@ export function createGeneratorContext({
     // What was computed of a named prefix stays, so that whoever begins with it again goes on from there.
     if (!item.prefixReported && item.computed > 0) placement.keep(item.place, item.tokens, Math.min(item.computed, item.prefixTokens));
     const { cachedTokens, restored, loadMs } = item;
-    const usage = { cachedTokens, restoredTokens: restored.tokens, restoreMs: restored.restoreMs + loadMs, prefillMs, decodeMs };
+    const usage = { cachedTokens, restoredTokens: restored.tokens, restoreMs: restored.restoreMs + loadMs, prefillMs, decodeMs, ...item.sampler.likelihood() };
     emit({ type: 'ended', id: item.id, reason, usage });
     free(item);
   }

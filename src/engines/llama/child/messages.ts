@@ -1,5 +1,6 @@
 import type { ErrorData } from '../../../errors.ts';
 import type { KvMode, Sampling, WorkClass } from '../../../spec/engine.ts';
+import type { Likelihood } from './log-probability.ts';
 import type { PrefixCells } from './prefix-cache.ts';
 import type { StateLayout } from './sequence-state.ts';
 
@@ -39,6 +40,8 @@ export interface GenerateCommand {
   readonly stored: { readonly key: string; readonly tokens: number } | undefined;
   /** The named prefix is to be kept under this key once it is computed, unless it is what is stored. */
   readonly keep: { readonly key: string; readonly owners: readonly string[] } | undefined;
+  /** Tokens whose log-probability as the first one of the output is wanted. */
+  readonly weigh: readonly number[];
   readonly class: WorkClass;
 }
 
@@ -72,7 +75,7 @@ export type WorkerCommand =
       readonly threads: number;
     };
 
-export interface SequenceUsage {
+export interface SequenceUsage extends Likelihood {
   readonly cachedTokens: number;
   readonly restoredTokens: number;
   readonly restoreMs: number;

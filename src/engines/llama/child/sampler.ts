@@ -4,19 +4,27 @@ import type { Sampling } from '../../../spec/engine.ts';
 import { tokenArrayLayout } from './layout.ts';
 import type { LlamaLibrary } from './library.ts';
 import type { Pointer } from './layout.ts';
+import { createLogProbabilities, type Likelihood } from './log-probability.ts';
 
 /** Chooses the next token of one sequence. */
 export interface Sampler {
   /** Samples from the logits of batch position `index` and remembers the token. */
   sample(context: Pointer, index: number): number;
+  /** Of what was sampled so far. */
+  likelihood(): Likelihood;
   free(): void;
 }
+
+/** The choice alone; what it is worth is told by the sampler around it. */
+type Choice = Pick<Sampler, 'sample' | 'free'>;
 
 export interface SamplerOptions {
   readonly sampling: Sampling;
   readonly grammar: string | undefined;
   /** What the repeat penalty looks back on at the start. */
   readonly prompt: Int32Array;
+  /** Tokens weighed as the first one. */
+  readonly weigh: readonly number[];
 }
 
 /** Makes samplers for one model. Native memory for candidates is made once, at the first grammar. */
@@ -50,8 +58,30 @@ function createChain(library: LlamaLibrary, vocab: Pointer, { sampling, prompt }
 
 export function createSamplerFactory(library: LlamaLibrary, vocab: Pointer): SamplerFactory {
   let candidates: Candidates | undefined;
+  const logProbabilities = createLogProbabilities(library, vocab);
 
-  function createConstrained(chain: Pointer, grammar: Pointer): Sampler {
+  function withLikelihood(choice: Choice, weigh: readonly number[]): Sampler {
+    let sampled = 0;
+    let sum = 0;
+    let weights: readonly number[] | undefined;
+    return {
+      sample(context, index) {
+        const token = choice.sample(context, index);
+        const [own = 0, ...weighed] = logProbabilities(context, index, sampled === 0 ? [token, ...weigh] : [token]);
+        if (sampled === 0 && weigh.length > 0) weights = weighed;
+        sampled += 1;
+        sum += own;
+        return token;
+      },
+      likelihood: () => ({
+        ...(sampled === 0 ? {} : { meanLogProbability: sum / sampled }),
+        ...(weights === undefined ? {} : { weights }),
+      }),
+      free: () => choice.free(),
+    };
+  }
+
+  function createConstrained(chain: Pointer, grammar: Pointer): Choice {
     candidates ??= createCandidates(library, library.vocabularyTokens(vocab));
     const list = candidates;
     return {
@@ -83,8 +113,11 @@ export function createSamplerFactory(library: LlamaLibrary, vocab: Pointer): Sam
     create(options) {
       const grammar = options.grammar === undefined ? undefined : createGrammar(library, vocab, options.grammar);
       const chain = createChain(library, vocab, options);
-      if (grammar !== undefined) return createConstrained(chain, grammar);
-      return { sample: (context, index) => library.samplerSample(chain, context, index), free: () => library.samplerFree(chain) };
+      const choice: Choice =
+        grammar === undefined
+          ? { sample: (context, index) => library.samplerSample(chain, context, index), free: () => library.samplerFree(chain) }
+          : createConstrained(chain, grammar);
+      return withLikelihood(choice, options.weigh);
     },
     free: () => candidates?.free(),
   };
