@@ -5,6 +5,7 @@ import { chunkerHash } from './chunk/chunker-hash.ts';
 import { MillraceError, toMillraceError } from './errors.ts';
 import { ingest } from './ingest/pipeline.ts';
 import { recordedSources } from './ingest/recorded-sources.ts';
+import { createLanguageDetector } from './language/detect-language.ts';
 import type { LoadedEngines } from './loaded-engines.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import { createDocuments } from './mill-documents.ts';
@@ -57,7 +58,8 @@ export function createMill(parts: MillParts): Mill {
   const { store, scheduler, clock, engines } = parts;
   const calls = createOpenCalls(clock);
   const caches = createQueryCaches(parts.caches);
-  const query = { store, scheduler, clock, caches, embedder: engines.searchEmbedder, generator: engines.generator };
+  const languages = createLanguageDetector();
+  const query = { store, scheduler, clock, languages, caches, embedder: engines.searchEmbedder, generator: engines.generator };
   const runs = createRuns({ ...parts, query, calls });
   let closing: Promise<void> | undefined;
 

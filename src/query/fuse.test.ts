@@ -1,23 +1,40 @@
 import { describe, expect, it } from 'vitest';
 import type { ChunkId } from '../spec/identifiers.ts';
-import { fuseByReciprocalRank } from './fuse.ts';
+import { fuseByScore } from './fuse.ts';
 
-const ranking = (...ids: number[]) => ids.map((id) => ({ chunk: id as ChunkId, score: 0 }));
+const ranking = (...scores: (readonly [number, number])[]) => scores.map(([chunk, score]) => ({ chunk: chunk as ChunkId, score }));
 
-describe('fuseByReciprocalRank', () => {
-  it('puts a chunk found twice before chunks found once', () => {
-    const fused = fuseByReciprocalRank({ text: ranking(1, 2), vector: ranking(3, 2) }, 10);
-    expect(fused.map(({ chunk }) => chunk)).toEqual([2, 1, 3]);
-    expect(fused[0]?.score).toBeCloseTo(2 / 62, 10);
-    expect(fused[0]?.ranks).toEqual({ text: 2, vector: 2 });
+describe('fuseByScore', () => {
+  const text = { chunks: ranking([1, 10], [2, 9], [3, 1]), weight: 1, name: 'text' } as const;
+  const vector = { chunks: ranking([2, 0.8], [1, 0.4]), weight: 1, name: 'vector' } as const;
+
+  it('adds what each score is of the best of its ranking, and tells the ranks', () => {
+    expect(fuseByScore([text, vector], 10)).toEqual([
+      { chunk: 2, score: 0.95, ranks: { text: 2, vector: 1 } },
+      { chunk: 1, score: 0.75, ranks: { text: 1, vector: 2 } },
+      { chunk: 3, score: 0.05, ranks: { text: 3 } },
+    ]);
   });
 
-  it('keeps the order of one ranking alone and cuts at the limit', () => {
-    expect(fuseByReciprocalRank({ text: ranking(5, 4, 9) }, 2).map(({ chunk }) => chunk)).toEqual([5, 4]);
+  it('weighs rankings, leaves out those of weight 0, and keeps the order of one alone', () => {
+    expect(fuseByScore([{ ...text, weight: 9 }, vector], 1)[0]).toMatchObject({ chunk: 1 });
+    expect(fuseByScore([text, { ...vector, weight: 0 }], 10).map(({ chunk, ranks }) => [chunk, ranks.vector])).toEqual([
+      [1, undefined],
+      [2, undefined],
+      [3, undefined],
+    ]);
+    expect(fuseByScore([{ chunks: [], weight: 1 }, vector], 10).map(({ chunk }) => chunk)).toEqual([2, 1]);
   });
 
-  it('weighs the rankings', () => {
-    const fused = fuseByReciprocalRank({ text: ranking(1), vector: ranking(2) }, 10, { weights: { text: 0.5, vector: 2 } });
-    expect(fused.map(({ chunk }) => chunk)).toEqual([2, 1]);
+  it('lets a ranking without a name help without a rank, and orders ties by chunk', () => {
+    expect(fuseByScore([{ chunks: ranking([9, 2], [4, 2]), weight: 1 }], 10)).toEqual([
+      { chunk: 4, score: 1, ranks: {} },
+      { chunk: 9, score: 1, ranks: {} },
+    ]);
+  });
+
+  it('takes no score below 0', () => {
+    expect(fuseByScore([{ chunks: ranking([1, 0.5], [2, -0.5]), weight: 1 }], 10).map(({ score }) => score)).toEqual([1, 0]);
+    expect(fuseByScore([{ chunks: ranking([1, -0.1], [2, -0.5]), weight: 1 }], 10).map(({ score }) => score)).toEqual([0, 0]);
   });
 });

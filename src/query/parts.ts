@@ -1,6 +1,7 @@
 import type { Embedder, Generator, LoadEvent } from '../spec/engine.ts';
 import type { StoreReader } from '../spec/store.ts';
 import type { Scheduler } from '../spec/work.ts';
+import type { LanguageDetector } from '../language/detect-language.ts';
 import type { Clock } from '../util/clock.ts';
 import type { QueryCaches } from './caches.ts';
 
@@ -11,6 +12,7 @@ export interface QueryParts {
   readonly clock: Clock;
   /** Absent: nothing is kept or shared. */
   readonly caches?: QueryCaches;
+  readonly languages: LanguageDetector;
   /** The collection's embedder, loaded on first use; undefined where the collection has no vectors or the model is not installed. */
   embedder(collection: string): Promise<Embedder | undefined>;
   /** The generator of the open directory, or the installed one that is named. Loads on first use and tells how far it is. */

@@ -1,3 +1,4 @@
+import { createLanguageDetector } from '../language/detect-language.ts';
 import { afterEach, describe, expect, it } from 'vitest';
 import { collect, type MillBench, type MillBenchOptions, openMillBench } from '../../test/support/mill-bench.ts';
 import { generateLane } from '../lanes.ts';
@@ -161,6 +162,7 @@ describe('a reader whose connection breaks', () => {
       store: mill.store,
       scheduler: mill.scheduler,
       clock,
+      languages: createLanguageDetector(),
       embedder: () => Promise.resolve(undefined),
       generator() {
         loaded.push(generator.model.id);

@@ -57,7 +57,9 @@ export async function searchDocuments(parts: QueryParts, query: string, options:
     limit,
     filter: options.filter,
     weights: { text: 1, vector: 1 },
-    depth: Math.max(limit, queryDefaults.depth),
+    depth: Math.max(limit, queryDefaults.searchDepth),
+    feedback: options.feedback ?? true,
+    perDocument: options.perDocument,
   };
   const asked = checkQuestion(query, 'query');
   const work = { class: 'interactive', tenant: options.tenant, cache: options.cache, ...call } as const;

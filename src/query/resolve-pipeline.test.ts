@@ -5,7 +5,7 @@ import { pipelineOf, resolvePipeline } from './resolve-pipeline.ts';
 describe('resolvePipeline', () => {
   it('fills in the defaults, those of the open directory over those of the product', () => {
     expect(resolvePipeline({})).toMatchObject({
-      retrieve: { collection: 'default', mode: 'hybrid', limit: 6, depth: 50, weights: { text: 1, vector: 1 } },
+      retrieve: { collection: 'default', mode: 'hybrid', limit: 6, depth: 100, weights: { text: 1, vector: 1 } },
       context: { mode: 'joined', tokens: 320, order: 'rank' },
       generate: { by: 'model', maxTokens: 200, temperature: 0, seed: 0 },
     });

@@ -5,7 +5,15 @@ import type { Pipeline } from '../spec/pipeline.ts';
 import { hashOf } from '../util/hash.ts';
 
 /** Defaults of a question. `contextTokens` is what a 1.5B model prefills in about 8 s on two cores. */
-export const queryDefaults = { collection: 'default', limit: 10, askLimit: 6, depth: 50, maxTokens: 200, contextTokens: 320 } as const;
+export const queryDefaults = {
+  collection: 'default',
+  limit: 10,
+  askLimit: 6,
+  depth: 100,
+  searchDepth: 200,
+  maxTokens: 200,
+  contextTokens: 320,
+} as const;
 
 /** A pipeline with its defaults filled in: what the stages read. */
 export interface ResolvedPipeline {
@@ -31,6 +39,9 @@ export interface RetrieveSection {
   readonly filter: MetadataFilter | undefined;
   readonly weights: { readonly text: number; readonly vector: number };
   readonly depth: number;
+  /** Whether the best hits tell further words to search for. */
+  readonly feedback: boolean;
+  readonly perDocument: number | undefined;
 }
 
 /** What a call or the open directory sets where the pipeline says nothing. */
@@ -45,7 +56,6 @@ const planned: readonly (readonly [path: string, isAsked: (pipeline: Pipeline) =
   ['retrieve.stage', ({ retrieve }) => retrieve?.stage !== undefined],
   ['retrieve.rewrite', ({ retrieve }) => retrieve?.rewrite !== undefined],
   ['retrieve.neighbours', ({ retrieve }) => (retrieve?.neighbours ?? 0) > 0],
-  ['retrieve.perDocument', ({ retrieve }) => retrieve?.perDocument !== undefined],
   ['rerank.stage', ({ rerank }) => rerank?.stage !== undefined],
   ['rerank.by', ({ rerank }) => (rerank?.by ?? 'none') !== 'none'],
   ['rerank.model', ({ rerank }) => rerank?.model !== undefined],
@@ -76,6 +86,8 @@ export function resolvePipeline(pipeline: Pipeline, defaults: PipelineDefaults =
       filter: retrieve.filter,
       weights: { text: retrieve.weights?.text ?? 1, vector: retrieve.weights?.vector ?? 1 },
       depth: Math.max(limit, retrieve.depth ?? queryDefaults.depth),
+      feedback: retrieve.feedback ?? false,
+      perDocument: retrieve.perDocument,
     },
     context: { mode: 'joined', tokens: context.tokens ?? defaults.contextTokens ?? queryDefaults.contextTokens, order: 'rank' },
     generate: {
@@ -92,11 +104,24 @@ export function resolvePipeline(pipeline: Pipeline, defaults: PipelineDefaults =
 
 /** The pipeline of a question: its option `pipeline`, with the question's own options over it and `defaults` under it. */
 export function pipelineOf(options: AskOptions, defaults: PipelineDefaults = {}): ResolvedPipeline {
-  const { pipeline = {}, collection, mode, limit, filter, contextTokens, maxTokens, temperature, seed, quotesOnly } = options;
+  const {
+    pipeline = {},
+    collection,
+    mode,
+    limit,
+    filter,
+    perDocument,
+    feedback,
+    contextTokens,
+    maxTokens,
+    temperature,
+    seed,
+    quotesOnly,
+  } = options;
   return resolvePipeline(
     {
       ...pipeline,
-      retrieve: { ...pipeline.retrieve, ...given({ collection, mode, limit, filter }) },
+      retrieve: { ...pipeline.retrieve, ...given({ collection, mode, limit, filter, perDocument, feedback }) },
       context: { ...pipeline.context, ...given({ tokens: contextTokens }) },
       generate: {
         ...pipeline.generate,

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type MillBench, openMillBench } from '../../test/support/mill-bench.ts';
 import { createFakeEmbedder } from '../engines/fake/embedder.ts';
+import { createLanguageDetector } from '../language/detect-language.ts';
 import type { QueryParts } from './parts.ts';
 import { resolvePipeline, type RetrieveSection } from './resolve-pipeline.ts';
 import { retrieve, type RetrieveRequest } from './retrieve.ts';
@@ -23,6 +24,7 @@ beforeEach(async () => {
   parts = {
     store: mill.store,
     clock,
+    languages: createLanguageDetector(),
     embedder: () => Promise.resolve(embedder),
     generator: () => Promise.reject(new Error('not needed')),
     scheduler: {
@@ -70,6 +72,40 @@ describe('retrieve', () => {
   it('keeps to the limit and to the collection', async () => {
     expect(await found({ limit: 1 })).toEqual(['a']);
     expect(await found({ collection: 'other' })).toEqual([]);
+  });
+
+  it('leaves out an embedder that does not read the language of the question, and says which does', async () => {
+    const english = createFakeEmbedder({ clock: bench.clock });
+    parts = { ...parts, embedder: () => Promise.resolve({ ...english, model: { ...english.model, languages: ['en'] } }) };
+    const german = await search({ query: 'Wie viele Menschen trägt die ferry?' });
+    expect(german.hits[0]).toMatchObject({ source: 'a', ranks: { text: 1 } });
+    expect(german.hits[0]?.ranks.vector).toBeUndefined();
+    expect(german.notices).toEqual([expect.stringMatching(/reads en only.*in de.*multilingual/)]);
+    expect((await search({ query: 'How many people does the ferry carry?' })).notices).toEqual([]);
+  });
+
+  it('takes one of several hits with the same text, and no more of one document than allowed', async () => {
+    await bench.drive(
+      bench.mill
+        .ingest([
+          { id: 'copy', text: 'The  old FERRY was sold.' },
+          { id: 'long', text: Array.from({ length: 400 }, (_, line) => `The ferry makes trip ${line}.`).join(' ') },
+        ])
+        .result(),
+    );
+    const old = (await search({ query: 'old ferry sold', limit: 50 })).hits.filter(({ text }) => /old\s+ferry/i.test(text));
+    expect(old).toHaveLength(1);
+    const all = (await search({ limit: 50 })).hits.filter(({ source }) => source === 'long').length;
+    expect(all).toBeGreaterThan(2);
+    expect((await search({ limit: 50, perDocument: 2 })).hits.filter(({ source }) => source === 'long')).toHaveLength(2);
+  });
+
+  it('finds more with words of the best hits where that is asked for', async () => {
+    await bench.drive(bench.mill.ingest([{ id: 'd', text: 'Passengers pay on board.' }]).result());
+    const mode = 'hybrid';
+    parts = { ...parts, embedder: () => Promise.resolve(undefined) };
+    expect((await found({ query: 'ferry', mode })).toSorted()).toEqual(['a', 'b']);
+    expect(await found({ query: 'ferry', mode, feedback: true })).toContain('d');
   });
 
   it('searches by words and says so where there is no embedder', async () => {

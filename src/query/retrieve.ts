@@ -1,15 +1,17 @@
 import type { Hit, StageTimings } from '../spec/answers.ts';
 import type { Embedder, WorkClass } from '../spec/engine.ts';
 import type { DocumentId } from '../spec/identifiers.ts';
-import type { ScoredChunk, SearchScope } from '../spec/store.ts';
+import type { ScoredChunk, SearchScope, StoredChunk } from '../spec/store.ts';
 import { describeIndexing, indexingSetting } from '../spec/indexing.ts';
 import type { Deadline } from '../spec/time.ts';
 import type { Permit } from '../spec/work.ts';
 import { hashOf } from '../util/hash.ts';
 import { flightOf } from './caches.ts';
-import { fuseByReciprocalRank } from './fuse.ts';
+import { feedbackQuery, feedbackWeight, largestFeedbackChunks } from './feedback.ts';
+import { type FusedChunk, fuseByScore, type Ranking } from './fuse.ts';
 import type { QueryParts } from './parts.ts';
 import type { RetrieveSection } from './resolve-pipeline.ts';
+import { selectHits } from './select-hits.ts';
 
 export interface RetrieveRequest {
   readonly query: string;
@@ -30,9 +32,13 @@ export interface Retrieved {
   readonly timings: Omit<StageTimings, 'totalMs'>;
 }
 
-/** Text search and vector search side by side, fused by rank, read from the record. */
+/**
+ * Text search and vector search side by side, fused by score, searched once more with words of the best where the section asks for it, read
+ * from the record. An embedder that was not made for the query's language is left out.
+ */
 export async function retrieve(parts: QueryParts, section: RetrieveSection, request: RetrieveRequest): Promise<Retrieved> {
   const { store, clock } = parts;
+  const language = parts.languages.detect(request.query);
   const timings: { embedMs?: number; searchTextMs?: number; searchVectorsMs?: number; readMs?: number; sourcesMs?: number } = {};
   const notices: string[] = [];
   const started = clock.monotonic();
@@ -58,6 +64,10 @@ export async function retrieve(parts: QueryParts, section: RetrieveSection, requ
       notices.push('No embedder is installed for this collection: only the text index was searched.');
       return [];
     }
+    if (!reads(embedder, language)) {
+      notices.push(languageNotice(embedder, language));
+      return [];
+    }
     const begun = clock.monotonic();
     const vector = await queryVector(parts, embedder, request);
     timings.embedMs = clock.monotonic() - begun;
@@ -75,33 +85,19 @@ export async function retrieve(parts: QueryParts, section: RetrieveSection, requ
   }
   const indexing = describeIndexing(await store.readSetting(indexingSetting(collection)));
   if (indexing !== undefined) notices.push(indexing);
-  const fused = fuseByReciprocalRank({ text, vector }, section.limit, { weights: section.weights });
+  const rankings: readonly Ranking[] = [
+    { chunks: text, weight: section.weights.text, name: 'text' },
+    { chunks: vector, weight: section.weights.vector, name: 'vector' },
+  ];
+  const first = fuseByScore(rankings, Number.POSITIVE_INFINITY);
+  const feedback =
+    section.feedback && mode === 'hybrid' ? await searchAgain(parts, { query: request.query, language }, scope, first, depth) : [];
+  const fused =
+    feedback.length === 0 ? first : fuseByScore([...rankings, { chunks: feedback, weight: feedbackWeight }], Number.POSITIVE_INFINITY);
   const reading = clock.monotonic();
-  const chunks = await store.readChunks(fused.map(({ chunk }) => chunk));
+  const hits = await selectHits(fused, section, (ids) => store.readChunks(ids), hitOf);
   timings.readMs = clock.monotonic() - reading;
   timings.sourcesMs = clock.monotonic() - started;
-
-  const byId = new Map(fused.map((one) => [one.chunk, one]));
-  const hits = chunks.map((chunk, position): Hit => {
-    const { score, ranks } = byId.get(chunk.id) ?? { score: 0, ranks: {} };
-    return {
-      rank: position + 1,
-      score,
-      document: chunk.document,
-      source: chunk.source.uri,
-      title: chunk.title ?? chunk.source.title,
-      metadata: chunk.source.metadata,
-      page: chunk.page.number,
-      pageLabel: chunk.page.label,
-      start: chunk.start,
-      end: chunk.end,
-      headingPath: [...chunk.headingPath],
-      tableHeader: chunk.tableHeader,
-      text: chunk.text,
-      chunk: chunk.id,
-      ranks: { ...ranks },
-    };
-  });
   return { hits, notices, timings };
 }
 
@@ -115,6 +111,57 @@ async function queryVector(parts: QueryParts, embedder: Embedder, request: Retri
   );
   return value;
 }
+
+function hitOf(chunk: StoredChunk, { score, ranks }: FusedChunk, rank: number): Hit {
+  return {
+    rank,
+    score,
+    document: chunk.document,
+    source: chunk.source.uri,
+    title: chunk.title ?? chunk.source.title,
+    metadata: chunk.source.metadata,
+    page: chunk.page.number,
+    pageLabel: chunk.page.label,
+    start: chunk.start,
+    end: chunk.end,
+    headingPath: [...chunk.headingPath],
+    tableHeader: chunk.tableHeader,
+    text: chunk.text,
+    chunk: chunk.id,
+    ranks: { ...ranks },
+  };
+}
+
+/** False where the embedder was made for other languages than that of the query. */
+function reads({ model }: Embedder, language: string | undefined): boolean {
+  return language === undefined || model.languages.includes('*') || model.languages.includes(language);
+}
+
+function languageNotice({ model }: Embedder, language: string | undefined): string {
+  return (
+    `The embedder ${model.id} reads ${model.languages.join(', ')} only and the question is in ${language ?? 'another language'}: only words were searched. ` +
+    `A collection ingested with --embedder multilingual-e5-small is found by meaning too.`
+  );
+}
+
+/** The text ranking for words of the best chunks; empty where the collection is too large for a second search or they have no words. */
+async function searchAgain(
+  { store }: QueryParts,
+  request: { readonly query: string; readonly language: string | undefined },
+  scope: SearchScope,
+  fused: readonly FusedChunk[],
+  depth: number,
+): Promise<readonly ScoredChunk[]> {
+  const seen = fused.slice(0, feedbackDepth);
+  if (seen.length === 0 || (seen.at(-1)?.chunk ?? 0) > largestFeedbackChunks) return [];
+  const texts = new Map((await store.readChunks(seen.map(({ chunk }) => chunk))).map(({ id, text }) => [id, text]));
+  const read = seen.map(({ chunk, score }) => ({ text: texts.get(chunk) ?? '', score }));
+  const query = feedbackQuery(request.query, read, request.language);
+  return query === undefined ? [] : store.searchText(query, scope, depth);
+}
+
+/** Chunks read for feedback: the best are taken for relevant, the others tell which of their words are common. */
+const feedbackDepth = 60;
 
 /** The query's vector. A query longer than the embedder's input is cut for this purpose only. */
 async function embedQuery(parts: QueryParts, embedder: Embedder, request: RetrieveRequest): Promise<Float32Array> {

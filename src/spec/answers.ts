@@ -113,6 +113,10 @@ export const searchOptions = z.object({
   mode: z.enum(['hybrid', 'text', 'vector']).optional(),
   /** False shares no work with others and uses no cache. Default: embeddings and hits are kept, equal work at one time is done once. */
   cache: z.boolean().optional(),
+  /** Most hits of one document. Default: no limit. */
+  perDocument: z.number().int().min(1).max(1_000).optional(),
+  /** Whether a hybrid search is made once more with words of the best hits. Default: true in `search`, false in `ask`. */
+  feedback: z.boolean().optional(),
   timeoutMs: z.number().positive().optional(),
   /** Whose question it is. Tenants that wait at the same time get equal shares of the machine; a flood of one does not hold up another. */
   tenant: z.string().min(1).max(200).optional(),

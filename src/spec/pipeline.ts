@@ -19,17 +19,22 @@ const retrieveSection = z.strictObject({
   rewrite: stageName.optional(),
   /** Default: that of the call, else `default`. */
   collection: collectionName.optional(),
-  /** Default `hybrid`: words and vectors, fused by rank. */
+  /** Default `hybrid`: words and vectors, fused by score. */
   mode: z.enum(['hybrid', 'text', 'vector']).optional(),
   /** Most hits. Default 6. */
   limit: z.number().int().min(1).max(1_000).optional(),
   filter: metadataFilter.optional(),
-  /** Weights of the two rankings in the fusion. Default 1 each. */
+  /** Weights of the two rankings in the fusion; scores are counted as shares of the best of each. Default 1 each. */
   weights: z.strictObject({ text: z.number().min(0).max(100).optional(), vector: z.number().min(0).max(100).optional() }).optional(),
-  /** Hits asked of each ranking before the fusion. Default 50, at least `limit`. */
+  /** Hits asked of each ranking before the fusion. Default 100, at least `limit`. */
   depth: z.number().int().min(1).max(10_000).optional(),
   /** Chunks before and after a hit that are read with it. Default 0. */
   neighbours: z.number().int().min(0).max(20).optional(),
+  /**
+   * Searches again with words of the best hits: finds more of what is about the same, and blurs what is first (`search` does it, `ask` does
+   * not). Collections of more than 20,000 chunks are searched once. Default false.
+   */
+  feedback: z.boolean().optional(),
   /** Most hits of one document. Default: no limit. */
   perDocument: z.number().int().min(1).max(1_000).optional(),
 });

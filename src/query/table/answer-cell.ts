@@ -133,6 +133,8 @@ async function readPassages(
     filter: undefined,
     weights: { text: 1, vector: 1 },
     depth: queryDefaults.depth,
+    feedback: false,
+    perDocument: undefined,
   };
   const { hits, timings } = await retrieve(parts, section, { query: question, documents: [document], class: 'batch', ...call });
   const context = await fitContext(question, hits, settings.contextTokens, settings.generator.tokenizer, call.signal);

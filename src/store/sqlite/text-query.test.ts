@@ -24,6 +24,7 @@ describe('queryTerms', () => {
       '"e disk full"',
     ]);
     expect(queryTerms('form 10-K')).toEqual(['"form"', '"10"', '"k"', '"10 k"']);
+    expect(queryTerms('two-dimensional flow')).toEqual(['"two"', '"dimensional"', '"flow"']);
   });
 
   it('finds numbers and names of code in their other spellings', () => {

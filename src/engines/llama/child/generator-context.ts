@@ -193,7 +193,14 @@ export function createGeneratorContext({
     // What was computed of a named prefix stays, so that whoever begins with it again goes on from there.
     if (!item.prefixReported && item.computed > 0) placement.keep(item.place, item.tokens, Math.min(item.computed, item.prefixTokens));
     const { cachedTokens, restored, loadMs } = item;
-    const usage = { cachedTokens, restoredTokens: restored.tokens, restoreMs: restored.restoreMs + loadMs, prefillMs, decodeMs, ...item.sampler.likelihood() };
+    const usage = {
+      cachedTokens,
+      restoredTokens: restored.tokens,
+      restoreMs: restored.restoreMs + loadMs,
+      prefillMs,
+      decodeMs,
+      ...item.sampler.likelihood(),
+    };
     emit({ type: 'ended', id: item.id, reason, usage });
     free(item);
   }
