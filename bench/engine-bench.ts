@@ -1,11 +1,12 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
-import { type KvMode, openEngine, openModels } from '../src/index.ts';
+import { type KvMode, openEngine } from '../src/index.ts';
 import { boundOfGain } from './bound.ts';
+import { type Closing, closingAfter } from './closing.ts';
 import type { EmbeddingContestant, GeneratingContestant } from './contestant.ts';
 import { describeMachine } from './machine.ts';
 import { measureAlternating } from './measure.ts';
-import { ourEmbedder, ourGenerator } from './our-engine.ts';
+import { modelPath as pathOf } from './model-path.ts';
+import { ourEmbedder, ourGenerator, ownVersion } from './our-engine.ts';
 import { measureRates } from './rates.ts';
 import { heading, scenarioTable, type BenchResult, type ScenarioResult } from './report.ts';
 import { startEmbeddingServer, startGeneratingServer } from './rivals/llama-server.ts';
@@ -56,29 +57,6 @@ export async function runEngineBench(options: EngineBenchOptions): Promise<Bench
   if (options.scenarios.some(scenarios.isGenerating)) await closingAfter((stack) => generating(stack, options, introduce, results));
   if (!options.scenarios.every(scenarios.isGenerating)) await closingAfter((stack) => embedding(stack, options, introduce, results));
   return { ...head, contestants: used, scenarios: results };
-}
-
-interface Closing {
-  /** Closed at the end. */
-  use<Opened extends { close(): Promise<void> }>(opened: Opened): Opened;
-  defer(close: () => Promise<void>): void;
-}
-
-/** Closes what the work has opened, last first, however it ends. Node.js 22 has no `await using`. */
-async function closingAfter(work: (stack: Closing) => Promise<void>): Promise<void> {
-  const closers: (() => Promise<void>)[] = [];
-  const defer = (close: () => Promise<void>): void => void closers.unshift(close);
-  try {
-    await work({
-      defer,
-      use(opened) {
-        defer(() => opened.close());
-        return opened;
-      },
-    });
-  } finally {
-    for (const close of closers) await close();
-  }
 }
 
 type Introduce = (contestants: readonly (GeneratingContestant | EmbeddingContestant)[]) => void;
@@ -175,20 +153,3 @@ async function measured(scenario: scenarios.Scenario, { runs, signal, progress }
 }
 
 const homeOf = ({ home }: EngineBenchOptions): Pick<Parameters<typeof openEngine>[0], 'home'> => (home === undefined ? {} : { home });
-
-async function pathOf(model: string, home: string | undefined): Promise<string> {
-  const models = openModels(home === undefined ? {} : { home });
-  try {
-    return (await models.resolve(model)).path;
-  } finally {
-    await models.close();
-  }
-}
-
-function ownVersion(): string {
-  const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-    readonly version: string;
-    readonly optionalDependencies: Readonly<Record<string, string>>;
-  };
-  return `${manifest.version} (@node-llama-cpp ${Object.values(manifest.optionalDependencies)[0] ?? 'unknown'})`;
-}

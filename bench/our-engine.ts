@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { Embedder, Engine, Generator, KvMode } from '../src/index.ts';
 import type { EmbeddingContestant, GenerateJob, GenerateLoad, GeneratingContestant, JobUsage } from './contestant.ts';
 
@@ -62,4 +63,13 @@ export function ourEmbedder(engine: Engine, embedder: Embedder, version: string)
     loopTimes: () => engine.statistics(),
     close: () => Promise.resolve(),
   };
+}
+
+/** Ours, with that of the libraries. */
+export function ownVersion(): string {
+  const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+    readonly version: string;
+    readonly optionalDependencies: Readonly<Record<string, string>>;
+  };
+  return `${manifest.version} (@node-llama-cpp ${Object.values(manifest.optionalDependencies)[0] ?? 'unknown'})`;
 }

@@ -18,6 +18,11 @@ export interface LlamaServerOptions {
 const startTimeoutMs = 120_000;
 const keptLogBytes = 16_384;
 
+/** Tells when the first token of a single request comes. */
+export interface StreamingContestant extends GeneratingContestant {
+  answer(job: GenerateJob, signal: AbortSignal): Promise<{ readonly firstTokenMs: number; readonly usage: JobUsage }>;
+}
+
 interface Timings {
   readonly prompt_n: number;
   readonly cache_n?: number;
@@ -32,7 +37,7 @@ interface Timings {
  */
 export async function startGeneratingServer(
   options: LlamaServerOptions & { readonly slots: number; readonly kvTokens: number },
-): Promise<GeneratingContestant> {
+): Promise<StreamingContestant> {
   const threads = String(options.threads);
   const flags = [
     '-np',
@@ -51,14 +56,7 @@ export async function startGeneratingServer(
   async function one(job: GenerateJob, cache: boolean, signal: AbortSignal): Promise<JobUsage> {
     const body = { prompt: job.tokens, n_predict: job.maxTokens, temperature: 0, ignore_eos: true, cache_prompt: cache };
     const { timings } = (await server.post('/completion', body, signal)) as { readonly timings: Timings };
-    const cachedTokens = timings.cache_n ?? 0;
-    return {
-      promptTokens: timings.prompt_n + cachedTokens,
-      cachedTokens,
-      outputTokens: timings.predicted_n,
-      prefillMs: timings.prompt_ms,
-      decodeMs: timings.predicted_ms,
-    };
+    return usageOf(timings);
   }
 
   return {
@@ -74,7 +72,30 @@ export async function startGeneratingServer(
       for (const job of jobs.slice(0, alone)) results.push(await one(job, true, signal));
       return [...results, ...(await together(jobs.slice(alone)))];
     },
+    async answer(job, signal) {
+      const startedAt = performance.now();
+      const body = { prompt: job.tokens, n_predict: job.maxTokens, temperature: 0, ignore_eos: true, cache_prompt: true, stream: true };
+      let firstTokenMs: number | undefined;
+      let usage: JobUsage | undefined;
+      for await (const event of server.stream('/completion', body, signal)) {
+        firstTokenMs ??= performance.now() - startedAt;
+        const { timings } = event as { readonly timings?: Timings };
+        if (timings !== undefined) usage = usageOf(timings);
+      }
+      if (firstTokenMs === undefined || usage === undefined) throw new Error('llama-server ended a stream without its last event.');
+      return { firstTokenMs, usage };
+    },
     close: server.close,
+  };
+}
+
+function usageOf({ prompt_n, cache_n = 0, predicted_n, prompt_ms, predicted_ms }: Timings): JobUsage {
+  return {
+    promptTokens: prompt_n + cache_n,
+    cachedTokens: cache_n,
+    outputTokens: predicted_n,
+    prefillMs: prompt_ms,
+    decodeMs: predicted_ms,
   };
 }
 
@@ -144,6 +165,17 @@ async function startServer(options: LlamaServerOptions, flags: readonly string[]
       const response = await fetch(url + route, { method: 'POST', headers, body: JSON.stringify(body), signal });
       if (!response.ok) throw new Error(`llama-server answered ${response.status} to ${route}: ${(await response.text()).slice(0, 500)}`);
       return response.json();
+    },
+    async *stream(route: string, body: unknown, signal: AbortSignal): AsyncGenerator<unknown> {
+      const headers = { 'content-type': 'application/json' };
+      const response = await fetch(url + route, { method: 'POST', headers, body: JSON.stringify(body), signal });
+      if (!response.ok || response.body === null) throw new Error(`llama-server answered ${response.status} to ${route}.`);
+      let rest = '';
+      for await (const text of response.body.pipeThrough(new TextDecoderStream())) {
+        const lines = (rest + text).split('\n');
+        rest = lines.pop() ?? '';
+        for (const line of lines) if (line.startsWith('data: {')) yield JSON.parse(line.slice('data: '.length));
+      }
     },
   };
 }

@@ -85,13 +85,25 @@ export async function startNodeLlamaCpp(
     return { promptTokens: job.tokens.length, cachedTokens, outputTokens };
   }
 
+  /** All jobs are there from the beginning; each sequence takes the next one when it is free. */
+  async function inSequences(jobs: readonly GenerateJob[], signal: AbortSignal): Promise<JobUsage[]> {
+    const results: JobUsage[] = [];
+    const rest = jobs.entries();
+    await Promise.all(
+      sequences.map(async (sequence) => {
+        for (const [index, job] of rest) results[index] = await one(job, sequence, false, signal);
+      }),
+    );
+    return results;
+  }
+
   return {
     name: 'node-llama-cpp',
     version: options.found.version,
     flags: `sequences ${options.sequences}, contextSize ${options.sequenceTokens}, batchSize ${batchSize}, threads ${options.threads}`,
     reuses: ['one after another'],
     async generate({ jobs, reuse }, signal) {
-      if (reuse === undefined) return Promise.all(jobs.map((job, index) => one(job, sequences[index]!, false, signal)));
+      if (reuse === undefined) return inSequences(jobs, signal);
       const results: JobUsage[] = [];
       for (const job of jobs) results.push(await one(job, sequences[0]!, true, signal));
       return results;
