@@ -2,7 +2,12 @@
 export { open, openModels, type OpenOptions } from './open.ts';
 export { openEngine, type Engine, type OpenEngineOptions } from './open-engine.ts';
 export { errorCatalogue, isMillraceError, MillraceError, type ErrorCode, type ErrorEntry } from './errors.ts';
+export { answerTokens, containsExpected, exactMatch, tokenF1 } from './evaluate/answer-text.ts';
 export { readBeirFolder, type BeirFolder, type JudgedQuery } from './evaluate/beir-folder.ts';
+export { bootstrapMean, pairedDifference, type BootstrapOptions, type Interval } from './evaluate/bootstrap.ts';
+export { checkDocuments, type CheckedBy, type CheckOptions, type CheckResult, type FoundPassage } from './evaluate/check-documents.ts';
+export { comparePaired } from './evaluate/compare.ts';
+export { evaluateAnswers, type AskQuestion, type EvaluateAnswersOptions } from './evaluate/evaluate-answers.ts';
 export {
   evaluateRetrieval,
   rankingMeasures,
@@ -12,8 +17,15 @@ export {
   type RankingMeasure,
   type RetrievalEvaluation,
 } from './evaluate/evaluate-retrieval.ts';
+export { judgeAnswer, type AnswerMeasure, type GivenAnswer, type GivenCitation, type JudgedAnswer } from './evaluate/judge-answer.ts';
+export { junitReport } from './evaluate/junit.ts';
+export { numbersFound } from './evaluate/number-text.ts';
+export { splitOf, type JudgedQuestion, type Split } from './evaluate/question-entry.ts';
+export { readJudgedQuestions } from './evaluate/question-file.ts';
 export { averagePrecision, distinctDocuments, ndcgAt, recallAt, reciprocalRankAt, type Judgements } from './evaluate/ranking.ts';
-export type { Activity } from './spec/activity.ts';
+export { renderReport, type EvaluationReport } from './evaluate/report.ts';
+export { sample } from './evaluate/sample.ts';
+export { summariseAnswers, summaryShares, type AnswerSummary, type SummaryShare } from './evaluate/summarise-answers.ts';
 export type { Answer, AnswerEvent, AskOptions, Citation, Hit, SearchOptions, SearchResult, StageTimings, Usage } from './spec/answers.ts';
 export { definePipeline } from './formats/define-pipeline.ts';
 export type { Pipeline } from './spec/pipeline.ts';

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { errorCatalogue, MillraceError } from '../errors.ts';
+import { addCheck } from './commands/check.ts';
 import { addDemo } from './commands/demo.ts';
 import { addDocuments } from './commands/documents.ts';
 import { addDoctor } from './commands/doctor.ts';
@@ -33,6 +34,7 @@ function programOf(terminal: Terminal, session: Session): Command {
   addAsk(program, session);
   addRuns(program, session);
   addEval(program, session);
+  addCheck(program, session);
   addDocuments(program, session);
   addStatus(program, session);
   addModels(program, session);

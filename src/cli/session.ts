@@ -36,10 +36,6 @@ export interface Given {
     readonly file?: string;
     readonly out?: string;
     readonly force?: boolean;
-    readonly beir?: string;
-    readonly split?: string;
-    readonly parts?: boolean;
-    readonly depth?: number;
     readonly cache?: boolean;
     readonly concurrency?: number;
     readonly ordered?: boolean;

@@ -7,8 +7,15 @@ export function packageVersion(): string {
   return typeof data === 'object' && data !== null && 'version' in data ? String(data.version) : 'unknown';
 }
 
+export interface Versions {
+  readonly millrace: string;
+  readonly node: string;
+  readonly embedder: string | null;
+  readonly generators: readonly string[];
+}
+
 /** What made a result: this package, Node.js and the models that are loaded. */
-export async function versionsOf(mill: Mill): Promise<Readonly<Record<string, string | null>>> {
-  const { embedder, generator } = await mill.status();
-  return { millrace: packageVersion(), node: process.versions.node, embedder, generator };
+export async function versionsOf(mill: Mill): Promise<Versions> {
+  const { embedder, generators } = await mill.status();
+  return { millrace: packageVersion(), node: process.versions.node, embedder, generators };
 }

@@ -5,7 +5,7 @@ import { averagePrecision, distinctDocuments, ndcgAt, recallAt, reciprocalRankAt
 import { mean } from './statistics.ts';
 
 /** The measures of a ranking, in the order of reports. */
-export const rankingMeasures = ['ndcg@10', 'recall@10', 'recall@100', 'mrr@10', 'map'] as const;
+export const rankingMeasures = ['ndcg@10', 'recall@5', 'recall@10', 'recall@100', 'mrr@10', 'map'] as const;
 export type RankingMeasure = (typeof rankingMeasures)[number];
 
 /** What is measured: documents for a query, best first; the same document may come again, its first place counts. */
@@ -73,6 +73,7 @@ async function measure({ id, text, judgements }: JudgedQuery, rank: RankDocument
     const ranking = distinctDocuments(await rank(text, signal));
     const measures = {
       'ndcg@10': ndcgAt(10, ranking, judgements),
+      'recall@5': recallAt(5, ranking, judgements),
       'recall@10': recallAt(10, ranking, judgements),
       'recall@100': recallAt(100, ranking, judgements),
       'mrr@10': reciprocalRankAt(10, ranking, judgements),

@@ -206,6 +206,17 @@ describe('questions that wait for a place', () => {
   });
 });
 
+describe('a search', () => {
+  it('finds as its pipeline says, under its own options', async () => {
+    const { mill, drive } = await open();
+    const pipeline = { retrieve: { mode: 'text', limit: 1 } } as const;
+    const { hits } = await drive(mill.search('the ferry or the workshop', { pipeline }));
+    expect(hits.map(({ ranks }) => Object.keys(ranks))).toEqual([['text']]);
+    expect((await drive(mill.search('the ferry or the workshop', { pipeline, limit: 5 }))).hits).toHaveLength(2);
+    await expect(mill.search('ferry', { pipeline: { retrieve: { stage: 'none' } } })).rejects.toMatchObject({ code: 'E_PIPELINE_INVALID' });
+  });
+});
+
 describe('a question', () => {
   it('of 50,000 characters searches by words and by a cut vector, and is refused by the model with what to do', async () => {
     const long = `How many passengers does the ferry carry? ${'And why is it so? '.repeat(2_800)}`;

@@ -10,7 +10,7 @@ import { generateAnswer } from './generate.ts';
 import type { QueryParts } from './parts.ts';
 import { answerPrompt, refusal } from './prompt.ts';
 import { quoteAnswer } from './quotes.ts';
-import { queryDefaults, type ResolvedPipeline, type RetrieveSection } from './resolve-pipeline.ts';
+import { pipelineOf, queryDefaults, type ResolvedPipeline } from './resolve-pipeline.ts';
 import { retrieveShared } from './shared-retrieval.ts';
 import { questionCosts, searchCosts, withPermit } from './with-permit.ts';
 
@@ -49,18 +49,12 @@ async function requireCollection({ store }: QueryParts, collection: string): Pro
 /** Hits for a query, best first. */
 export async function searchDocuments(parts: QueryParts, query: string, options: SearchOptions, call: Call): Promise<SearchResult> {
   const started = parts.clock.monotonic();
-  const collection = options.collection ?? queryDefaults.collection;
-  const limit = options.limit ?? queryDefaults.limit;
-  const section: RetrieveSection = {
-    collection,
-    mode: options.mode ?? 'hybrid',
-    limit,
-    filter: options.filter,
-    weights: { text: 1, vector: 1 },
-    depth: Math.max(limit, queryDefaults.searchDepth),
-    feedback: options.feedback ?? true,
-    perDocument: options.perDocument,
-  };
+  const { limit, searchDepth: depth } = queryDefaults;
+  const { retrieve: section } = pipelineOf({
+    ...options,
+    pipeline: { ...options.pipeline, retrieve: { limit, depth, feedback: true, ...options.pipeline?.retrieve } },
+  });
+  const { collection } = section;
   const asked = checkQuestion(query, 'query');
   const work = { class: 'interactive', tenant: options.tenant, cache: options.cache, ...call } as const;
   const { hits, notices, timings } = await withPermit(parts.scheduler, { ...work, costs: searchCosts(asked, section) }, (permit) =>

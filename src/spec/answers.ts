@@ -117,6 +117,8 @@ export const searchOptions = z.object({
   perDocument: z.number().int().min(1).max(1_000).optional(),
   /** Whether a hybrid search is made once more with words of the best hits. Default: true in `search`, false in `ask`. */
   feedback: z.boolean().optional(),
+  /** How passages are found and the question is answered; the other options of the call stand above what it says. */
+  pipeline: pipeline.optional(),
   timeoutMs: z.number().positive().optional(),
   /** Whose question it is. Tenants that wait at the same time get equal shares of the machine; a flood of one does not hold up another. */
   tenant: z.string().min(1).max(200).optional(),
@@ -124,8 +126,6 @@ export const searchOptions = z.object({
 export type SearchOptions = z.infer<typeof searchOptions> & { readonly signal?: AbortSignal };
 
 export const askOptions = searchOptions.extend({
-  /** How the question is answered; the other options of the call stand above what it says. */
-  pipeline: pipeline.optional(),
   /** Most tokens of the answer. Default 200. */
   maxTokens: z.number().int().min(1).max(8_192).optional(),
   /** Most tokens of all passages in the prompt. Default: what the machine prefills in about 8 s, at most 2,000. */

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -52,8 +52,95 @@ describe('eval --beir', () => {
 
   it('prints a table for people, and errors for a folder that is none', async () => {
     const { out } = await run('eval', '--beir', 'set', '--mode', 'text');
-    expect(out).toMatch(/ndcg@10 +recall@10/);
+    expect(out).toMatch(/ndcg@10 +recall@5 +recall@10/);
     expect(out).toMatch(/^text +0\.5000/m);
     expect(await run('eval', '--beir', 'none')).toMatchObject({ exitCode: 1, error: expect.stringContaining('E_SOURCE_MISSING') });
+  });
+});
+
+describe('eval --questions', () => {
+  const asked = ['eval', '--questions', 'q.jsonl', '--documents', 'docs', '--quotes', '--mode', 'text', '--directory', 'corpus'];
+  beforeEach(() => {
+    mkdirSync(join(folder, 'docs'));
+    put('docs/rules.md', '# Rules\n\nA lost key costs 40 euros.\n');
+    put('docs/fares.md', '# Fares\n\nA ticket to the summit costs 3.50 euros.\n');
+    put(
+      'q.jsonl',
+      [
+        { id: '1', question: 'What does a lost key cost?', expected: ['40 euros'], source: 'rules.md' },
+        { id: '2', question: 'What does a ticket to the summit cost?', expected: '3.50', source: 'rules.md' },
+        { id: '3', question: 'Which company painted locomotive five?', answerable: false },
+      ]
+        .map((one) => JSON.stringify(one))
+        .join('\n'),
+    );
+  });
+
+  it('prints the figures with what each is of', async () => {
+    const { exitCode, out, error } = await run(...asked, '--json');
+    expect({ exitCode, error }).toEqual({ exitCode: 0, error: '' });
+    expect(JSON.parse(out)).toMatchObject({
+      questions: 3,
+      right: 1,
+      em: 0,
+      containsGold: 1,
+      numbersFound: 1,
+      abstentionPrecision: 1,
+      abstentionRecall: 1,
+      falseRefusals: 0,
+      citationPrecision: 0.5,
+      citationRecall: 0.5,
+      quotesVerbatim: 1,
+      n: { right: 3, em: 2, abstentionRecall: 1 },
+      latencyMs: { n: 3 },
+      documents: 2,
+      split: 'all',
+      answers: [{ id: '1' }, { id: '2' }, { id: '3' }],
+    });
+  });
+
+  it('goes on where it was interrupted, and asks again what is asked in another way', async () => {
+    const out = [...asked, '--json', '--out', 'a.jsonl'];
+    await run(...out, '--limit', '2');
+    const lines = () => readFileSync(join(folder, 'a.jsonl'), 'utf8').trim().split('\n').length;
+    expect(lines()).toBe(2);
+    put('a.jsonl', `${readFileSync(join(folder, 'a.jsonl'), 'utf8')}{"key":"half a li`);
+    const { out: whole } = await run(...out);
+    expect(JSON.parse(whole)).toMatchObject({ questions: 3, right: 1 });
+    expect(lines()).toBeLessThanOrEqual(5);
+    const text = readFileSync(join(folder, 'a.jsonl'), 'utf8');
+    await run(...out);
+    expect(readFileSync(join(folder, 'a.jsonl'), 'utf8').trim()).toBe(text.trim());
+  });
+
+  it('compares two pipelines on the same questions and writes a page', async () => {
+    put('other.yaml', 'name: other\nretrieve: { mode: text, limit: 1 }\ngenerate: { by: quotes }\n');
+    const { exitCode, out } = await run(...asked, '--compare', 'other.yaml', '--report', 'r.html');
+    expect(exitCode).toBe(0);
+    expect(out).toMatch(/other minus default, 95 % paired bootstrap/);
+    expect(readFileSync(join(folder, 'r.html'), 'utf8')).toContain('other against default');
+  });
+
+  it('asks over a passage that comes with the question, and over nothing else', async () => {
+    put('docs/rules.md', '# Rules\n\nA lost key costs 99 euros.\n');
+    put(
+      'q.jsonl',
+      JSON.stringify({ id: '1', question: 'What does a lost key cost?', expected: '40 euros', context: 'A lost key costs 40 euros.' }),
+    );
+    const { out } = await run(...asked, '--json');
+    const { answers } = JSON.parse(out) as { answers: { given: { answer: string } }[] };
+    expect(answers[0]?.given.answer).toContain('40 euros');
+    expect(answers[0]?.given.answer).not.toContain('99');
+  });
+
+  it.each([
+    [['eval'], 2, 'It takes --beir'],
+    [['eval', '--questions', 'q.jsonl'], 2, 'There is nothing to answer from'],
+    [[...asked, '--split', 'test'], 2, 'dev and report'],
+    [[...asked, '--pipeline', 'none.yaml'], 1, 'none.yaml does not exist'],
+    [[...asked, '--out', 'a.csv'], 2, '.jsonl'],
+  ])('refuses %j', async (argumentList, exitCode, said) => {
+    const ended = await run(...argumentList);
+    expect(ended).toMatchObject({ exitCode, error: expect.stringContaining(said) });
   });
 });

@@ -1,149 +1,47 @@
-import { join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import { evaluateRetrieval, rankingMeasures, readBeirFolder, type BeirFolder, type RetrievalEvaluation } from '../../index.ts';
-import type { SearchOptions } from '../../spec/answers.ts';
-import type { Mill } from '../../spec/mill.ts';
-import { systemClock } from '../../util/clock.ts';
-import { sha256 } from '../../util/hash.ts';
+import { MillraceError } from '../../errors.ts';
+import { evaluateAnswering } from '../eval-answering.ts';
+import { evaluateRetrieving } from '../eval-retrieving.ts';
 import { numberOption } from '../number-option.ts';
-import { alignColumns } from '../../util/align-columns.ts';
-import type { Given, Session } from '../session.ts';
-import { showIngest } from '../show-ingest.ts';
-import { createStatusLine } from '../status-line.ts';
-import { formatDuration, type Terminal, visible } from '../terminal.ts';
-import { versionsOf } from '../versions.ts';
+import type { EvalOptions } from '../eval-options.ts';
+import type { Session } from '../session.ts';
 
-const modes = ['hybrid', 'text', 'vector'] as const;
+const example = `millrace eval --beir data/scifact --parts
+  millrace eval --questions questions.jsonl --documents docs --report report.html
+  millrace eval --questions questions.jsonl --documents docs --compare other.yaml --split report`;
 
 export function addEval(program: Command, session: Session): void {
   session
     .command(
       program,
       'eval',
-      'Measure retrieval on a data set in the layout of BEIR: nDCG, recall, MRR and MAP.',
-      'millrace eval --beir scifact --parts',
+      'Measure retrieval on a data set in the layout of BEIR, or answers on a file of questions whose answers are known.',
+      example,
     )
-    .requiredOption('--beir <folder>', 'corpus.jsonl[.gz], queries.jsonl[.gz] and qrels/<split>.tsv or qrels.tsv')
-    .option('--split <name>', 'the judgements to measure with (default test)')
-    .addOption(new Option('--mode <mode>', 'how documents are found (default hybrid)').choices(modes))
-    .option('--parts', 'measure text and vector search alone, too')
-    .option('-n, --limit <count>', 'only the first queries', numberOption({ least: 1, most: 10_000_000 }))
-    .option('--depth <hits>', 'passages asked for each query (default 1000)', numberOption({ least: 1, most: 1_000 }))
-    .option('--concurrency <count>', 'queries at the same time (default 8)', numberOption({ least: 1, most: 1_000 }))
-    .action(session.run((terminal, { options }) => evaluateBeir(terminal, session, options)));
-}
-
-async function evaluateBeir(terminal: Terminal, session: Session, options: Given['options']): Promise<number> {
-  const data = await readBeirFolder(
-    resolve(terminal.workingDirectory, options.beir ?? ''),
-    options.split === undefined ? {} : { split: options.split },
-  );
-  const directory = directoryOf(session, options, data);
-  const mill = await session.open('write', { directory });
-  const wanted = options.parts === true ? modes : [options.mode ?? 'hybrid'];
-  const embed = wanted.some((mode) => mode !== 'text');
-  const documents = await ingestCorpus(terminal, options, mill, data, embed);
-  const measured = new Map<string, RetrievalEvaluation>();
-  for (const mode of wanted) measured.set(mode, await measure(terminal, options, mill, data, mode));
-  const [main] = measured.values();
-  if (main === undefined) return 1;
-  const versions = await versionsOf(mill);
-  const failures = [...measured.values()].flatMap(({ queries }) => queries.filter(({ error }) => error !== null));
-  if (options.json) {
-    const figures = (one: RetrievalEvaluation) => ({
-      ...one.measures,
-      queries: one.queries.length,
-      queriesPerSecond: one.queriesPerSecond,
-    });
-    const parts = Object.fromEntries([...measured].slice(1).map(([mode, one]) => [mode, figures(one)]));
-    terminal.out(
-      `${JSON.stringify({
-        ...figures(main),
-        dataset: data.name,
-        split: data.split,
-        documents,
-        failed: main.failed,
-        pipeline: { mode: wanted[0], depth: options.depth ?? defaultDepth },
-        ...(measured.size > 1 ? { parts } : {}),
-        failures: failures.map(({ id, error }) => ({ id, error })),
-        versions,
-        directory,
-      })}\n`,
+    .option('--beir <folder>', 'corpus.jsonl[.gz], queries.jsonl[.gz] and qrels/<split>.tsv or qrels.tsv')
+    .option('--questions <file>', 'questions with expected answers: .jsonl, .csv, .tsv, .yaml, or .json (also in the form of SQuAD)')
+    .option('--documents <paths...>', 'with --questions: files and folders to answer from')
+    .option('--split <name>', 'with --beir: the judgements (default test); with --questions: dev to tune with, report to report')
+    .option('--pipeline <file>', 'what is measured, as YAML or JSON (default: the pipeline of ask and search)')
+    .option('--compare <file>', 'a second pipeline on the same questions: differences with 95 % intervals')
+    .addOption(new Option('--mode <mode>', 'how passages are found (default hybrid)').choices(['hybrid', 'text', 'vector']))
+    .option('--parts', 'with --beir: measure text and vector search alone, too')
+    .option('--depth <hits>', 'with --beir: passages asked for each query (default 1000)', numberOption({ least: 1, most: 1_000 }))
+    .option('--quotes', 'with --questions: answer with verbatim quotes, without a generator')
+    .option('--pool', 'with --questions: ask over the passages of all questions together, not each over its own')
+    .option('-n, --limit <count>', 'only so many questions, chosen by the seed', numberOption({ least: 1, most: 10_000_000 }))
+    .option('--seed <number>', 'of the choice and of the intervals', numberOption({ least: 0, most: 2 ** 31 - 1 }), 1)
+    .option('--concurrency <count>', 'questions at the same time', numberOption({ least: 1, most: 1_000 }), 8)
+    .option('--out <file>', 'with --questions: each answer with its measures as it comes, .jsonl; the same command again goes on')
+    .option('--force', 'with --out: start anew and replace the file')
+    .option('--report <file>', 'a page with figures and plots, .html')
+    .action(
+      session.run((terminal, given) => {
+        const options = given.options as EvalOptions;
+        if ((options.beir === undefined) === (options.questions === undefined)) {
+          throw new MillraceError('E_USAGE', 'It takes --beir with a folder, or --questions with a file.');
+        }
+        return options.beir === undefined ? evaluateAnswering(terminal, session, options) : evaluateRetrieving(terminal, session, options);
+      }),
     );
-  } else {
-    const rows = [...measured].map(([mode, one]) => [
-      mode,
-      ...rankingMeasures.map((name) => one.measures[name].toFixed(4)),
-      String(one.queries.length),
-      one.queriesPerSecond.toFixed(1),
-    ]);
-    terminal.out(`${visible(data.name)}, split ${data.split}: ${documents} documents\n`);
-    terminal.out(`${alignColumns([['', ...rankingMeasures, 'queries', 'queries/s'], ...rows])}\n`);
-    for (const { id, error } of failures) terminal.error(`failed  query ${visible(id)}: ${visible(error?.message ?? '')}\n`);
-    if (!options.quiet) terminal.error(`The corpus is kept in ${directory} and used again.\n`);
-  }
-  return failures.length > 0 ? 3 : 0;
-}
-
-const defaultDepth = 1_000;
-
-/** Where a corpus is kept: a directory of its own for each folder and embedder, inside the one of the command. */
-function directoryOf(session: Session, options: Given['options'], data: BeirFolder): string {
-  if (options.directory !== undefined) return options.directory;
-  const { directory, embedder } = session.settings();
-  return join(directory, 'eval', `${data.name}-${sha256(`${data.path}\n${embedder}`).slice(0, 8)}`);
-}
-
-/** Brings the directory to what the corpus is now and gives the number of its documents. */
-async function ingestCorpus(terminal: Terminal, options: Given['options'], mill: Mill, data: BeirFolder, embed: boolean): Promise<number> {
-  const show = showIngest({ ...terminal, out: terminal.error }, systemClock, { quiet: options.quiet || options.json, verbose: false });
-  const ids = new Set<string>();
-  const stream = mill.ingest(remembering(data.corpus(), ids), { embed, signal: terminal.signal });
-  for await (const event of stream) if (!options.json) show(event);
-  await stream.result();
-  let afterKey: string | undefined;
-  do {
-    const page = await mill.documents.list(afterKey === undefined ? {} : { afterKey });
-    for (const { key } of page.sources) if (!ids.has(key)) await mill.documents.remove(key);
-    afterKey = page.nextKey ?? undefined;
-  } while (afterKey !== undefined);
-  return ids.size;
-}
-
-async function* remembering<Source extends { readonly id: string }>(
-  sources: AsyncIterable<Source>,
-  ids: Set<string>,
-): AsyncGenerator<Source> {
-  for await (const source of sources) {
-    ids.add(source.id);
-    yield source;
-  }
-}
-
-async function measure(
-  terminal: Terminal,
-  options: Given['options'],
-  mill: Mill,
-  data: BeirFolder,
-  mode: NonNullable<SearchOptions['mode']>,
-): Promise<RetrievalEvaluation> {
-  const status = createStatusLine(terminal, systemClock, options.quiet || options.json);
-  // The first search loads the embedder: that is no query's time.
-  await mill.search(data.queries[0]?.text ?? 'warm', { mode, limit: 1, signal: terminal.signal });
-  const result = await evaluateRetrieval(
-    data.queries.slice(0, options.limit),
-    async (query, signal) => {
-      const { hits } = await mill.search(query, { mode, limit: options.depth ?? defaultDepth, signal });
-      return hits.map(({ source }) => source);
-    },
-    {
-      concurrency: options.concurrency ?? 8,
-      signal: terminal.signal,
-      now: systemClock.monotonic,
-      onMeasured: (done, total) => status.show(`${mode}: ${done} of ${total} queries`),
-    },
-  );
-  status.clear();
-  if (!options.quiet && !options.json) terminal.error(`${mode}: ${result.queries.length} queries in ${formatDuration(result.elapsedMs)}\n`);
-  return result;
 }

@@ -1,0 +1,306 @@
+import { basename, resolve } from 'node:path';
+import {
+  type AnswerSummary,
+  comparePaired,
+  type EvaluationReport,
+  evaluateAnswers,
+  type GivenAnswer,
+  type JudgedAnswer,
+  type JudgedQuestion,
+  type Pipeline,
+  readJudgedQuestions,
+  sample,
+  splitOf,
+  summariseAnswers,
+  summaryShares,
+} from '../index.ts';
+import type { Config } from '../config.ts';
+import { MillraceError } from '../errors.ts';
+import type { Answer } from '../spec/answers.ts';
+import type { HandedSource, Mill } from '../spec/mill.ts';
+import { alignColumns } from '../util/align-columns.ts';
+import { systemClock } from '../util/clock.ts';
+import { sha256 } from '../util/hash.ts';
+import type { EvalOptions } from './eval-options.ts';
+import { differenceLines, writeReport } from './eval-report.ts';
+import { evaluationDirectory, ingestCorpus } from './evaluation-corpus.ts';
+import { openJudgedFile } from './judged-file.ts';
+import { readPipelineFile } from './pipeline-file.ts';
+import type { Session } from './session.ts';
+import { createStatusLine } from './status-line.ts';
+import { formatDuration, type Terminal, visible } from './terminal.ts';
+import { type Versions, versionsOf } from './versions.ts';
+
+interface Contestant {
+  readonly name: string;
+  readonly pipeline: Pipeline;
+}
+
+interface Measured extends Contestant {
+  readonly judged: readonly JudgedAnswer[];
+  readonly summary: AnswerSummary;
+}
+
+interface Account {
+  readonly options: EvalOptions;
+  readonly file: string;
+  readonly documents: number;
+  readonly versions: Versions;
+  readonly main: Measured;
+  readonly compared: Measured | undefined;
+}
+
+/** `eval --questions`. */
+export async function evaluateAnswering(terminal: Terminal, session: Session, options: EvalOptions): Promise<number> {
+  const contestants = await contestantsOf(terminal, options);
+  const file = resolve(terminal.workingDirectory, options.questions ?? '');
+  const all = await readJudgedQuestions(file, 'allow');
+  const questions = choose(all, options);
+  const paths = options.documents ?? [];
+  if (paths.length === 0 && questions.some(({ context }) => context === null)) {
+    throw new MillraceError('E_USAGE', 'There is nothing to answer from.', {
+      remedy: 'Give --documents with files or folders, or questions that each have their passage under "context".',
+    });
+  }
+  const directory = evaluationDirectory(session, options, basename(file), [
+    file,
+    ...paths.map((path) => resolve(terminal.workingDirectory, path)),
+  ]);
+  const mill = await session.open('write', { directory });
+  const { documents } = await ingestAll(terminal, mill, options.pool === true ? all : questions, options);
+  const asked = options.pool === true ? questions.map(inPool) : questions;
+  const measured: Measured[] = [];
+  for (const contestant of contestants) {
+    const judged = await measure(terminal, mill, asked, options, session.settings(), contestant);
+    measured.push({ ...contestant, judged, summary: summariseAnswers(judged, options.seed) });
+  }
+  const [main, compared] = measured;
+  if (main === undefined) return 1;
+  const account: Account = { options, file, documents, versions: await versionsOf(mill), main, compared };
+  if (options.json) terminal.out(`${JSON.stringify(objectOf(account))}\n`);
+  else print(terminal, account);
+  if (options.report !== undefined) await writeReport(terminal, options.report, reportOf(account));
+  return measured.some(({ summary }) => summary.failed > 0) ? 3 : 0;
+}
+
+async function contestantsOf(terminal: Terminal, options: EvalOptions): Promise<Contestant[]> {
+  const paths = [options.pipeline, ...(options.compare === undefined ? [] : [options.compare])];
+  return Promise.all(
+    paths.map(async (path) => {
+      const pipeline = path === undefined ? {} : await readPipelineFile(path, terminal.workingDirectory);
+      return { name: pipeline.name ?? path ?? 'default', pipeline };
+    }),
+  );
+}
+
+function choose(questions: readonly JudgedQuestion[], { split, limit, seed }: EvalOptions): readonly JudgedQuestion[] {
+  if (split !== undefined && split !== 'dev' && split !== 'report') {
+    throw new MillraceError('E_USAGE', `A file of questions has the splits dev and report, and no "${split}".`);
+  }
+  const chosen = sample(split === undefined ? questions : questions.filter(({ id }) => splitOf(id) === split), limit, seed);
+  if (chosen.length === 0)
+    throw new MillraceError('E_INPUT_INVALID', `None of the ${questions.length} questions is in the split ${split ?? ''}.`);
+  return chosen;
+}
+
+/** The id under which a passage is ingested, and its metadata by which a question is held to it. */
+function passageId(context: string): string {
+  return `passage-${sha256(context).slice(0, 16)}`;
+}
+
+/** Asked over the passages of all questions: the own one is where the answer is to be found. */
+function inPool(question: JudgedQuestion): JudgedQuestion {
+  if (question.context === null) return question;
+  return { ...question, sources: question.unanswerable ? [] : [passageId(question.context)] };
+}
+
+/** Documents of paths, and the passages of the questions as sources of their own. */
+async function ingestAll(terminal: Terminal, mill: Mill, questions: readonly JudgedQuestion[], options: EvalOptions) {
+  const embed = options.mode !== 'text';
+  const contexts = [...new Set(questions.flatMap(({ context }) => context ?? []))];
+  if (contexts.length === 0) return ingestCorpus(terminal, mill, options.documents ?? [], { ...options, embed });
+  const paths = (options.documents ?? []).map((path) => resolve(terminal.workingDirectory, path));
+  async function* sources(): AsyncGenerator<HandedSource> {
+    yield* paths as unknown as HandedSource[];
+    for (const context of contexts) {
+      const id = passageId(context);
+      yield { id, text: context, contentType: 'text/plain', metadata: { passage: id } };
+    }
+  }
+  return ingestCorpus(terminal, mill, sources(), { ...options, embed });
+}
+
+async function measure(
+  terminal: Terminal,
+  mill: Mill,
+  questions: readonly JudgedQuestion[],
+  options: EvalOptions,
+  settings: Config,
+  { name, pipeline }: Contestant,
+): Promise<JudgedAnswer[]> {
+  const status = createStatusLine(terminal, systemClock, options.quiet || options.json);
+  const kept = await openJudgedFile(terminal, options, { pipeline: name, asked: askedHow(options, settings, pipeline) });
+  const started = systemClock.monotonic();
+  try {
+    const open = questions.filter((question) => kept.get(question) === undefined);
+    const judged = await evaluateAnswers(open, (question, signal) => ask(mill, question, options, pipeline, signal), {
+      concurrency: options.concurrency,
+      signal: terminal.signal,
+      async onJudged(one, done, total) {
+        await kept.add(one);
+        status.show(`${visible(name)}: ${done} of ${total} questions`);
+      },
+    });
+    status.clear();
+    if (!options.quiet && !options.json) {
+      const before = questions.length - open.length;
+      const took = formatDuration(systemClock.monotonic() - started);
+      terminal.error(`${visible(name)}: ${open.length} questions in ${took}${before > 0 ? `, ${before} from before` : ''}\n`);
+    }
+    const fresh = judged.values();
+    return questions.flatMap((question) => kept.get(question) ?? fresh.next().value ?? []);
+  } finally {
+    status.clear();
+    await kept.close();
+  }
+}
+
+/** What an answer depends on besides the question. */
+function askedHow({ mode, quotes, pool }: EvalOptions, settings: Config, pipeline: Pipeline): object {
+  const { model, embedder, contextTokens, maxTokens } = settings;
+  return { pipeline, mode, quotes, pool, model, embedder, contextTokens, maxTokens };
+}
+
+/** Greedy unless the pipeline says otherwise. A question with a passage of its own is held to it, whatever it has in common with the question. */
+async function ask(
+  mill: Mill,
+  question: JudgedQuestion,
+  options: EvalOptions,
+  pipeline: Pipeline,
+  signal: AbortSignal,
+): Promise<GivenAnswer> {
+  const own = question.context === null || options.pool === true ? undefined : passageId(question.context);
+  const answer = await mill
+    .ask(question.question, {
+      collection: options.collection,
+      pipeline,
+      class: 'batch',
+      signal,
+      ...(options.mode === undefined ? {} : { mode: options.mode }),
+      ...(own === undefined ? {} : { filter: { passage: own }, mode: options.mode ?? 'vector' }),
+      ...(options.quotes === true ? { quotesOnly: true } : {}),
+      ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
+    })
+    .result();
+  return givenOf(answer);
+}
+
+/** An answer as it is judged. A quote is verbatim where it stands in a passage that was read from the record, at its place. */
+export function givenOf({ answer, abstained, citations, hits, timings, usage }: Answer): GivenAnswer {
+  return {
+    answer,
+    abstained,
+    citations: citations.map(({ source, page, quote, start, end, document }) => ({
+      source,
+      page,
+      quote,
+      verbatim: hits.some((hit) => hit.document === document && hit.text.slice(Math.max(0, start - hit.start), end - hit.start) === quote),
+    })),
+    latencyMs: timings.totalMs,
+    ...usage,
+  };
+}
+
+function objectOf({ options, file, documents, versions, main, compared }: Account) {
+  return {
+    ...figuresOf(main),
+    file,
+    split: options.split ?? 'all',
+    documents,
+    seed: options.seed,
+    ...(compared === undefined
+      ? {}
+      : { compare: { ...figuresOf(compared), differences: comparePaired(main.judged, compared.judged, options.seed) } }),
+    versions,
+    answers: main.judged,
+  };
+}
+
+function figuresOf({ name, pipeline, summary }: Measured) {
+  const { shares, ...rest } = summary;
+  return {
+    ...Object.fromEntries(summaryShares.map((share) => [share, shares[share].value])),
+    n: Object.fromEntries(summaryShares.map((share) => [share, shares[share].n])),
+    ...rest,
+    pipeline: { ...pipeline, name },
+  };
+}
+
+function print(terminal: Terminal, { options, file, documents, main, compared }: Account): void {
+  const { questions, answerable, unanswerable } = main.summary;
+  terminal.out(
+    `${visible(basename(file))}, split ${options.split ?? 'all'}: ${questions} questions (${answerable} with an answer, ${unanswerable} without), ${documents} documents\n`,
+  );
+  const measured = [main, ...(compared === undefined ? [] : [compared])];
+  const rows = summaryShares.map((name) => [
+    name,
+    ...measured.flatMap(({ summary }) => [summary.shares[name].value?.toFixed(3) ?? '–', String(summary.shares[name].n)]),
+  ]);
+  terminal.out(`${alignColumns([['', ...measured.flatMap(({ name }) => [visible(name), 'n'])], ...rows])}\n`);
+  for (const { name, summary } of measured) {
+    const { latencyMs, tokens } = summary;
+    terminal.out(
+      `${visible(name)}: latency p50 ${formatDuration(latencyMs.p50)}, p95 ${formatDuration(latencyMs.p95)}; ` +
+        `tokens ${tokens.prompt} read (${tokens.cached} reused), ${tokens.output} written\n`,
+    );
+  }
+  if (compared !== undefined) {
+    terminal.out(differenceLines(main.name, compared.name, comparePaired(main.judged, compared.judged, options.seed)));
+  }
+  for (const { judged } of measured) {
+    for (const { id, error } of judged) if (error !== null) terminal.error(`failed  ${visible(id)}: ${visible(error.message)}\n`);
+  }
+}
+
+function reportOf({ options, file, documents, versions, main, compared }: Account): EvaluationReport {
+  const measured = [main, ...(compared === undefined ? [] : [compared])];
+  return {
+    title: `Answers to ${basename(file)}`,
+    facts: [
+      ['Questions', `${main.summary.questions}: ${main.summary.answerable} with an answer, ${main.summary.unanswerable} without`],
+      ['Split', options.split ?? 'all'],
+      ['Documents', String(documents)],
+      ['Seed', String(options.seed)],
+      ...measured.map(({ name, summary: { latencyMs } }): [string, string] => [
+        `Latency, ${name}`,
+        `p50 ${formatDuration(latencyMs.p50)}, p95 ${formatDuration(latencyMs.p95)}, n = ${latencyMs.n}`,
+      ]),
+      [
+        'Versions',
+        `millrace ${versions.millrace}, Node.js ${versions.node}, embedder ${versions.embedder ?? 'none'}, generators ${versions.generators.join(', ') || 'none'}`,
+      ],
+    ],
+    series: measured.map(({ name, judged, summary }) => ({
+      name,
+      figures: summaryShares.map((share) => ({
+        name: share,
+        ...(share in summary.intervals ? summary.intervals[share as keyof typeof summary.intervals] : {}),
+        mean: summary.shares[share].value,
+        n: summary.shares[share].n,
+      })),
+      distribution: { name: 'f1', values: judged.flatMap(({ measures }) => measures.f1 ?? []) },
+    })),
+    differences:
+      compared === undefined
+        ? []
+        : [{ name: `${compared.name} against ${main.name}`, measures: comparePaired(main.judged, compared.judged, options.seed) }],
+    rows: {
+      title: 'Answers that are not right',
+      columns: ['id', 'question', 'answer'],
+      cells: main.judged
+        .filter(({ measures }) => measures.right === 0)
+        .slice(0, 200)
+        .map(({ id, question, given, error }) => [id, question, error?.message ?? given?.answer ?? '']),
+    },
+  };
+}

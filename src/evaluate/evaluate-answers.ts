@@ -1,0 +1,73 @@
+import { toMillraceError } from '../errors.ts';
+import { runTogether } from '../util/run-together.ts';
+import { type GivenAnswer, judgeAnswer, type JudgedAnswer } from './judge-answer.ts';
+import type { JudgedQuestion } from './question-entry.ts';
+
+/** What is measured: an answer to a question. */
+export type AskQuestion = (question: JudgedQuestion, signal: AbortSignal) => Promise<GivenAnswer>;
+
+export interface EvaluateAnswersOptions {
+  /** Questions at the same time. */
+  readonly concurrency: number;
+  readonly signal: AbortSignal;
+  /** Awaited after each answer, so that what was answered can be kept. */
+  readonly onJudged?: (judged: JudgedAnswer, done: number, total: number) => Promise<void> | void;
+}
+
+/**
+ * Asks every question, several at a time, those of one document after each other so that what the model has read of it is used again, and
+ * judges each answer. In the order given. A failing question disturbs no other; cancelling, and what every question would meet, ends all.
+ */
+export async function evaluateAnswers(
+  questions: readonly JudgedQuestion[],
+  ask: AskQuestion,
+  options: EvaluateAnswersOptions,
+): Promise<JudgedAnswer[]> {
+  const judged: JudgedAnswer[] = [];
+  const waiting = byDocument(questions).values();
+  let done = 0;
+  const work = async (signal: AbortSignal): Promise<void> => {
+    for (const { question, index } of waiting) {
+      signal.throwIfAborted();
+      const one = await judge(question, ask, signal);
+      judged[index] = one;
+      await options.onJudged?.(one, (done += 1), questions.length);
+    }
+  };
+  await runTogether(
+    options.signal,
+    Array.from({ length: Math.min(options.concurrency, questions.length) }, () => work),
+  );
+  return judged;
+}
+
+/** Groups in the order of their first question. */
+function byDocument(questions: readonly JudgedQuestion[]): { readonly question: JudgedQuestion; readonly index: number }[] {
+  const groups = new Map<string, { readonly question: JudgedQuestion; readonly index: number }[]>();
+  for (const [index, question] of questions.entries()) {
+    const key = question.context ?? question.sources[0] ?? '';
+    groups.set(key, [...(groups.get(key) ?? []), { question, index }]);
+  }
+  return [...groups.values()].flat();
+}
+
+/** Failures of one question. Every other one (no model, no record, no room) every question would meet. */
+const ofOneQuestion = new Set([
+  'E_INPUT_INVALID',
+  'E_CONTEXT_EXCEEDED',
+  'E_DEADLINE_EXCEEDED',
+  'E_ENGINE_CRASHED',
+  'E_OVERLOADED',
+  'E_WORK_TOO_LARGE',
+]);
+
+async function judge(question: JudgedQuestion, ask: AskQuestion, signal: AbortSignal): Promise<JudgedAnswer> {
+  try {
+    return judgeAnswer(question, await ask(question, signal));
+  } catch (thrown) {
+    signal.throwIfAborted();
+    const error = toMillraceError(thrown);
+    if (!ofOneQuestion.has(error.code)) throw error;
+    return judgeAnswer(question, null, error.toJSON());
+  }
+}
