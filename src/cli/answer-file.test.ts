@@ -5,7 +5,8 @@ import { parse } from 'csv-parse/sync';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { SettledQuestion } from '../spec/runs.ts';
-import { cell, createAnswerFile } from './answer-file.ts';
+import { createAnswerFile } from './answer-file.ts';
+import { cell } from './csv.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'millrace-answers-'));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -9,6 +9,7 @@ import { addIngest } from './commands/ingest.ts';
 import { addModels } from './commands/models.ts';
 import { addAsk, addSearch } from './commands/questions.ts';
 import { addRuns } from './commands/runs.ts';
+import { addTable } from './commands/table.ts';
 import { addStatus } from './commands/status.ts';
 import { openProcessTerminal, plainTerminal, type ProcessTerminal } from './process-terminal.ts';
 import { createSession, type Session } from './session.ts';
@@ -32,6 +33,7 @@ function programOf(terminal: Terminal, session: Session): Command {
   addIngest(program, session);
   addSearch(program, session);
   addAsk(program, session);
+  addTable(program, session);
   addRuns(program, session);
   addEval(program, session);
   addCheck(program, session);

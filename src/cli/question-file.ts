@@ -7,7 +7,21 @@ import { MillraceError } from '../errors.ts';
 import type { BatchQuestion } from '../spec/runs.ts';
 import { sha256 } from '../util/hash.ts';
 
-type Row = { readonly line: number; readonly id?: string; readonly question: string } | { readonly line: number; readonly problem: string };
+/** One row of a file of questions. */
+export interface QuestionRow {
+  readonly line: number;
+  /** Empty where it could not be read. */
+  readonly question: string;
+  readonly id?: string;
+  /** Why it cannot be asked, after "Line n of the file …". */
+  readonly problem?: string;
+  /** The other columns, or members of a JSON object. */
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+type Row =
+  | { readonly line: number; readonly id?: string; readonly question: string; readonly fields: QuestionRow['fields'] }
+  | { readonly line: number; readonly problem: string };
 
 const readers: Readonly<Record<string, (path: string) => AsyncIterable<Row>>> = {
   '.csv': (path) => separatedRows(path, [',', ';']),
@@ -27,6 +41,17 @@ const rememberedIds = 1_000_000;
  * @throws MillraceError E_SOURCE_MISSING, E_INPUT_INVALID (another kind of file, no column `question`)
  */
 export async function* readQuestions(path: string): AsyncIterable<BatchQuestion> {
+  for await (const { line, question, id, problem } of questionRows(path)) {
+    if (problem === undefined) yield { question, ...(id === undefined ? {} : { id }) };
+    else {
+      const error = new MillraceError('E_INPUT_INVALID', `Line ${line} of ${path} ${problem}.`, { details: { line } });
+      yield { question, unreadable: error.toJSON() };
+    }
+  }
+}
+
+/** The rows of a file of questions, as a stream. Throws as `readQuestions` does. */
+export async function* questionRows(path: string): AsyncIterable<QuestionRow> {
   const rows = readers[extname(path).toLowerCase()];
   if (rows === undefined) {
     throw new MillraceError('E_INPUT_INVALID', `The file ${path} is no list of questions by its name.`, {
@@ -37,14 +62,14 @@ export async function* readQuestions(path: string): AsyncIterable<BatchQuestion>
   if (found === undefined) throw new MillraceError('E_SOURCE_MISSING', `The file ${path} does not exist.`);
   if (!found.isFile()) throw new MillraceError('E_INPUT_INVALID', `${path} is no file.`);
   const seen = new Set<string>();
-  for await (const row of rows(path)) yield checked(path, row, seen);
+  for await (const row of rows(path)) yield checked(row, seen);
 }
 
-function checked(path: string, row: Row, seen: Set<string>): BatchQuestion {
-  const problem = 'problem' in row ? row.problem : problemOf(row, seen);
-  if ('question' in row && problem === undefined) return { question: row.question.trim(), ...(row.id === undefined ? {} : { id: row.id }) };
-  const error = new MillraceError('E_INPUT_INVALID', `Line ${row.line} of ${path} ${problem}.`, { details: { line: row.line } });
-  return { question: 'question' in row ? row.question : '', unreadable: error.toJSON() };
+function checked(row: Row, seen: Set<string>): QuestionRow {
+  if ('problem' in row) return { line: row.line, question: '', problem: row.problem, fields: {} };
+  const problem = problemOf(row, seen);
+  if (problem === undefined) return { ...row, question: row.question.trim() };
+  return { line: row.line, question: row.question, problem, fields: {} };
 }
 
 function problemOf({ id, question }: Extract<Row, { question: string }>, seen: Set<string>): string | undefined {
@@ -97,8 +122,8 @@ function withoutHeader(path: string, record: readonly string[]): readonly string
 
 function rowOf(header: readonly string[], record: readonly string[], line: number): Row {
   if (record.length !== header.length) return { line, problem: `has ${record.length} columns where the first line has ${header.length}` };
-  const id = header.includes('id') ? (record[header.indexOf('id')] ?? '').trim() : '';
-  return { line, question: record[header.indexOf('question')] ?? '', ...(id === '' ? {} : { id }) };
+  const { question = '', id = '', ...fields } = Object.fromEntries(header.map((name, index) => [name, record[index] ?? '']));
+  return { line, question, fields, ...(id.trim() === '' ? {} : { id: id.trim() }) };
 }
 
 async function* linesOf(path: string): AsyncIterable<{ readonly line: number; readonly text: string }> {
@@ -111,7 +136,7 @@ async function* linesOf(path: string): AsyncIterable<{ readonly line: number; re
 }
 
 async function* textRows(path: string): AsyncIterable<Row> {
-  for await (const { line, text } of linesOf(path)) yield { line, question: text };
+  for await (const { line, text } of linesOf(path)) yield { line, question: text, fields: {} };
 }
 
 async function* jsonRows(path: string): AsyncIterable<Row> {
@@ -123,10 +148,10 @@ async function* jsonRows(path: string): AsyncIterable<Row> {
       yield { line, problem: 'is not JSON' };
       continue;
     }
-    const { question, id } = (typeof value === 'string' ? { question: value } : (value ?? {})) as Record<string, unknown>;
+    const { question, id, ...fields } = (typeof value === 'string' ? { question: value } : (value ?? {})) as Record<string, unknown>;
     if (typeof question !== 'string') yield { line, problem: 'has no text under "question"' };
     else if (id !== undefined && typeof id !== 'string' && typeof id !== 'number')
       yield { line, problem: 'has an id that is neither text nor number' };
-    else yield { line, question, ...(id === undefined ? {} : { id: String(id) }) };
+    else yield { line, question, fields, ...(id === undefined ? {} : { id: String(id) }) };
   }
 }

@@ -44,6 +44,11 @@ export interface Given {
     readonly failed?: boolean;
     readonly stale?: boolean;
     readonly empty?: boolean;
+    readonly questions?: string;
+    readonly documents?: readonly string[];
+    readonly details?: boolean;
+    readonly ingest?: boolean;
+    readonly documentTokens?: number;
     readonly watch?: boolean;
     readonly interval?: number;
   };

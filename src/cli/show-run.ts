@@ -1,6 +1,8 @@
 import type { RunEvent, SettledQuestion } from '../spec/runs.ts';
+import type { SettledCell } from '../spec/tables.ts';
 import type { Clock } from '../util/clock.ts';
 import { createStatusLine } from './status-line.ts';
+import { cellText } from './table-rows.ts';
 import { formatDuration, sourceName, type Terminal, visible } from './terminal.ts';
 
 /** Shows the events of a run to people: a status line, answers as they settle unless a file gets them, an account at the end. */
@@ -10,10 +12,21 @@ export function showRun(
   options: { readonly quiet: boolean; readonly answers: boolean },
 ): (event: RunEvent) => void {
   const status = createStatusLine(terminal, clock, options.quiet);
+  let items = 'questions';
   return (event) => {
     switch (event.type) {
       case 'run-start':
         if (event.resumed) status.print(`Going on with the run ${event.runId}: ${event.settled} questions are settled already.`);
+        break;
+      case 'cell-settled':
+        items = 'cells';
+        if (options.answers) {
+          status.clear();
+          terminal.out(describeCell(event.cell));
+        } else if (event.cell.status !== 'done')
+          status.print(
+            `${event.cell.status}  ${sourceName(event.cell.uri)}, ${columnName(event.cell)}: ${visible(event.cell.error?.message ?? '')}`,
+          );
         break;
       case 'item-settled':
         if (options.answers) {
@@ -23,11 +36,11 @@ export function showRun(
           status.print(`${event.item.status}  question ${event.item.index + 1}: ${visible(event.item.error?.message ?? '')}`);
         break;
       case 'run-progress':
-        status.show(describeProgress(event));
+        status.show(describeProgress(event, items));
         break;
       case 'run-end':
         status.clear();
-        terminal.error(`${describeEnd(event)}\n`);
+        terminal.error(`${describeEnd(event, items)}\n`);
         break;
       case 'run-failed':
         status.clear();
@@ -36,6 +49,19 @@ export function showRun(
         break;
     }
   };
+}
+
+/** One line for a cell, and one for the quote that bears it. */
+export function describeCell(cell: SettledCell): string {
+  const [citation] = cell.citations;
+  const value = cell.status === 'done' && cell.empty ? 'not in the document' : visible(cellText(cell).replaceAll(/\s+/gu, ' '));
+  const doubt = cell.citations.length === 0 && cell.status === 'done' && !cell.empty ? '  (stands nowhere in the document)' : '';
+  const quote = citation === undefined ? '' : `  page ${citation.pageLabel ?? citation.page}: "${visible(citation.quote)}"\n`;
+  return `${sourceName(cell.uri)}, ${columnName(cell)}: ${value}${doubt}\n${quote}`;
+}
+
+function columnName(cell: SettledCell): string {
+  return visible(cell.id ?? cell.question);
 }
 
 export function describeItem(item: SettledQuestion): string {
@@ -48,9 +74,9 @@ export function describeItem(item: SettledQuestion): string {
   return `${head}${visible(item.answer ?? '')}\n${cited.join('')}${unsupported.join('')}\n`;
 }
 
-export function describeProgress(event: Extract<RunEvent, { type: 'run-progress' }>): string {
+export function describeProgress(event: Extract<RunEvent, { type: 'run-progress' }>, items = 'questions'): string {
   const settled = event.done + event.failed + event.expired;
-  const parts = [`${settled} of ${event.found}${event.allFound ? '' : '+'} questions`];
+  const parts = [`${settled} of ${event.found}${event.allFound ? '' : '+'} ${items}`];
   if (event.failed + event.expired > 0) parts.push(`${event.failed + event.expired} failed`);
   if (event.abstained > 0) parts.push(`${event.abstained} not in the documents`);
   if (event.itemsPerSecond !== null) parts.push(`${event.itemsPerSecond.toFixed(2)}/s`);
@@ -60,8 +86,8 @@ export function describeProgress(event: Extract<RunEvent, { type: 'run-progress'
   return parts.join(', ');
 }
 
-function describeEnd(event: Extract<RunEvent, { type: 'run-end' }>): string {
-  const counts = `${event.items} questions: ${event.done} answered (${event.abstained} not in the documents), ${event.failed} failed, ${event.expired} expired`;
+function describeEnd(event: Extract<RunEvent, { type: 'run-end' }>, items: string): string {
+  const counts = `${event.items} ${items}: ${event.done} answered (${event.abstained} not in the documents), ${event.failed} failed, ${event.expired} expired`;
   const open = event.state === 'interrupted' ? `; its time is over, go on with "millrace runs resume ${event.runId}"` : '';
   return `${counts} in ${formatDuration(event.elapsedMs)}${open}`;
 }

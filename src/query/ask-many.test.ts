@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { collect, type MillBench, type MillBenchOptions, openMillBench } from '../../test/support/mill-bench.ts';
+import { storeOnSmallDisk } from '../../test/support/small-disk.ts';
 import type { HandedSource } from '../spec/mill.ts';
 import type { BatchQuestion, RunEvent, SettledQuestion } from '../spec/runs.ts';
 
@@ -204,6 +205,20 @@ describe('askMany', () => {
     await expect(drive(mill.runs.resume(runId).result())).rejects.toMatchObject({ code: 'E_RUN_STATE' });
     await mill.runs.delete(runId);
     expect(await mill.runs.list()).toEqual([]);
+  });
+
+  it('stops when the disk fills, keeps what was settled, and goes on when there is room again', async () => {
+    const store = storeOnSmallDisk(3);
+    const { mill, drive } = await open({ mill: { store } });
+    const first = collect(mill.askMany(questions(8), { concurrency: 2 }));
+    await drive(first.ended);
+    expect(first.events.at(-1)).toMatchObject({ type: 'run-failed', error: { code: 'E_DISK_FULL' } });
+    const runId = first.events[0]!.runId!;
+    const before = await itemsOf(runId);
+    expect(before).toHaveLength(3);
+    store.makeRoom();
+    expect(await drive(mill.runs.resume(runId, { questions: questions(8) }).result())).toMatchObject({ state: 'done', done: 8 });
+    expect((await itemsOf(runId)).slice(0, 3)).toEqual(before);
   });
 
   it('needs no record', async () => {

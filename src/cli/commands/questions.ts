@@ -49,6 +49,8 @@ export function addAsk(program: Command, session: Session): void {
       'Answer a question from the documents, with citations. "-" reads it from standard input, --file many from a file.',
       'millrace ask "When is the rent due?"\n  millrace ask --file questions.csv --out answers.jsonl',
     ),
+    'questions',
+    10,
   )
     .option('--file <file>', 'many questions: .csv or .tsv with a column "question", .jsonl, or .txt with one a line')
     .option('--out <file>', 'with --file: where the answers go, .jsonl or .csv; the same command again goes on after an interruption')
@@ -103,7 +105,7 @@ export function addAsk(program: Command, session: Session): void {
     );
 }
 
-function modeOption(): Option {
+export function modeOption(): Option {
   return new Option('--mode <mode>', 'how passages are found (default hybrid)').choices(['hybrid', 'text', 'vector']);
 }
 

@@ -5,12 +5,12 @@ import type { Mill, MillStream } from '../../spec/mill.ts';
 import type { RunEvent, RunSummary } from '../../spec/runs.ts';
 import type { RunRecord } from '../../spec/store.ts';
 import { systemClock } from '../../util/clock.ts';
-import { type AnswerFile, createAnswerFile } from '../answer-file.ts';
 import { durationOption } from '../duration-option.ts';
 import { numberOption } from '../number-option.ts';
 import { readQuestions } from '../question-file.ts';
+import { createRunOutput, type RunOutput } from '../run-output.ts';
 import type { Given, Session } from '../session.ts';
-import { describeItem, showRun } from '../show-run.ts';
+import { describeCell, describeItem, showRun } from '../show-run.ts';
 import { type Terminal, visible } from '../terminal.ts';
 
 type Options = Given['options'];
@@ -19,18 +19,17 @@ type Options = Given['options'];
 interface Label {
   readonly file?: string;
   readonly out?: string;
+  /** Of a table, as JSON: which documents it is about. */
+  readonly documents?: string;
 }
 
 /** The options that every command with a run at work takes. */
-export function withRunOptions(command: Command): Command {
+export function withRunOptions(command: Command, items: 'questions' | 'cells' | 'items' = 'items', concurrency?: number): Command {
+  const byDefault = concurrency === undefined ? '' : ` (default ${concurrency})`;
   return command
-    .option('--concurrency <count>', 'questions in work at the same time (default 10)', numberOption({ least: 1, most: 1_000 }))
-    .option('--ordered', 'tell answers in the order of the questions')
-    .option(
-      '--question-timeout <seconds>',
-      'give up a single question after this time',
-      numberOption({ least: 0.001, most: 1e6, whole: false }),
-    )
+    .option('--concurrency <count>', `${items} in work at the same time${byDefault}`, numberOption({ least: 1, most: 1_000 }))
+    .option('--ordered', 'tell them in the order of the input')
+    .option('--question-timeout <seconds>', 'give up a single one after this time', numberOption({ least: 0.001, most: 1e6, whole: false }))
     .option('--max-time <time>', 'stop cleanly after this time, such as 45s, 30m or 8h; the run can be resumed', durationOption);
 }
 
@@ -43,12 +42,11 @@ export async function askFile(
 ): Promise<number> {
   const file = resolve(terminal.workingDirectory, options.file ?? '');
   const out = options.out === undefined ? undefined : resolve(terminal.workingDirectory, options.out);
-  const output = out === undefined ? undefined : await createAnswerFile(out, { force: options.force === true });
+  const output = out === undefined ? undefined : await createRunOutput('ask-many', out, { force: options.force === true });
   try {
     const mill = await session.open('write');
     const label: Label = { file, ...(out === undefined ? {} : { out }) };
-    const before =
-      options.force === true ? undefined : (await mill.runs.list()).findLast((run) => isOpen(run) && sameLabel(labelOf(run), label));
+    const before = options.force === true ? undefined : await interruptedRun(mill, 'ask-many', label);
     const stream =
       before === undefined
         ? mill.askMany(readQuestions(file), { ...asked, ...limitsOf(options), label: { ...label }, signal: terminal.signal })
@@ -75,6 +73,10 @@ export function addRuns(program: Command, session: Session): void {
       const mill = await session.open('read');
       const run = await mill.runs.show(argument);
       terminal.out(options.json ? `${JSON.stringify(run)}\n` : `${describeRun(run)}\n\n`);
+      if (run.kind === 'table') {
+        for await (const cell of mill.runs.cells(argument)) terminal.out(options.json ? `${JSON.stringify(cell)}\n` : describeCell(cell));
+        return 0;
+      }
       for await (const item of mill.runs.items(argument)) terminal.out(options.json ? `${JSON.stringify(item)}\n` : describeItem(item));
       return 0;
     }),
@@ -85,7 +87,8 @@ export function addRuns(program: Command, session: Session): void {
       const mill = await session.open('write');
       const run = await mill.runs.show(argument);
       const { file } = labelOf(run);
-      const isRead = (run.progress as { allFound?: boolean } | null)?.allFound === true;
+      // A table knows its questions from the start.
+      const isRead = run.kind === 'table' || (run.progress as { allFound?: boolean } | null)?.allFound === true;
       return onRecord(terminal, session, options, mill, run, (signal) =>
         mill.runs.resume(argument, {
           ...limitsOf(options),
@@ -112,16 +115,18 @@ export function addRuns(program: Command, session: Session): void {
     );
 
   session
-    .command(runs, 'export <id>', 'Write the answers of a run to a file.', 'millrace runs export <id> --out answers.csv')
-    .requiredOption('--out <file>', 'where to: .jsonl or .csv')
+    .command(runs, 'export <id>', 'Write what a run has settled to a file.', 'millrace runs export <id> --out answers.csv')
+    .requiredOption('--out <file>', 'where to: .jsonl, .csv, or .xlsx for a table')
+    .option('--details', 'of a table as .csv: columns for quote, page and support of each value')
     .option('--force', 'replace the file')
     .action(
       session.run(async (terminal, { argument, options }) => {
         const mill = await session.open('read');
-        await mill.runs.show(argument);
-        const output = await createAnswerFile(resolve(terminal.workingDirectory, options.out ?? ''), { force: options.force === true });
+        const { kind } = await mill.runs.show(argument);
+        const out = resolve(terminal.workingDirectory, options.out ?? '');
+        const output = await createRunOutput(kind, out, { force: options.force === true, details: options.details === true });
         try {
-          await output.finish(mill.runs.items(argument));
+          await output.finish(mill, argument);
         } finally {
           await output.close();
         }
@@ -154,7 +159,7 @@ async function onRecord(
   begin: (signal: AbortSignal) => MillStream<RunEvent, RunSummary>,
 ): Promise<number> {
   const { out } = labelOf(run);
-  const output = out === undefined ? undefined : await createAnswerFile(out, { force: true });
+  const output = out === undefined ? undefined : await createRunOutput(run.kind, out, { force: true });
   try {
     return await follow(terminal, session, options, mill, begin(terminal.signal), output);
   } finally {
@@ -162,35 +167,37 @@ async function onRecord(
   }
 }
 
-async function follow(
+/** Shows a run to its end and writes its file. */
+export async function follow(
   terminal: Terminal,
   session: Session,
   options: Options,
   mill: Mill,
   stream: MillStream<RunEvent, RunSummary>,
-  output: AnswerFile | undefined,
+  output: RunOutput | undefined,
 ): Promise<number> {
   const show = showRun(terminal, systemClock, { quiet: options.quiet, answers: output === undefined });
   let run: string | null = null;
   for await (const event of stream) {
     run = event.runId;
-    if (event.type === 'run-start' && event.resumed && output !== undefined && run !== null) {
-      for await (const item of mill.runs.items(run)) await output.append(item);
-    }
-    if (event.type === 'item-settled') await output?.append(event.item);
+    if (event.type === 'run-start' && event.resumed && run !== null) await output?.begin(mill, run);
+    await output?.append(event);
+    const isItem = event.type === 'item-settled' || event.type === 'cell-settled';
     if (!options.json) show(event);
-    else if (output === undefined || event.type !== 'item-settled') terminal.out(`${JSON.stringify(event)}\n`);
+    else if (output === undefined || !isItem) terminal.out(`${JSON.stringify(event)}\n`);
     if (event.type === 'run-failed') {
       if (options.json) session.failureTold();
+      // Why the run failed is what is told, whatever its file makes of it.
+      if (run !== null) await output?.leave(mill, run).catch(() => undefined);
       if (run !== null) terminal.error(`The run is on record: millrace runs resume ${run}\n`);
     }
   }
   const summary = await stream.result();
-  if (output !== undefined && run !== null && summary.state === 'done') await output.finish(mill.runs.items(run));
+  if (run !== null) await (summary.state === 'done' ? output?.finish(mill, run) : output?.leave(mill, run));
   return summary.state === 'interrupted' || summary.failed + summary.expired > 0 ? 3 : 0;
 }
 
-function limitsOf(options: Options) {
+export function limitsOf(options: Options) {
   return {
     ...(options.concurrency === undefined ? {} : { concurrency: options.concurrency }),
     ...(options.ordered === true ? { ordered: true } : {}),
@@ -204,11 +211,12 @@ function labelOf(run: RunRecord): Label {
 }
 
 function sameLabel(a: Label, b: Label): boolean {
-  return a.file === b.file && a.out === b.out;
+  return a.file === b.file && a.out === b.out && a.documents === b.documents;
 }
 
-function isOpen(run: RunRecord): boolean {
-  return run.kind === 'ask-many' && run.state === 'interrupted';
+/** The last run of these files that did not come to its end. */
+export async function interruptedRun(mill: Mill, kind: RunRecord['kind'], label: Label): Promise<RunRecord | undefined> {
+  return (await mill.runs.list()).findLast((run) => run.kind === kind && run.state === 'interrupted' && sameLabel(labelOf(run), label));
 }
 
 function describeRun(run: RunRecord): string {

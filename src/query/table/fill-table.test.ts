@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { collect, type MillBench, type MillBenchOptions, openMillBench } from '../../../test/support/mill-bench.ts';
+import { storeOnSmallDisk } from '../../../test/support/small-disk.ts';
 import type { GenerateRequest } from '../../spec/engine.ts';
 import type { HandedSource } from '../../spec/mill.ts';
 import type { RunEvent } from '../../spec/runs.ts';
@@ -298,6 +299,20 @@ describe('table', () => {
       ['tram', null],
       ['tram', null],
     ]);
+  });
+
+  it('stops when the disk fills, keeps what was settled, and goes on when there is room again', async () => {
+    const store = storeOnSmallDisk(3);
+    await open({ mill: { store } });
+    const first = collect(bench.mill.table([passengers, price, 'Who?', 'When?'], { concurrency: 2, mode: 'text' }));
+    await bench.drive(first.ended);
+    expect(first.events.at(-1)).toMatchObject({ type: 'run-failed', error: { code: 'E_DISK_FULL' } });
+    const runId = first.events[0]?.runId ?? '';
+    const before = await recorded(runId);
+    expect(before).toHaveLength(3);
+    store.makeRoom();
+    expect(await bench.drive(bench.mill.runs.resume(runId).result())).toMatchObject({ state: 'done', items: 8, done: 8 });
+    expect((await recorded(runId)).slice(0, 3)).toEqual(before);
   });
 
   it('tells what is wrong with a call', async () => {

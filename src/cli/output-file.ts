@@ -1,0 +1,90 @@
+import { type FileHandle, open, rename, stat } from 'node:fs/promises';
+import { extname } from 'node:path';
+import { MillraceError, toMillraceError } from '../errors.ts';
+
+/** A file of results that has its own name only once it is whole; until then it is `<path>.partial`. */
+export interface PartialFile {
+  write(piece: string | Uint8Array): Promise<void>;
+  /** On disk and under its own name. */
+  complete(): Promise<void>;
+  /** Leaves what there is. */
+  close(): Promise<void>;
+}
+
+/** A file of one line an item. */
+export interface LineFile<Item> {
+  append(item: Item): Promise<void>;
+  /** Writes the file anew from the items, in their order, and gives it its name. */
+  finish(items: AsyncIterable<Item>): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface LineFormat<Item> {
+  readonly head: string;
+  line(item: Item): string;
+}
+
+/** @throws MillraceError E_INPUT_INVALID where the ending of the path names none of them */
+export function formatOf<Format>(path: string, formats: Readonly<Record<string, Format>>, what: string): Format {
+  const format = formats[extname(path).toLowerCase()];
+  if (format !== undefined) return format;
+  throw new MillraceError('E_INPUT_INVALID', `${what} cannot be written to ${path}: its ending names no known format.`, {
+    remedy: `Give a file that ends in ${Object.keys(formats).join(' or ')}.`,
+  });
+}
+
+/** @throws MillraceError E_OUTPUT_EXISTS without `force` */
+export async function requireFree(path: string, force: boolean): Promise<void> {
+  if (force || (await stat(path).catch(() => undefined)) === undefined) return;
+  throw new MillraceError('E_OUTPUT_EXISTS', `The file ${path} exists already.`);
+}
+
+/** @throws MillraceError E_INPUT_INVALID where the file cannot be made */
+export async function openPartial(path: string): Promise<PartialFile> {
+  const partial = `${path}.partial`;
+  let handle: FileHandle;
+  try {
+    handle = await open(partial, 'w');
+  } catch (error) {
+    throw toMillraceError(error, 'E_INPUT_INVALID', `${partial} cannot be written`);
+  }
+  const failed = (error: unknown): never => {
+    throw toMillraceError(error, 'E_STORE_FAILED', `Writing to ${partial} failed`);
+  };
+  return {
+    write: (piece) => handle.writeFile(piece).catch(failed),
+    async complete() {
+      await handle.sync().catch(failed);
+      await handle.close();
+      await rename(partial, path).catch(failed);
+    },
+    close: () => handle.close().catch(() => undefined),
+  };
+}
+
+/** @throws MillraceError E_OUTPUT_EXISTS without `force` */
+export async function createLineFile<Item>(
+  path: string,
+  format: LineFormat<Item>,
+  options: { readonly force: boolean },
+): Promise<LineFile<Item>> {
+  await requireFree(path, options.force);
+  let file = await begin();
+
+  async function begin(): Promise<PartialFile> {
+    const opened = await openPartial(path);
+    await opened.write(format.head);
+    return opened;
+  }
+
+  return {
+    append: (item) => file.write(format.line(item)),
+    async finish(items) {
+      await file.close();
+      file = await begin();
+      for await (const item of items) await file.write(format.line(item));
+      await file.complete();
+    },
+    close: () => file.close(),
+  };
+}
