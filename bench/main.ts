@@ -2,11 +2,12 @@ import { Command, CommanderError } from 'commander';
 import { isMillraceError } from '../src/index.ts';
 import { addEngine } from './engine-command.ts';
 import { addMixed } from './mixed-command.ts';
+import { addOverload } from './overload/command.ts';
 import { addQueries } from './queries-command.ts';
 
 function createProgram(signal: AbortSignal): Command {
   const program = new Command('bench').description('Measures millrace beside others.').showSuggestionAfterError(true).exitOverride();
-  for (const add of [addEngine, addQueries, addMixed]) add(program, signal);
+  for (const add of [addEngine, addQueries, addMixed, addOverload]) add(program, signal);
   return program;
 }
 

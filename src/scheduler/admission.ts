@@ -33,24 +33,34 @@ export function checkLimits(lane: LaneName, limits: LaneLimits): void {
   }
 }
 
+const amounts = ['tokens', 'items', 'kvTokens', 'prefixTokens', 'bytes'] as const;
+
 /** Why work of this cost can never be admitted to the lane, or undefined. */
 export function findExcess(lane: LaneName, limits: LaneLimits, cost: Required<WorkCost>): MillraceError | undefined {
-  for (const [name, value] of Object.entries(cost)) {
-    if (!(value >= 0 && Number.isFinite(value))) {
-      return new MillraceError('E_INPUT_INVALID', `The cost ${name} of a piece of work is ${value}; it must be a number of at least 0.`);
-    }
+  const wrong = amounts.find((name) => !(cost[name] >= 0 && Number.isFinite(cost[name])));
+  if (wrong !== undefined) {
+    return new MillraceError(
+      'E_INPUT_INVALID',
+      `The cost ${wrong} of a piece of work is ${cost[wrong]}; it must be a number of at least 0.`,
+    );
   }
-  const checks = [
-    { limit: 'batchItems', needs: cost.items, allows: limits.batchItems },
-    { limit: 'batchTokens', needs: cost.tokens, allows: limits.batchTokens },
-    { limit: 'kvTokens', needs: cost.kvTokens + cost.prefixTokens, allows: limits.kvTokens },
-    { limit: 'queuedBytes', needs: cost.bytes, allows: limits.queuedBytes },
-  ] as const;
-  const excess = checks.find((check) => check.needs > check.allows);
-  if (excess === undefined) return undefined;
-  return new MillraceError(
-    'E_WORK_TOO_LARGE',
-    `A piece of work needs ${excess.needs} of ${excess.limit} in lane "${lane}", which allows ${excess.allows}.`,
-    { details: { lane, ...excess } },
+  return (
+    excessOf(lane, limits, 'batchItems', cost.items) ??
+    excessOf(lane, limits, 'batchTokens', cost.tokens) ??
+    excessOf(lane, limits, 'kvTokens', cost.kvTokens + cost.prefixTokens) ??
+    excessOf(lane, limits, 'queuedBytes', cost.bytes)
   );
+}
+
+function excessOf(
+  lane: LaneName,
+  limits: LaneLimits,
+  limit: 'batchItems' | 'batchTokens' | 'kvTokens' | 'queuedBytes',
+  needs: number,
+): MillraceError | undefined {
+  const allows = limits[limit];
+  if (needs <= allows) return undefined;
+  return new MillraceError('E_WORK_TOO_LARGE', `A piece of work needs ${needs} of ${limit} in lane "${lane}", which allows ${allows}.`, {
+    details: { lane, limit, needs, allows },
+  });
 }

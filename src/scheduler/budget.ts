@@ -29,6 +29,7 @@ export const emptyUsage: LaneUsage = { slots: nothing, kvTokens: nothing, retrie
 
 /** The books of one lane. The scheduler holds the true one; `plan` works on a copy. */
 export interface LaneBudget {
+  /** Valid until the books change. */
   usage(): LaneUsage;
   /** Own cells and distinct held prefixes. */
   usedKvTokens(): number;
@@ -57,8 +58,9 @@ const maxRecent = 8;
 export function createBudget(limits: LaneLimits, from: LaneUsage = emptyUsage): LaneBudget {
   const slots = { ...from.slots };
   const kvTokens = { ...from.kvTokens };
-  const prefixes = new Map(from.prefixes);
-  let { retries, recent } = from;
+  // Copied when it is first changed: most plans start nothing that shares a prefix.
+  let { retries, recent, prefixes } = from;
+  let ownPrefixes: Map<string, HeldPrefix> | undefined;
   const reserve = limits.interactiveReserve ?? { concurrency: 0, kvTokens: 0 };
 
   const otherSlots = (): number => slots.batch + slots.background;
@@ -70,6 +72,12 @@ export function createBudget(limits: LaneLimits, from: LaneUsage = emptyUsage): 
     return sum;
   }
   const allKvTokens = (): number => kvTokens.interactive + otherKvTokens() + prefixTokens(() => true);
+
+  function changed(): Map<string, HeldPrefix> {
+    ownPrefixes ??= new Map(prefixes);
+    prefixes = ownPrefixes;
+    return ownPrefixes;
+  }
 
   function heldBy({ prefixKey }: WaitingWork): HeldPrefix | undefined {
     return prefixKey === undefined ? undefined : prefixes.get(prefixKey);
@@ -92,7 +100,7 @@ export function createBudget(limits: LaneLimits, from: LaneUsage = emptyUsage): 
   }
 
   return {
-    usage: () => ({ slots: { ...slots }, kvTokens: { ...kvTokens }, retries, prefixes: new Map(prefixes), recent }),
+    usage: () => ({ slots, kvTokens, retries, prefixes, recent }),
     usedKvTokens: allKvTokens,
     slots: (workClass) => slots[workClass],
     retries: () => retries,
@@ -133,7 +141,7 @@ export function createBudget(limits: LaneLimits, from: LaneUsage = emptyUsage): 
     charge(work) {
       kvTokens[work.class] += work.cost.kvTokens;
       if (work.prefixKey === undefined) return;
-      prefixes.set(work.prefixKey, joined(work));
+      changed().set(work.prefixKey, joined(work));
       if (recent.includes(work.prefixKey)) recent = recent.filter((key) => key !== work.prefixKey);
     },
     release(work) {
@@ -141,15 +149,15 @@ export function createBudget(limits: LaneLimits, from: LaneUsage = emptyUsage): 
       const held = heldBy(work);
       if (work.prefixKey === undefined || held === undefined) return;
       if (held.holders > 1) {
-        prefixes.set(work.prefixKey, { ...held, holders: held.holders - 1, otherHolders: held.otherHolders - isOther(work.class) });
+        changed().set(work.prefixKey, { ...held, holders: held.holders - 1, otherHolders: held.otherHolders - isOther(work.class) });
         return;
       }
-      prefixes.delete(work.prefixKey);
+      changed().delete(work.prefixKey);
       if (held.ready) recent = [...recent, work.prefixKey].slice(-maxRecent);
     },
     markPrefixReady(prefixKey) {
       const held = prefixes.get(prefixKey);
-      if (held !== undefined) prefixes.set(prefixKey, { ...held, ready: true });
+      if (held !== undefined) changed().set(prefixKey, { ...held, ready: true });
     },
   };
 }

@@ -24,21 +24,35 @@ interface Waiting extends Feeder {
   readonly order: number;
 }
 
+interface Line {
+  readonly rooms: readonly Room[];
+  readonly waiting: Set<Waiting>;
+}
+
 const maxFeeders = 100_000;
 
 export function createFeeders(): Feeders {
   /** Those who want the same rooms wait in one line; lines go by who came first. */
-  const lines: { readonly rooms: readonly Room[]; readonly waiting: Set<Waiting> }[] = [];
+  const lines: Line[] = [];
   let waitingFeeders = 0;
   let order = 0;
 
-  function lineFor(needs: Feeder['needs']): (typeof lines)[number] {
+  function lineFor(needs: Feeder['needs']): Line {
     const rooms = needs.map(({ room }) => room);
     const known = lines.find((line) => line.rooms.length === rooms.length && rooms.every((room) => line.rooms.includes(room)));
     if (known !== undefined) return known;
     const line = { rooms, waiting: new Set<Waiting>() };
     lines.push(line);
     return line;
+  }
+
+  /** Where one line waits nobody else has to be asked. */
+  function admitLine(line: Line): void {
+    for (const first of line.waiting) {
+      if (!hasRoom(first)) return;
+      leave(line, first);
+      first.onReady();
+    }
   }
 
   /** Lets in the first of every line that finds room, and says whether one did. Whoever finds none keeps those behind out of its rooms. */
@@ -50,7 +64,7 @@ export function createFeeders(): Feeders {
     const blocked = new Set<Room>();
     let any = false;
     for (const { line, first } of heads.toSorted((a, b) => a.first.order - b.first.order)) {
-      if (first.needs.every(({ room, bytes }) => !blocked.has(room) && room.hasPlace(bytes))) {
+      if (line.rooms.every((room) => !blocked.has(room)) && hasRoom(first)) {
         leave(line, first);
         first.onReady();
         any = true;
@@ -59,11 +73,14 @@ export function createFeeders(): Feeders {
     return any;
   }
 
-  function leave(line: (typeof lines)[number], feeder: Waiting): void {
+  function leave(line: Line, feeder: Waiting): void {
     if (line.waiting.delete(feeder)) waitingFeeders -= 1;
   }
 
   function admit(): void {
+    if (waitingFeeders === 0) return;
+    const [line, other] = lines.filter(({ waiting }) => waiting.size > 0);
+    if (line !== undefined && other === undefined) return admitLine(line);
     while (waitingFeeders > 0 && admitFirst());
   }
 
@@ -91,4 +108,8 @@ export function createFeeders(): Feeders {
       for (const feeder of refused) feeder.onRefused(error);
     },
   };
+}
+
+function hasRoom({ needs }: Feeder): boolean {
+  return needs.every(({ room, bytes }) => room.hasPlace(bytes));
 }

@@ -88,7 +88,7 @@ function findLongWait(lane: Lane, { class: workClass, tenant, cost, deadline }: 
   if (excessMs <= 0) return undefined;
   const end = tooLate > 0 ? 'and would not end before its deadline' : 'which is longer than anybody waits';
   return new MillraceError('E_OVERLOADED', `The work would wait for ${Math.round(waitMs)} ms in lane "${lane.definition.name}", ${end}.`, {
-    retryAfterMs: waitFor(excessMs),
+    retryAfterMs: waitFor(waitMs),
     details: { lane: lane.definition.name, waiting: lane.queue.size, waitMs: Math.round(waitMs), runMs: Math.round(runMs) },
   });
 }

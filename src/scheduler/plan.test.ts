@@ -39,7 +39,9 @@ describe('plan', () => {
       expire: [],
       wait: [{ lane: 'embed', work: second.id, for: 'kv-tokens' }],
     });
-    expect(plan([lane([first])], used({ slots: ofClass({ batch: 2 }) }), 0).wait).toEqual([{ lane: 'embed', work: first.id, for: 'slot' }]);
+    expect(plan([lane([first])], used({ slots: ofClass({ batch: 2 }) }), 0).wait).toEqual([
+      { lane: 'embed', work: undefined, for: 'slot' },
+    ]);
     const twin = waiting({ prefixKey: 'p', cost: { prefixTokens: 5 } });
     const pending = new Map([['p', { tokens: 5, holders: 1, otherHolders: 1, ready: false }]]);
     expect(plan([lane([twin])], used({ slots: ofClass({ batch: 1 }), prefixes: pending }), 0)).toEqual({

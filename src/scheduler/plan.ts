@@ -28,7 +28,8 @@ export interface PlannedBatch {
 /** Why the first work of a lane that could not start has to wait. */
 export interface PlannedWait {
   readonly lane: LaneName;
-  readonly work: number;
+  /** Undefined where every slot is taken, so that nobody looked who is first. */
+  readonly work: number | undefined;
   readonly for: 'slot' | 'kv-tokens' | 'prefix' | 'quiet';
 }
 
@@ -52,6 +53,10 @@ export function plan(lanes: readonly PlannedLane[], capacity: ReadonlyMap<LaneNa
   const decided: Decided = { start: [], expire: [], wait: [] };
   for (const lane of lanes) {
     const usage = capacity.get(lane.lane) ?? emptyUsage;
+    if (usage.slots.interactive + usage.slots.batch + usage.slots.background >= lane.limits.concurrency) {
+      decided.wait.push({ lane: lane.lane, work: undefined, for: 'slot' });
+      continue;
+    }
     planLane({ ...lane, now, budget: createBudget(lane.limits, usage), shares: createShares(lane.waiting.shares()), decided });
   }
   return decided;

@@ -8,58 +8,50 @@ export interface Heap<T> {
 
 export function createHeap<T>(before: (a: T, b: T) => boolean): Heap<T> {
   const items: T[] = [];
-
-  function at(index: number): T {
-    return items[index] as T;
-  }
-
-  function swap(a: number, b: number): void {
-    const held = at(a);
-    items[a] = at(b);
-    items[b] = held;
-  }
-
-  function rise(start: number): void {
-    let index = start;
-    while (index > 0) {
-      const parent = (index - 1) >> 1;
-      if (!before(at(index), at(parent))) return;
-      swap(index, parent);
-      index = parent;
-    }
-  }
-
-  function sink(): void {
-    let index = 0;
-    for (;;) {
-      const left = 2 * index + 1;
-      const right = left + 1;
-      let first = index;
-      if (left < items.length && before(at(left), at(first))) first = left;
-      if (right < items.length && before(at(right), at(first))) first = right;
-      if (first === index) return;
-      swap(index, first);
-      index = first;
-    }
-  }
-
   return {
     get size() {
       return items.length;
     },
     push(item) {
       items.push(item);
-      rise(items.length - 1);
+      rise(items, before);
     },
     peek: () => items[0],
     pop() {
       const top = items[0];
       const last = items.pop();
-      if (items.length > 0) {
-        items[0] = last as T;
-        sink();
-      }
+      if (items.length > 0) sink(items, last as T, before);
       return top;
     },
   };
+}
+
+/** Moves the last item up to its place. */
+function rise<T>(items: T[], before: (a: T, b: T) => boolean): void {
+  let index = items.length - 1;
+  const item = items[index] as T;
+  while (index > 0) {
+    const parent = (index - 1) >> 1;
+    const above = items[parent] as T;
+    if (!before(item, above)) break;
+    items[index] = above;
+    index = parent;
+  }
+  items[index] = item;
+}
+
+/** Puts an item in the place of the first, and down to its own. */
+function sink<T>(items: T[], item: T, before: (a: T, b: T) => boolean): void {
+  let index = 0;
+  for (;;) {
+    const left = 2 * index + 1;
+    if (left >= items.length) break;
+    const right = left + 1;
+    const child = right < items.length && before(items[right] as T, items[left] as T) ? right : left;
+    const below = items[child] as T;
+    if (!before(below, item)) break;
+    items[index] = below;
+    index = child;
+  }
+  items[index] = item;
 }

@@ -25,20 +25,22 @@ export function createFakeCells(limits: { readonly sequences: number; readonly k
   const prefixes = new Map<string, Prefix>();
   let active = 0;
   let own = 0;
+  /** Cells of prefixes with and without holders. */
+  let held = 0;
+  let idle = 0;
   let peakActive = 0;
   let peakKvTokens = 0;
 
   function heldTokens(): number {
-    return own + sum(({ holders }) => holders > 0);
-  }
-  function sum(which: (prefix: Prefix) => boolean): number {
-    return [...prefixes.values()].filter(which).reduce((total, { tokens }) => total + tokens, 0);
+    return own + held;
   }
 
   function evict(): void {
     for (const [key, prefix] of prefixes) {
-      if (own + sum(() => true) <= limits.kvTokens) return;
-      if (prefix.holders === 0) prefixes.delete(key);
+      if (own + held + idle <= limits.kvTokens) return;
+      if (prefix.holders > 0) continue;
+      prefixes.delete(key);
+      idle -= prefix.tokens;
     }
   }
 
@@ -56,6 +58,10 @@ export function createFakeCells(limits: { readonly sequences: number; readonly k
       active += 1;
       own += ownTokens;
       prefix.holders += 1;
+      if (prefix.holders === 1) {
+        held += prefix.tokens;
+        if (known !== undefined) idle -= prefix.tokens;
+      }
       if (prefixKey !== undefined) {
         prefixes.delete(prefixKey);
         prefixes.set(prefixKey, prefix);
@@ -72,7 +78,11 @@ export function createFakeCells(limits: { readonly sequences: number; readonly k
           active -= 1;
           own -= ownTokens;
           prefix.holders -= 1;
-          if (prefixKey !== undefined && prefix.holders === 0 && !prefix.resident) prefixes.delete(prefixKey);
+          if (prefix.holders > 0) return;
+          held -= prefix.tokens;
+          if (prefixKey === undefined) return;
+          if (prefix.resident) idle += prefix.tokens;
+          else prefixes.delete(prefixKey);
         },
       };
     },
