@@ -1,6 +1,7 @@
 /** The public API. */
 export { open, openModels, type OpenOptions } from './open.ts';
 export { openEngine, type Engine, type OpenEngineOptions } from './open-engine.ts';
+export { openParser, type OpenParserOptions } from './open-parser.ts';
 export { errorCatalogue, isMillraceError, MillraceError, type ErrorCode, type ErrorEntry } from './errors.ts';
 export { answerTokens, containsExpected, exactMatch, tokenF1 } from './evaluate/answer-text.ts';
 export { readBeirFolder, type BeirFolder, type JudgedQuery } from './evaluate/beir-folder.ts';
@@ -61,4 +62,14 @@ export type {
   SourcePage,
 } from './spec/mill.ts';
 export type { InstalledModel, ModelListing, Models, PullProgress } from './spec/model.ts';
+export type {
+  DocumentParser,
+  FormatParser,
+  MemberFile,
+  ParsedBlock,
+  ParsedContent,
+  ParsedDocument,
+  ParsedPage,
+  ParseRequest,
+} from './spec/parser.ts';
 export type { CollectionStatus, DocumentRecord, RunRecord, SourceRecord, VerifyReport } from './spec/store.ts';

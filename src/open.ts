@@ -8,7 +8,7 @@ import { createMetrics } from './metrics/metrics.ts';
 import { createMill } from './mill.ts';
 import { createModels } from './models/models.ts';
 import { defaultModelsHome } from './models/models-home.ts';
-import { createDocumentParser } from './parse/pool.ts';
+import { openParser } from './open-parser.ts';
 import { createScheduler } from './scheduler/scheduler.ts';
 import type { CacheOptions } from './spec/caches.ts';
 import type { KvMode } from './spec/engine.ts';
@@ -42,6 +42,11 @@ export interface OpenOptions {
   readonly kvMode?: KvMode;
   /** Parser processes. Default: cores − 1, at most 4. */
   readonly parsers?: number;
+  /**
+   * Modules with formats of your own: paths, relative to the working directory. The default export is a `FormatParser` or a list of
+   * them. They are run in the parser processes; this one loads them for their names and versions.
+   */
+  readonly formats?: readonly string[];
   /** Defaults of questions. */
   readonly contextTokens?: number;
   readonly maxTokens?: number;
@@ -83,7 +88,11 @@ export async function open(options: OpenOptions = {}): Promise<Mill> {
     ...(mode === 'write' ? { directory } : {}),
   });
   const scheduler = createScheduler({ clock, observe: activity.observe });
-  const parser = createDocumentParser({ clock, ...(options.parsers === undefined ? {} : { concurrency: options.parsers }) });
+  const parser = await openParser({
+    workingDirectory,
+    ...(options.formats === undefined ? {} : { formats: options.formats }),
+    ...(options.parsers === undefined ? {} : { concurrency: options.parsers }),
+  });
   scheduler.addLane(parseLane(parser));
   const engines = createLoadedEngines({ device, models, store, scheduler, options, freeMemoryBytes: freemem });
 

@@ -22,6 +22,7 @@ const composition = [
   'open-calls',
   'runs',
   'open-engine',
+  'open-parser',
   'activity',
 ];
 const belowTheApi = [...composition, ...pipelines, ...parts, ...ground];
@@ -48,9 +49,10 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   activity: ['metrics', 'spec', 'util', 'errors'],
   open: ['config', ...belowTheApi],
   'open-engine': [...parts, ...ground],
+  'open-parser': ['parse', ...ground],
   client: ground,
   testing: ['lanes', 'loaded-engines', 'mill', 'activity', ...parts, ...ground],
-  index: ['open', 'open-engine', 'client', 'evaluate', ...ground],
+  index: ['open', 'open-engine', 'open-parser', 'client', 'evaluate', ...ground],
   server: ['index', 'open', 'config', 'client', ...ground],
   cli: ['server', 'index', 'open', 'config', 'client', ...ground],
 };

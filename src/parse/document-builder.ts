@@ -1,4 +1,4 @@
-import type { ParsedBlock } from '../spec/parser.ts';
+import type { ParsedBlock, ParsedPage } from '../spec/parser.ts';
 import { canonicalText } from './canonical-text.ts';
 
 export interface DocumentBuilder {
@@ -9,13 +9,18 @@ export interface DocumentBuilder {
   add(kind: ParsedBlock['kind'], text: string, options?: { readonly level?: number; readonly close?: boolean }): void;
   /** A table: one line a row, cells joined by " | ". `headerRows` rows at its start are the header. */
   addTable(rows: readonly (readonly string[])[], headerRows: number): void;
-  /** Text and blocks so far. */
-  build(): { readonly text: string; readonly blocks: ParsedBlock[] };
+  /** What is added from here on stands on a new page. A document whose pages are never started has one. */
+  startPage(label?: string): void;
+  /** UTF-16 units so far. */
+  readonly length: number;
+  /** Text, blocks and pages so far. */
+  build(): { readonly text: string; readonly blocks: ParsedBlock[]; readonly pages: ParsedPage[] };
 }
 
 export function createDocumentBuilder(): DocumentBuilder {
   const parts: string[] = [];
   const blocks: ParsedBlock[] = [];
+  const pageStarts: { readonly label: string | undefined; readonly firstBlock: number }[] = [];
   let length = 0;
 
   /** Appends canonical, trimmed, not empty text; returns where it starts. */
@@ -30,7 +35,21 @@ export function createDocumentBuilder(): DocumentBuilder {
     return start;
   }
 
+  function pages(): ParsedPage[] {
+    if (pageStarts.length === 0) return [{ number: 1, start: 0, end: length }];
+    return pageStarts.map(({ label, firstBlock }, index) => {
+      const nextBlock = pageStarts[index + 1]?.firstBlock ?? blocks.length;
+      const start = blocks[firstBlock]?.start ?? length;
+      const end = nextBlock > firstBlock ? (blocks[nextBlock - 1]?.end ?? start) : start;
+      const canonicalLabel = label === undefined ? '' : canonicalText(label).replace(/\s+/g, ' ').trim().slice(0, 200);
+      return { number: index + 1, ...(canonicalLabel === '' ? {} : { label: canonicalLabel }), start, end };
+    });
+  }
+
   return {
+    get length() {
+      return length;
+    },
     add(kind, text, options = {}) {
       const canonical = canonicalText(text)
         .replace(/^(?:[^\S\n]*\n)+/, '')
@@ -54,8 +73,11 @@ export function createDocumentBuilder(): DocumentBuilder {
       const start = append(text, '\n\n');
       blocks.push({ kind: 'table', start, end: length, ...(header === '' ? {} : { header: { start, end: start + header.length } }) });
     },
+    startPage(label) {
+      pageStarts.push({ label, firstBlock: blocks.length });
+    },
     build() {
-      return { text: parts.join(''), blocks };
+      return { text: parts.join(''), blocks, pages: pages() };
     },
   };
 }

@@ -1,6 +1,7 @@
 import { type DefaultTreeAdapterTypes, parseFragment } from 'parse5';
 import type { ParsedBlock } from '../spec/parser.ts';
 import type { DocumentBuilder } from './document-builder.ts';
+import { type SpanningCell, tableGrid } from './table-grid.ts';
 
 type Node = DefaultTreeAdapterTypes.Node;
 type Element = DefaultTreeAdapterTypes.Element;
@@ -84,7 +85,7 @@ export function substance(root: ParentNode): { readonly textLength: number; read
 
 /** Rows of cells of a data table, or `undefined` for a table that only arranges a page (it holds tables or headings, or one column). */
 function dataTable(table: Element): { readonly rows: string[][]; readonly headerRows: number } | undefined {
-  const rows: string[][] = [];
+  const rows: SpanningCell[][] = [];
   let headerRows = 0;
   for (const element of elements(table)) {
     if (element.tagName === 'table' || element.tagName in headings) return undefined;
@@ -93,9 +94,15 @@ function dataTable(table: Element): { readonly rows: string[][]; readonly header
     const inHead = element.parentNode !== null && 'tagName' in element.parentNode && element.parentNode.tagName === 'thead';
     const allHeaders = cells.length > 0 && cells.every((cell) => cell.tagName === 'th');
     if ((inHead || allHeaders) && headerRows === rows.length) headerRows += 1;
-    rows.push(cells.map(visibleText));
+    rows.push(
+      cells.map((cell) => ({
+        text: visibleText(cell),
+        columns: Number(attribute(cell, 'colspan') ?? 1),
+        rows: Number(attribute(cell, 'rowspan') ?? 1),
+      })),
+    );
   }
-  return rows.some((row) => row.length > 1) ? { rows, headerRows } : undefined;
+  return rows.some((row) => row.length > 1) ? { rows: tableGrid(rows), headerRows } : undefined;
 }
 
 interface List {

@@ -25,10 +25,10 @@ describe('parseDocument', () => {
     ['a damaged archive', zip, 'E_DOCUMENT_DAMAGED', 'note.txt is not a complete ZIP archive: it holds no readable entry.'],
     ['unknown bytes', random, 'E_DOCUMENT_UNSUPPORTED', 'note.txt holds binary data of an unknown type, not text.'],
     [
-      'RTF',
-      '{\\rtf1 text}',
+      'PostScript',
+      '%!PS-Adobe-3.0',
       'E_DOCUMENT_UNSUPPORTED',
-      'note.txt looks like an RTF document (application/rtf), which millrace cannot read.',
+      'note.txt looks like a PostScript document (application/postscript), which millrace cannot read.',
     ],
   ])('refuses %s', async (_what, content, code, message) => {
     await expect(read(content)).rejects.toMatchObject({ code, message });

@@ -8,17 +8,19 @@ const maxTextBytes = 256 * 1024 * 1024;
 
 /** Names for people, where a media type says little. */
 const typeNames: Readonly<Record<string, string>> = {
-  'application/rtf': 'an RTF document',
   'application/postscript': 'a PostScript document',
-  'application/zip': 'a ZIP archive',
-  'application/x-cfb': 'an old Office document',
-  'application/vnd.openxmlformats-officedocument.wordprocessingml.document': 'a Word document',
-  'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet': 'an Excel workbook',
-  'application/vnd.openxmlformats-officedocument.presentationml.presentation': 'a PowerPoint presentation',
+  'application/x-cfb': 'a compound file of another program than Office',
   'application/x-elf': 'a program',
   'application/x-msdownload': 'a program',
+  'application/x-7z-compressed': 'a 7-Zip archive',
+  'application/vnd.rar': 'a RAR archive',
+  'application/x-bzip2': 'a bzip2 file',
+  'application/x-xz': 'an xz file',
+  'application/zstd': 'a Zstandard file',
   'image/png': 'a PNG image',
   'image/jpeg': 'a JPEG image',
+  'image/tiff': 'a TIFF image',
+  'image/heic': 'a HEIC image',
 };
 
 /**
@@ -27,6 +29,9 @@ const typeNames: Readonly<Record<string, string>> = {
 export async function parseDocument(request: ParseRequest, parsers: readonly FormatParser[]): Promise<ParsedDocument> {
   const { bytes, name } = request;
   const type = await detectType(bytes, request, parsers);
+  if (type.contentType === 'application/x-encrypted-office') {
+    throw new MillraceError('E_DOCUMENT_ENCRYPTED', `${name} is an Office document protected by a password.`);
+  }
   const parser = parsers.find((candidate) => candidate.contentTypes.includes(type.contentType));
   if (parser === undefined) {
     const known = typeNames[type.contentType];

@@ -6,6 +6,8 @@ import { createFrameReader, type Frame } from './wire.ts';
 export interface ParserChildOptions {
   /** The child's module, a path. */
   readonly entry: string;
+  /** Its arguments: modules with formats of the program. */
+  readonly formatModules?: readonly string[];
   /** V8's limit for the child's old generation. */
   readonly heapBytes: number;
   /** Puts a sandbox in front of the command, for example bubblewrap. The command's first element is the program. */
@@ -51,6 +53,7 @@ function command(options: ParserChildOptions): readonly string[] {
     '--permission',
     '--allow-fs-read=*',
     options.entry,
+    ...(options.formatModules ?? []),
   ];
   const sandboxed = options.sandbox?.(node) ?? node;
   if (process.platform === 'win32') return sandboxed;

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { MillraceError, toMillraceError } from '../errors.ts';
-import type { DocumentParser, ParsedDocument, ParseRequest } from '../spec/parser.ts';
+import type { DocumentParser, FormatParser, ParsedDocument, ParseRequest } from '../spec/parser.ts';
 import type { Clock } from '../util/clock.ts';
 import { entryPath } from '../util/entry.ts';
 import { createFormatParsers } from './formats.ts';
@@ -15,6 +15,9 @@ export interface DocumentParserOptions {
   readonly limits?: Partial<ParseLimits>;
   /** Puts a sandbox in front of the child's command. Default: none. */
   readonly sandbox?: (command: readonly string[]) => readonly string[];
+  /** Formats of the program, and the modules that the children load them from. Default: none. */
+  readonly formats?: readonly FormatParser[];
+  readonly formatModules?: readonly string[];
   /** The child's module. Default: the one with all formats. */
   readonly childEntry?: string;
 }
@@ -46,6 +49,7 @@ export function createDocumentParser(options: DocumentParserOptions): DocumentPa
   function start(bytes: number): Slot {
     const child = startParserChild({
       entry,
+      formatModules: options.formatModules ?? [],
       heapBytes: childHeapBytes(limits, bytes),
       ...(options.sandbox === undefined ? {} : { sandbox: options.sandbox }),
     });
@@ -161,7 +165,7 @@ export function createDocumentParser(options: DocumentParserOptions): DocumentPa
 
   return {
     optionsHash,
-    formats: createFormatParsers().map(({ name, version }) => ({ name, version })),
+    formats: createFormatParsers(options.formats).map(({ name, version }) => ({ name, version })),
     concurrency,
     async parse(request, signal) {
       if (closed) throw new MillraceError('E_SHUTTING_DOWN', `${request.name} was not parsed: the parser is closed.`);

@@ -40,7 +40,7 @@ function isSpace(unicode: number): boolean {
 
 /** Reads page `index` (from 0). Throws when pdfium cannot load it. */
 export function readPageWords(pdfium: Pdfium, document: number, index: number): PageWords {
-  const page = pdfium.FPDF_LoadPage(document, index);
+  const page = loadPage(pdfium, document, index);
   if (page === 0) throw new Error(`Page ${index + 1} cannot be loaded.`);
   try {
     const textPage = pdfium.FPDFText_LoadPage(page);
@@ -53,6 +53,14 @@ export function readPageWords(pdfium: Pdfium, document: number, index: number): 
   } finally {
     pdfium.FPDF_ClosePage(page);
   }
+}
+
+/** With what was typed into form fields and onto the page. */
+function loadPage(pdfium: Pdfium, document: number, index: number): number {
+  const page = pdfium.FPDF_LoadPage(document, index);
+  if (page === 0 || pdfium.FPDFPage_GetAnnotCount(page) <= 0 || pdfium.FPDFPage_Flatten(page, 0) !== 1) return page;
+  pdfium.FPDF_ClosePage(page);
+  return pdfium.FPDF_LoadPage(document, index);
 }
 
 /** Whether a character is bold. Names are compared as bytes and tested only when they change. */

@@ -149,11 +149,13 @@ function metadata(pdfium: Pdfium, document: number): Pick<Content, 'title' | 'au
   }
   const title = meta('Title');
   const author = meta('Author');
+  const language = readUtf16(pdfium, (buffer, size) => pdfium.FPDFCatalog_GetLanguage(document, buffer, size));
   const createdAt = pdfTime(meta('CreationDate'));
   const modifiedAt = pdfTime(meta('ModDate'));
   return {
     ...(title === undefined ? {} : { title }),
     ...(author === undefined ? {} : { author }),
+    ...(language === undefined || !/^[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*$/.test(language) ? {} : { language }),
     ...(createdAt === undefined ? {} : { createdAt }),
     ...(modifiedAt === undefined ? {} : { modifiedAt }),
   };

@@ -15,9 +15,12 @@ export interface PdfiumFunctions {
   FPDF_GetPageCount(document: number): number;
   FPDF_GetMetaText(document: number, tag: number, buffer: number, size: number): number;
   FPDF_GetPageLabel(document: number, index: number, buffer: number, size: number): number;
-  FPDFCatalog_GetLanguage?(document: number, buffer: number, size: number): number;
+  FPDFCatalog_GetLanguage(document: number, buffer: number, size: number): number;
   FPDF_LoadPage(document: number, index: number): number;
   FPDF_ClosePage(page: number): void;
+  FPDFPage_GetAnnotCount(page: number): number;
+  /** Makes annotations and form fields part of the page; seen when the page is loaded again. 1: done, 2: nothing to do. */
+  FPDFPage_Flatten(page: number, usage: number): number;
   FPDF_GetPageWidthF(page: number): number;
   FPDF_GetPageHeightF(page: number): number;
   FPDF_PageToDevice(
