@@ -23,6 +23,8 @@ export interface OpenStoreOptions {
   readonly random: Random;
   /** Reader threads, 1–16. Default 2. Vector searches all go to the first, which holds the index. */
   readonly readers?: number;
+  /** `none` acknowledges before anything is on the disk: only for measuring what durability costs. Default `full`. */
+  readonly durability?: 'full' | 'none';
 }
 
 /** The value, or the reason of the abort as soon as it comes. */
@@ -71,7 +73,7 @@ function describeDirectory(error: unknown, directory: string): MillraceError {
  */
 export async function openStore(options: OpenStoreOptions): Promise<Store> {
   const { directory, mode, clock, random } = options;
-  const data = { directory, command: process.argv.slice(1, 5).join(' ').slice(0, 500) };
+  const data = { directory, command: process.argv.slice(1, 5).join(' ').slice(0, 500), isDurable: options.durability !== 'none' };
   const readerCount = Math.min(16, Math.max(1, options.readers ?? 2));
   const faults = createFaultPoints(process.env);
   const blobs = createBlobFiles(directory, faults);

@@ -13,12 +13,13 @@ import type { CacheOptions } from '../spec/caches.ts';
 import type { Embedder, Generator } from '../spec/engine.ts';
 import type { Mill } from '../spec/mill.ts';
 import type { InstalledModel } from '../spec/model.ts';
+import type { FaultPoints } from '../spec/faults.ts';
 import type { DocumentParser } from '../spec/parser.ts';
 import type { Store } from '../spec/store.ts';
 import type { Scheduler } from '../spec/work.ts';
 import { createMemoryStore } from '../store/memory/memory-store.ts';
 import type { Clock } from '../util/clock.ts';
-import { createSeededRandom } from '../util/random.ts';
+import { createSeededRandom, type Random } from '../util/random.ts';
 
 export interface FakeMillOptions {
   readonly clock: Clock;
@@ -36,6 +37,15 @@ export interface FakeMillOptions {
   readonly embedder?: string;
   /** Default: an empty store in memory. */
   readonly store?: Store;
+  /** Default: parsers in this process. */
+  readonly parser?: DocumentParser;
+  /** Of its ids. Default: the same ones each time. */
+  readonly random?: Random;
+  /** Where its store is, for `status`. Default `memory`. */
+  readonly directory?: string;
+  /** Relative paths are meant from here. Default: the working directory of the process. */
+  readonly workingDirectory?: string;
+  readonly faults?: FaultPoints;
   /** Awaited while a model loads, after its first `model-loading` event: a test can hold it there. */
   readonly loading?: (model: string) => Promise<void>;
 }
@@ -63,7 +73,7 @@ export function createFakeMill(options: FakeMillOptions): FakeMill {
     process: () => ({ pid: 1, userCpuMs: 0, systemCpuMs: 0, residentBytes: 0, heapBytes: 0, bufferBytes: 0 }),
   });
   const scheduler = createScheduler({ clock, observe: activity.observe });
-  const parser = createParser();
+  const parser = options.parser ?? createParser();
   scheduler.addLane(parseLane(parser));
   const embedders = options.embedders ?? [createFakeEmbedder({ clock })];
   const generator = options.generator === undefined ? createFakeGenerator({ clock }) : options.generator;
@@ -76,12 +86,13 @@ export function createFakeMill(options: FakeMillOptions): FakeMill {
     freeMemoryBytes: options.freeMemoryBytes ?? (() => Number.POSITIVE_INFINITY),
   });
   const mill = createMill({
-    directory: 'memory',
-    workingDirectory: '.',
+    directory: options.directory ?? 'memory',
+    workingDirectory: options.workingDirectory ?? '.',
+    ...(options.faults === undefined ? {} : { faults: options.faults }),
     store,
     scheduler,
     clock,
-    random: createSeededRandom(2),
+    random: options.random ?? createSeededRandom(2),
     parser,
     engines,
     metrics,
@@ -91,6 +102,7 @@ export function createFakeMill(options: FakeMillOptions): FakeMill {
     async close() {
       await activity.close();
       await scheduler.close();
+      await parser.close();
       await store.close();
     },
   });

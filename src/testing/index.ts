@@ -23,6 +23,8 @@ export { describeEngineConformance, questionRequest, readParts } from './engine-
 export type { EngineFixture } from './engine-conformance.ts';
 export { createFakeMill } from './fake-mill.ts';
 export type { FakeMill, FakeMillOptions } from './fake-mill.ts';
+export { openFakeMill } from './open-fake-mill.ts';
+export type { OpenFakeMillOptions } from './open-fake-mill.ts';
 export { describeMillConformance } from './mill-conformance.ts';
 export type { MillFixture } from './mill-conformance.ts';
 export { commitLines, describeStoreConformance, lineDocument } from './store-conformance.ts';

@@ -74,13 +74,13 @@ export function toStoreError(error: unknown, what: string): MillraceError {
   return toMillraceError(error, 'E_STORE_FAILED', what);
 }
 
-/** The one writing handle: WAL, every commit fsynced, tables made or migrated. The caller holds the lock of the directory. */
-export function openForWriting(directory: string, faults: FaultPoints = noFaults): Connection {
+/** The one writing handle: WAL, every commit fsynced unless `isDurable` is false, tables made or migrated. The caller holds the lock of the directory. */
+export function openForWriting(directory: string, faults: FaultPoints = noFaults, isDurable = true): Connection {
   const db = new Database(recordPath(directory), { timeout: busyTimeoutMs });
   try {
     registerRowChecksum(db);
     db.pragma('journal_mode = WAL');
-    db.pragma('synchronous = FULL');
+    db.pragma(`synchronous = ${isDurable ? 'FULL' : 'OFF'}`);
     db.pragma('foreign_keys = ON');
     db.pragma(`cache_size = -${cacheKib}`);
     migrate(db, directory, faults);

@@ -44,6 +44,8 @@ export interface ThreadData {
   readonly directory: string;
   /** Command line of the process, for the description of the owner. */
   readonly command: string;
+  /** False leaves it to the operating system when a commit reaches the disk. Default true. */
+  readonly isDurable?: boolean;
   /** True for the one thread of the writer's process that writes generation files of the vector index. */
   readonly writesIndex?: boolean;
 }

@@ -16,7 +16,7 @@ const maxGroup = 256;
 function main(): void {
   const port = parentPort;
   if (port === null) throw new MillraceError('E_INTERNAL', 'The writer of the store runs only as a worker thread.');
-  const { directory, command } = workerData as ThreadData;
+  const { directory, command, isDurable = true } = workerData as ThreadData;
 
   function start(): { readonly connection: Connection; readonly release: () => void } {
     const startedAt = Math.round(systemClock.now() - process.uptime() * 1_000);
@@ -24,7 +24,7 @@ function main(): void {
     const lock = lockDirectory(directory, { pid: process.pid, command, startedAt });
     try {
       faults.reach('lock-taken');
-      const connection = openForWriting(directory, faults);
+      const connection = openForWriting(directory, faults, isDurable);
       refreshTextIndex(connection);
       interruptRuns(connection, systemClock.now());
       faults.reach('runs-interrupted');

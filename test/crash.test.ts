@@ -1,0 +1,128 @@
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createCrashRounds } from '../bench/crash/rounds.ts';
+import { faultPointNames } from '../src/spec/faults.ts';
+import { createFakeEmbedder, openFakeMill } from '../src/testing/index.ts';
+import { systemClock } from '../src/util/clock.ts';
+import { createSeededRandom } from '../src/util/random.ts';
+
+const seed = Number(process.env['MILLRACE_SEED'] ?? 1);
+const randomKills = 30;
+
+const indexChild = fileURLToPath(new URL('support/index-writing-child.ts', import.meta.url));
+const contender = fileURLToPath(new URL('support/contending-child.ts', import.meta.url));
+/** Steps that only a collection of thousands of chunks passes. */
+const ofIndex = /^(?:index-|coverage-|old-index-)/u;
+
+let root = '';
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'millrace-crash-'));
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+function rounds(withSeed: number) {
+  const random = createSeededRandom(withSeed);
+  return createCrashRounds(root, () => random.float(), { ...process.env, NODE_COMPILE_CACHE: join(root, 'compiled') });
+}
+
+/** What the directory answers, after everything was ingested: texts of the best passages for some questions. */
+async function answers(directory: string): Promise<readonly (readonly string[])[]> {
+  const embedder = createFakeEmbedder({ clock: systemClock, dimensions: 64 });
+  const mill = await openFakeMill({ directory, clock: systemClock, isolation: false, embedders: [embedder] });
+  try {
+    const report = await mill.verify();
+    expect(report.problems).toEqual([]);
+    const [status] = (await mill.status()).collections;
+    expect(status?.embeddedChunks).toBe(status?.chunks);
+    const found: string[][] = [];
+    for (const query of ['wheel with 7 boards', 'the mill by the river', 'document of life 3']) {
+      const { hits } = await mill.search(query, { limit: 100 });
+      found.push(
+        hits
+          .filter(({ source }) => source.endsWith('.txt'))
+          .map(({ text }) => text)
+          .toSorted(),
+      );
+    }
+    return found;
+  } finally {
+    await mill.close();
+  }
+}
+
+describe('kill -9', () => {
+  it('at every named step loses nothing that was acknowledged, duplicates nothing, and leaves what an undisturbed run finds', async () => {
+    const crashing = rounds(seed);
+    // A directory is made once: its steps come first, each in a life that finds what the one before has left.
+    for (const name of faultPointNames) {
+      if (ofIndex.test(name)) continue;
+      // Only what is on record can vanish.
+      if (name === 'source-vanished') await crashing.live(undefined);
+      await crashing.live({ fault: `${name}:1:kill` });
+    }
+    await crashing.live(undefined);
+    const { problems, kills, survived, lives } = crashing.figures();
+    expect(problems).toEqual([]);
+    expect(survived).toEqual([]);
+    expect(kills).toBe(lives - 2);
+
+    const undisturbed = join(root, 'undisturbed');
+    const embedder = createFakeEmbedder({ clock: systemClock, dimensions: 64 });
+    const mill = await openFakeMill({ directory: undisturbed, clock: systemClock, isolation: false, embedders: [embedder] });
+    await mill.ingest([join(root, 'documents')]).result();
+    await mill.close();
+    expect(await answers(join(root, 'directory'))).toEqual(await answers(undisturbed));
+  }, 120_000);
+
+  it(`at ${randomKills} random moments loses and duplicates nothing`, async () => {
+    const crashing = rounds(seed + 1);
+    const random = createSeededRandom(seed + 2);
+    for (let kill = 0; kill < randomKills; kill += 1) await crashing.live({ afterLines: 2 + Math.floor(random.float() * 14) });
+    await crashing.live(undefined);
+    const { problems, kills, survived } = crashing.figures();
+    expect(problems).toEqual([]);
+    expect(kills + survived.length).toBe(randomKills);
+    expect(kills).toBeGreaterThan(randomKills / 2);
+    await answers(join(root, 'directory'));
+  }, 120_000);
+
+  it('at every step of writing the vector index leaves one that agrees with the record, or none', async () => {
+    const directory = join(root, 'directory');
+    const embedder = createFakeEmbedder({ clock: systemClock, dimensions: 64 });
+    const mill = await openFakeMill({ directory, clock: systemClock, isolation: false, embedders: [embedder] });
+    await mill.ingest(Array.from({ length: 20 }, (_, number) => ({ id: `${number}`, text: `Text ${number} of the mill.` }))).result();
+    for (const name of faultPointNames.filter((one) => ofIndex.test(one))) {
+      const child = spawn(process.execPath, [indexChild, directory], {
+        stdio: 'inherit',
+        env: { ...process.env, MILLRACE_FAULT: `${name}:1:kill` },
+      });
+      expect(await new Promise((resolve) => child.once('close', (_code, signal) => resolve(signal)))).toBe('SIGKILL');
+      expect((await mill.verify()).problems).toEqual([]);
+    }
+    await mill.close();
+  });
+});
+
+describe('four processes on one directory', () => {
+  it('take turns as writers, the others are refused at once, and every document is there once', async () => {
+    mkdirSync(join(root, 'documents'));
+    for (let number = 0; number < 40; number += 1) writeFileSync(join(root, 'documents', `${number}.txt`), `Text ${number} of the mill.`);
+    const children = Array.from({ length: 4 }, () =>
+      spawn(process.execPath, [contender, join(root, 'directory'), join(root, 'documents')], { stdio: ['ignore', 'pipe', 'inherit'] }),
+    );
+    const outputs = await Promise.all(children.map(async (child) => ({ lines: await text(child.stdout), code: child.exitCode })));
+    const ends = outputs.map(({ lines }) => JSON.parse(lines.trim()) as { indexed: number; skipped: number; failed: number });
+    expect(ends.reduce((sum, { indexed }) => sum + indexed, 0)).toBe(40);
+    expect(ends.map(({ indexed, skipped, failed }) => indexed + skipped - failed)).toEqual([40, 40, 40, 40]);
+    const embedder = createFakeEmbedder({ clock: systemClock, dimensions: 64 });
+    const mill = await openFakeMill({ directory: join(root, 'directory'), clock: systemClock, isolation: false, embedders: [embedder] });
+    expect((await mill.status()).collections[0]).toMatchObject({ sources: 40, documents: 40, chunks: 40, embeddedChunks: 40 });
+    expect((await mill.verify()).problems).toEqual([]);
+    await mill.close();
+  });
+});
