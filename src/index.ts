@@ -23,6 +23,13 @@ export { junitReport } from './evaluate/junit.ts';
 export { numbersFound } from './evaluate/number-text.ts';
 export { splitOf, type JudgedQuestion, type Split } from './evaluate/question-entry.ts';
 export { readJudgedQuestions } from './evaluate/question-file.ts';
+export {
+  createComparison,
+  type ComparedQuestion,
+  type PipelineAgreement,
+  type PipelineComparison,
+  type PipelineFigures,
+} from './evaluate/compare-pipelines.ts';
 export { averagePrecision, distinctDocuments, ndcgAt, recallAt, reciprocalRankAt, type Judgements } from './evaluate/ranking.ts';
 export { renderReport, type EvaluationReport } from './evaluate/report.ts';
 export { sample } from './evaluate/sample.ts';
@@ -30,7 +37,16 @@ export { summariseAnswers, summaryShares, type AnswerSummary, type SummaryShare 
 export type { Answer, AnswerEvent, AskOptions, Citation, Hit, SearchOptions, SearchResult, StageTimings, Usage } from './spec/answers.ts';
 export { definePipeline } from './formats/define-pipeline.ts';
 export type { Pipeline } from './spec/pipeline.ts';
-export type { AskManyOptions, BatchQuestion, ResumeOptions, RunEvent, RunSummary, SettledQuestion } from './spec/runs.ts';
+export type {
+  AskManyOptions,
+  BatchQuestion,
+  ParallelRunOptions,
+  PipelineInput,
+  ResumeOptions,
+  RunEvent,
+  RunSummary,
+  SettledQuestion,
+} from './spec/runs.ts';
 export type { CellValue, SettledCell, TableOptions, TableQuestion } from './spec/tables.ts';
 export type { CacheBounds, CacheName, CacheOptions, CacheReport, CacheStatistics } from './spec/caches.ts';
 export type {

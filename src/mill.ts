@@ -10,6 +10,8 @@ import type { LoadedEngines } from './loaded-engines.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import { createDocuments } from './mill-documents.ts';
 import { createOpenCalls } from './open-calls.ts';
+import { parallelArguments } from './parallel-arguments.ts';
+import { resolvePipelines } from './query/parallel-run.ts';
 import { createQueryCaches } from './query/caches.ts';
 import { embedMany } from './query/embed-many.ts';
 import { searchDocuments } from './query/pipeline.ts';
@@ -23,7 +25,7 @@ import type { ChunkOptions } from './spec/chunk.ts';
 import { embedOptions, type IngestOptions, ingestOptions, type Mill, textList, updateOptions } from './spec/mill.ts';
 import type { FaultPoints } from './spec/faults.ts';
 import type { RunId } from './spec/identifiers.ts';
-import { askManyOptions, resumeOptions, retryChoice, type RunEvent, type RunSummary } from './spec/runs.ts';
+import { askManyOptions, parallelRunOptions, resumeOptions, retryChoice, type RunEvent, type RunSummary } from './spec/runs.ts';
 import { tableOptions, tableQuestions } from './spec/tables.ts';
 import type { IngestEvent, IngestSummary } from './spec/events.ts';
 import type { DocumentParser } from './spec/parser.ts';
@@ -170,6 +172,17 @@ export function createMill(parts: MillParts): Mill {
       try {
         const { checked, signal } = check(tableOptions.strict(), options, 'options of table');
         return runs.table(parse(tableQuestions, questions, 'questions'), checked, signal);
+      } catch (error) {
+        return failedRun(toMillraceError(error), clock);
+      }
+    },
+
+    parallelRun: (...given: readonly unknown[]) => {
+      try {
+        const { work, options } = parallelArguments(given);
+        const { checked, signal } = check(parallelRunOptions.strict(), options, 'options of parallelRun');
+        resolvePipelines(work.pipelines, parts.questionDefaults);
+        return runs.parallelRun(work, checked, signal);
       } catch (error) {
         return failedRun(toMillraceError(error), clock);
       }

@@ -24,6 +24,7 @@ const columns = [
   'startedAt',
   'endedAt',
   'totalMs',
+  'pipeline',
 ] as const;
 
 const formats: Readonly<Record<string, LineFormat<SettledQuestion>>> = {
@@ -36,5 +37,6 @@ function valueOf(item: SettledQuestion, column: (typeof columns)[number]): strin
     return item.citations.map(({ source, page, quote }) => `${sourceName(source)}, page ${page}: "${quote}"`).join('\n');
   if (column === 'error') return item.error === null ? '' : `${item.error.code}: ${item.error.message}`;
   if (column === 'totalMs') return item.timings === null ? '' : item.timings.totalMs.toFixed(0);
+  if (column === 'pipeline') return item.pipeline?.name ?? '';
   return String(item[column] ?? '');
 }

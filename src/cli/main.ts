@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { errorCatalogue, MillraceError } from '../errors.ts';
 import { addCheck } from './commands/check.ts';
+import { addCompare } from './commands/compare.ts';
 import { addDemo } from './commands/demo.ts';
 import { addDocuments } from './commands/documents.ts';
 import { addDoctor } from './commands/doctor.ts';
@@ -34,6 +35,7 @@ function programOf(terminal: Terminal, session: Session): Command {
   addSearch(program, session);
   addAsk(program, session);
   addTable(program, session);
+  addCompare(program, session);
   addRuns(program, session);
   addEval(program, session);
   addCheck(program, session);

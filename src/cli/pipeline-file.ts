@@ -1,23 +1,20 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { parse } from 'yaml';
-import { MillraceError } from '../errors.ts';
-import { definePipeline, type Pipeline } from '../index.ts';
+import { MillraceError, toMillraceError } from '../errors.ts';
+import { parsePipeline } from '../formats/parse-pipeline.ts';
+import type { Pipeline } from '../spec/pipeline.ts';
 
 /**
  * The pipeline of a YAML or JSON file.
- * @throws MillraceError E_SOURCE_MISSING, E_PIPELINE_INVALID
+ * @throws MillraceError E_SOURCE_MISSING, E_SOURCE_UNREADABLE, E_PIPELINE_INVALID
  */
 export async function readPipelineFile(path: string, workingDirectory: string): Promise<Pipeline> {
-  let value: unknown;
+  let text: string;
   try {
-    value = parse(await readFile(resolve(workingDirectory, path), 'utf8'), { maxAliasCount: 100 });
+    text = await readFile(resolve(workingDirectory, path), 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new MillraceError('E_SOURCE_MISSING', `The file ${path} does not exist.`);
-    const [problem = ''] = (error as Error).message.split('\n');
-    throw new MillraceError('E_PIPELINE_INVALID', `The file ${path} cannot be read as a pipeline: ${problem.replace(/[.:]$/u, '')}.`, {
-      cause: error,
-    });
+    throw toMillraceError(error, 'E_SOURCE_UNREADABLE', `The file ${path} cannot be read`);
   }
-  return definePipeline(value, path);
+  return parsePipeline(text, path);
 }

@@ -37,6 +37,7 @@ export interface Given {
     readonly out?: string;
     readonly force?: boolean;
     readonly cache?: boolean;
+    readonly questions?: string;
     readonly concurrency?: number;
     readonly ordered?: boolean;
     readonly questionTimeout?: number;
@@ -44,7 +45,6 @@ export interface Given {
     readonly failed?: boolean;
     readonly stale?: boolean;
     readonly empty?: boolean;
-    readonly questions?: string;
     readonly documents?: readonly string[];
     readonly details?: boolean;
     readonly ingest?: boolean;

@@ -1,4 +1,3 @@
-import { MillraceError } from '../errors.ts';
 import type { WorkClass } from '../spec/engine.ts';
 import type { BatchQuestion } from '../spec/runs.ts';
 import type { RunItem } from '../spec/store.ts';
@@ -9,7 +8,7 @@ import { promptVersion } from './prompt.ts';
 import type { ResolvedPipeline } from './resolve-pipeline.ts';
 import type { RunJournal } from './run/journal.ts';
 import type { RunCounts } from './run/progress.ts';
-import { type QuestionInput, questionItems } from './run/question-source.ts';
+import { itemKey, type QuestionInput, questionItems, requireReadable } from './run/question-source.ts';
 import { type BatchCall, type BatchLimits, runBatch, type RunSummaryBody } from './run/run-batch.ts';
 import { answerShared } from './shared-answer.ts';
 import { settledQuestion, storedAnswer } from './run/settled-question.ts';
@@ -68,10 +67,15 @@ export function askMany(parts: QueryParts, run: BatchRun, call: BatchCall): Prom
       source: (onFound) =>
         questions === undefined
           ? nothing()
-          : questionItems({ questions, pipelineHash: pipeline.hash, ...(stored === undefined ? {} : { stored }), onFound }),
+          : questionItems({
+              questions,
+              expand: (input) => [{ key: itemKey(input, pipeline.hash), input }],
+              ...(stored === undefined ? {} : { stored }),
+              onFound,
+            }),
       async execute(item, bounds) {
         const input = item.input as QuestionInput;
-        if (input.unreadable !== undefined) throw MillraceError.fromJSON(input.unreadable as Parameters<typeof MillraceError.fromJSON>[0]);
+        requireReadable(input);
         const answer = await answerShared(
           parts,
           input.question,

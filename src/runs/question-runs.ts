@@ -1,7 +1,7 @@
 import { MillraceError } from '../errors.ts';
 import { askMany, type BatchPipeline, prepareBatch } from '../query/ask-many.ts';
 import { type PipelineDefaults, pipelineOf } from '../query/resolve-pipeline.ts';
-import { noCounts } from '../query/run/progress.ts';
+import { noCounts, type RunCounts } from '../query/run/progress.ts';
 import { settledQuestion } from '../query/run/settled-question.ts';
 import { createTransientJournal } from '../query/run/transient-journal.ts';
 import type { RunAtWork, RunKind, RunRecords } from './run-records.ts';
@@ -39,15 +39,7 @@ export function createQuestionRuns(records: RunRecords, questionDefaults: Pipeli
     async resume(run, questions, limits, signal): Promise<RunAtWork> {
       const { options, label } = run.definition as QuestionRunDefinition;
       const before = await records.count(run, settledQuestion);
-      if (questions === undefined && !before.allFound) {
-        throw new MillraceError(
-          'E_RUN_CHANGED',
-          `The run ${run.id} stopped before all its questions were read, so they are needed again.`,
-          {
-            details: { label, found: before.found },
-          },
-        );
-      }
+      requireInputs(run.id, questions, before, label);
       const pipeline = await unchanged(run, signal);
       const journal = await records.goOn(run.id);
       const stored = (after: number, limit: number) => store.listRunItems(run.id, { after, limit });
@@ -95,6 +87,14 @@ export function createQuestionRuns(records: RunRecords, questionDefaults: Pipeli
 /** Whose work it is, and how urgent: no part of what decides the answers. */
 function ownerOf({ class: workClass, tenant, cache }: AskOptions): Pick<AskOptions, 'class' | 'tenant' | 'cache'> {
   return definedOnly({ class: workClass, tenant, cache });
+}
+
+/** @throws MillraceError E_RUN_CHANGED where a run stopped while its input was read and the input is not there again */
+export function requireInputs(id: RunId, inputs: unknown, before: RunCounts, label: Readonly<Record<string, string>>): void {
+  if (inputs !== undefined || before.allFound) return;
+  throw new MillraceError('E_RUN_CHANGED', `The run ${id} stopped before all its questions were read, so they are needed again.`, {
+    details: { label, found: before.found },
+  });
 }
 
 export function otherModel(id: RunId): MillraceError {

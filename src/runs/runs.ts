@@ -4,10 +4,20 @@ import { createQuestionRuns, definedOnly } from './question-runs.ts';
 import type { QueryParts } from '../query/parts.ts';
 import type { PipelineDefaults } from '../query/resolve-pipeline.ts';
 import { createTableRuns } from './table-runs.ts';
+import { createParallelRuns, type ParallelWork } from './parallel-runs.ts';
 import { createRunRecords, type RunAtWork, type RunKind } from './run-records.ts';
 import type { RunId } from '../spec/identifiers.ts';
 import type { Mill, MillStream } from '../spec/mill.ts';
-import type { AskManyOptions, BatchQuestion, ResumeOptions, RetryChoice, RunEvent, RunSummary, SettledQuestion } from '../spec/runs.ts';
+import type {
+  AskManyOptions,
+  BatchQuestion,
+  ParallelRunOptions,
+  ResumeOptions,
+  RetryChoice,
+  RunEvent,
+  RunSummary,
+  SettledQuestion,
+} from '../spec/runs.ts';
 import type { RunRecord, Store } from '../spec/store.ts';
 import type { SettledCell, TableOptions, TableQuestion } from '../spec/tables.ts';
 import { createEventStream } from '../util/event-stream.ts';
@@ -32,7 +42,12 @@ export function createRuns({ query, store, random, calls, questionDefaults, work
   const records = createRunRecords(query, store, random);
   const questionRuns = createQuestionRuns(records, questionDefaults);
   const tableRuns = createTableRuns(records, tableDefaultsOf(questionDefaults), workingDirectory);
-  const kinds: Readonly<Record<string, RunKind>> = { 'ask-many': questionRuns.kind, table: tableRuns.kind };
+  const parallelRuns = createParallelRuns(records, questionDefaults);
+  const kinds: Readonly<Record<string, RunKind>> = {
+    'ask-many': questionRuns.kind,
+    table: tableRuns.kind,
+    'parallel-run': parallelRuns.kind,
+  };
   /** Runs at work in this process, with what stops them. */
   const atWork = new Map<RunId, AbortController>();
 
@@ -83,9 +98,9 @@ export function createRuns({ query, store, random, calls, questionDefaults, work
     throw new MillraceError('E_NOT_FOUND', `There is no run ${id} in this directory.`, { remedy: 'See "millrace runs list".' });
   }
 
-  async function requireKind(id: RunId, kind: string, instead: string): Promise<RunRecord> {
+  async function requireKind(id: RunId, kinds: readonly string[], instead: string): Promise<RunRecord> {
     const run = await requireRun(id);
-    if (run.kind === kind) return run;
+    if (kinds.includes(run.kind)) return run;
     throw new MillraceError('E_RUN_STATE', `The run ${id} is of kind "${run.kind}".`, { remedy: `Read it with ${instead}.` });
   }
 
@@ -121,6 +136,14 @@ export function createRuns({ query, store, random, calls, questionDefaults, work
       return stream(signal, async (until) => ({ ...(await tableRuns.start(questions, options, until)), resumed: false }));
     },
 
+    parallelRun(
+      work: ParallelWork,
+      options: Omit<ParallelRunOptions, 'signal'>,
+      signal: AbortSignal | undefined,
+    ): MillStream<RunEvent, RunSummary> {
+      return stream(signal, async (until) => ({ ...(await parallelRuns.start(work, options, until)), resumed: false }));
+    },
+
     resume(id: RunId, questions: Questions | undefined, limits: Omit<ResumeOptions, 'signal'>, signal: AbortSignal | undefined) {
       return stream(signal, async (until) => {
         const { run, kind } = await requireOpen(id);
@@ -139,11 +162,11 @@ export function createRuns({ query, store, random, calls, questionDefaults, work
     list: () => store.listRuns(),
     show: requireRun,
     async *items(id: RunId): AsyncIterable<SettledQuestion> {
-      await requireKind(id, 'ask-many', 'runs.cells');
+      await requireKind(id, ['ask-many', 'parallel-run'], 'runs.cells');
       yield* questionRuns.items(id);
     },
     async *cells(id: RunId): AsyncIterable<SettledCell> {
-      yield* tableRuns.cells(id, await requireKind(id, 'table', 'runs.items'));
+      yield* tableRuns.cells(id, await requireKind(id, ['table'], 'runs.items'));
     },
 
     async cancel(id: RunId): Promise<void> {

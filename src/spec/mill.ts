@@ -4,7 +4,18 @@ import type { Answer, AnswerEvent, AskOptions, SearchOptions, SearchResult } fro
 import type { CacheReport } from './caches.ts';
 import type { IngestEvent, IngestSummary } from './events.ts';
 import { collectionName, metadata } from './identifiers.ts';
-import type { AskManyOptions, BatchQuestion, ResumeOptions, RetryChoice, RunEvent, RunSummary, SettledQuestion } from './runs.ts';
+import type { Pipeline } from './pipeline.ts';
+import type {
+  AskManyOptions,
+  BatchQuestion,
+  ParallelRunOptions,
+  PipelineInput,
+  ResumeOptions,
+  RetryChoice,
+  RunEvent,
+  RunSummary,
+  SettledQuestion,
+} from './runs.ts';
 import type { SettledCell, TableOptions, TableQuestion } from './tables.ts';
 import type {
   CollectionStatus,
@@ -144,6 +155,16 @@ export interface Mill {
    * a document run next to each other and its tokens are computed once. A document that failed fails its own row only.
    */
   table(questions: readonly TableQuestion[], options?: TableOptions): MillStream<RunEvent, RunSummary>;
+  /**
+   * Every pipeline on every input, or each input with its own pipeline, as a run: in the order of what was given, what they have in common
+   * done once. Each item names its pipeline; one that fails does so alone, with its configuration in `error.details.pipeline`.
+   */
+  parallelRun(
+    pipelines: readonly Pipeline[],
+    inputs: Iterable<BatchQuestion> | AsyncIterable<BatchQuestion>,
+    options?: ParallelRunOptions,
+  ): MillStream<RunEvent, RunSummary>;
+  parallelRun(pairs: readonly PipelineInput[], options?: ParallelRunOptions): MillStream<RunEvent, RunSummary>;
   search(query: string, options?: SearchOptions): Promise<SearchResult>;
   /** Unit vectors in the order of the texts, batched. The first failure ends the call; a text too long is `E_CONTEXT_EXCEEDED`. */
   embedMany(texts: readonly string[], options?: EmbedOptions): Promise<Float32Array[]>;

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { askOptions, citation, questionText, stageTimings, usage } from './answers.ts';
 import { errorData } from './failure.ts';
+import { collectionName } from './identifiers.ts';
+import { pipeline } from './pipeline.ts';
 import { itemStatus } from './run-item.ts';
 import { settledCell } from './tables.ts';
 
@@ -21,6 +23,8 @@ export type BatchQuestion = z.infer<typeof batchQuestion>;
 export const settledQuestion = z.object({
   /** Place in the input, from 0. */
   index: z.number().int().nonnegative(),
+  /** Of a run of several pipelines: which of them, from 0, and its name. With `index` it says which item this is. */
+  pipeline: z.object({ number: z.number().int().nonnegative(), name: z.string() }).optional(),
   id: z.string().nullable(),
   question: z.string(),
   status: itemStatus,
@@ -58,6 +62,20 @@ export const askManyOptions = askOptions.omit({ timeoutMs: true }).extend({
   label: z.record(z.string(), z.string()).optional(),
 });
 export type AskManyOptions = z.infer<typeof askManyOptions> & { readonly signal?: AbortSignal };
+
+export const pipelineInput = z.strictObject({ pipeline, input: batchQuestion });
+/** One question for one pipeline. */
+export type PipelineInput = z.infer<typeof pipelineInput>;
+
+export const parallelRunOptions = askManyOptions
+  .pick({ concurrency: true, durable: true, questionTimeoutMs: true, maxTimeMs: true, label: true, class: true, tenant: true, cache: true })
+  .extend({
+    /** What is searched where a pipeline names no collection. Default `default`. */
+    collection: collectionName.optional(),
+    /** False tells items as they settle. Default: in the order of the inputs, pipeline after pipeline. */
+    ordered: z.boolean().optional(),
+  });
+export type ParallelRunOptions = z.infer<typeof parallelRunOptions> & { readonly signal?: AbortSignal };
 
 /** How a run goes on: `concurrency` and the like may differ from the first time, what is asked may not. */
 export const resumeOptions = askManyOptions.pick({ concurrency: true, ordered: true, questionTimeoutMs: true, maxTimeMs: true });

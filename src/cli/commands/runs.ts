@@ -189,12 +189,16 @@ export async function follow(
       if (options.json) session.failureTold();
       // Why the run failed is what is told, whatever its file makes of it.
       if (run !== null) await output?.leave(mill, run).catch(() => undefined);
-      if (run !== null) terminal.error(`The run is on record: millrace runs resume ${run}\n`);
+      if (run !== null) sayHowToGoOn(terminal, run);
     }
   }
   const summary = await stream.result();
   if (run !== null) await (summary.state === 'done' ? output?.finish(mill, run) : output?.leave(mill, run));
   return summary.state === 'interrupted' || summary.failed + summary.expired > 0 ? 3 : 0;
+}
+
+export function sayHowToGoOn(terminal: Terminal, run: string): void {
+  terminal.error(`The run is on record: millrace runs resume ${run}\n`);
 }
 
 export function limitsOf(options: Options) {

@@ -17,8 +17,8 @@ const batchSize = 256;
 
 export interface QuestionSourceOptions {
   readonly questions: Iterable<BatchQuestion> | AsyncIterable<BatchQuestion>;
-  /** Everything besides the question that decides its answer; part of each item's key. */
-  readonly pipelineHash: string;
+  /** The items of a question, as many for each: what is asked of which pipeline. */
+  expand(input: QuestionInput, place: number): readonly Pick<JournalItem, 'key' | 'input'>[];
   /** Items of this run that are in the journal already, in order of number: they must be what the questions begin with. */
   readonly stored?: (after: number, limit: number) => Promise<readonly RunItem[]>;
   /** Called after each batch, and with `all` once there are no more. */
@@ -30,30 +30,36 @@ export interface QuestionSourceOptions {
  *
  * @throws MillraceError E_RUN_CHANGED where a question differs from the stored one of its place; E_INPUT_INVALID where the input cannot be read
  */
-export async function* questionItems({
-  questions,
-  pipelineHash,
-  stored,
-  onFound,
-}: QuestionSourceOptions): AsyncIterable<readonly JournalItem[]> {
+export async function* questionItems({ questions, expand, stored, onFound }: QuestionSourceOptions): AsyncIterable<readonly JournalItem[]> {
   let number = 0;
+  let place = 0;
   for await (const batch of inBatches(questions)) {
-    const items = batch.map((question): JournalItem => {
-      const input = questionInput(question, number);
-      return { number: number++, key: itemKey(input, pipelineHash), input };
+    const first = place;
+    const items = batch.flatMap((question): JournalItem[] => {
+      const input = questionInput(question, place);
+      return expand(input, place++).map((item) => ({ ...item, number: number++ }));
     });
     const known = stored === undefined ? [] : await stored((items[0]?.number ?? 0) - 1, items.length);
-    requireSame(items, known);
+    const different = known.findIndex((item, index) => items[index]?.number !== item.number || items[index]?.key !== item.key);
+    if (different >= 0) {
+      const width = items.length / batch.length;
+      throw changed(first + Math.floor(different / width), 'it is another question, or is asked in another way');
+    }
     await onFound(number, false);
     if (known.length < items.length) yield items.slice(known.length);
   }
   const [left] = stored === undefined ? [] : await stored(number - 1, 1);
-  if (left !== undefined) throw changed(number, 'the input now ends before it');
+  if (left !== undefined) throw changed(place, 'the input now ends before it');
   await onFound(number, true);
 }
 
 export function itemKey(input: QuestionInput, pipelineHash: string): string {
   return hashOf({ question: input.question, id: input.id, pipeline: pipelineHash });
+}
+
+/** @throws MillraceError the reason why a question of a file could not be read */
+export function requireReadable({ unreadable }: QuestionInput): void {
+  if (unreadable !== undefined) throw MillraceError.fromJSON(unreadable as Parameters<typeof MillraceError.fromJSON>[0]);
 }
 
 function questionInput(question: BatchQuestion, index: number): QuestionInput {
@@ -74,17 +80,9 @@ function questionInput(question: BatchQuestion, index: number): QuestionInput {
   return { question: '', unreadable: error.toJSON() };
 }
 
-function requireSame(items: readonly JournalItem[], known: readonly RunItem[]): void {
-  for (const [index, item] of known.entries()) {
-    const now = items[index];
-    if (now?.number !== item.number || now.key !== item.key)
-      throw changed(item.number, 'it is another question, or is asked in another way');
-  }
-}
-
-function changed(number: number, what: string): MillraceError {
-  return new MillraceError('E_RUN_CHANGED', `The questions are not those that the run began with: at question ${number + 1} ${what}.`, {
-    details: { index: number },
+function changed(place: number, what: string): MillraceError {
+  return new MillraceError('E_RUN_CHANGED', `The questions are not those that the run began with: at question ${place + 1} ${what}.`, {
+    details: { index: place },
   });
 }
 

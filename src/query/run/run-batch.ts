@@ -33,6 +33,8 @@ export interface BatchWork {
   readonly before: RunCounts;
   readonly limits: BatchLimits;
   readonly concurrency: number;
+  /** As with `runItems`. */
+  readonly failsAlone?: ReadonlySet<string>;
   /** The items that are not in the journal yet; tells how many there are, and with `all` once there are no more. */
   source(onFound: (found: number, all: boolean) => Promise<void>): AsyncIterable<readonly JournalItem[]>;
   /** One item, inside the limits of a call; what it rejects with becomes the item's error. */
@@ -75,6 +77,7 @@ export async function runBatch(clock: Clock, work: BatchWork, { signal, bounded,
       }),
       concurrency: limits.concurrency ?? work.concurrency,
       ordered: limits.ordered ?? false,
+      ...(work.failsAlone === undefined ? {} : { failsAlone: work.failsAlone }),
       execute: (item, until) => bounded({ signal: until, timeoutMs: limits.questionTimeoutMs }, (call) => work.execute(item, call)),
       async onSettled(item, settlement) {
         const { event, outcome } = work.tell(withSettlement(item, settlement));

@@ -18,6 +18,8 @@ export interface RunItemsOptions {
   /** Called once an item's settlement is true: as items settle, or with `ordered` one after another in the order of claiming. */
   onSettled(item: RunItem, settlement: Settlement): Promise<void>;
   readonly ordered: boolean;
+  /** Of the errors that stop a run those that here fail their item alone. */
+  readonly failsAlone?: ReadonlySet<string>;
   readonly signal: AbortSignal;
 }
 
@@ -39,6 +41,7 @@ export async function runItems({
   execute,
   onSettled,
   ordered,
+  failsAlone,
   signal,
 }: RunItemsOptions): Promise<void> {
   const stop = new AbortController();
@@ -82,7 +85,7 @@ export async function runItems({
     } catch (thrown) {
       stop.signal.throwIfAborted();
       const error = toMillraceError(thrown);
-      if (stopping.has(error.code)) throw error;
+      if (stopping.has(error.code) && failsAlone?.has(error.code) !== true) throw error;
       return { status: error.code === 'E_DEADLINE_EXCEEDED' ? 'expired' : 'failed', error: error.toJSON(), at: clock.now() };
     }
   }

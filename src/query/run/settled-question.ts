@@ -4,6 +4,12 @@ import type { RunItem } from '../../spec/store.ts';
 import type { Settlement } from './journal.ts';
 import type { QuestionInput } from './question-source.ts';
 
+/** What the input of an item says besides, where a run has several pipelines. */
+export interface PipelineItemInput {
+  readonly place: number;
+  readonly pipeline: { readonly number: number; readonly name: string };
+}
+
 /** What is stored of an answer: all but the hits, which are found again by a search, and what the item itself says. */
 export type StoredAnswer = Pick<
   SettledQuestion,
@@ -28,9 +34,10 @@ const nothing: StoredAnswer = {
 
 /** An item of the record that is settled, as it is told. */
 export function settledQuestion(item: RunItem): SettledQuestion {
-  const { question, id = null } = item.input as QuestionInput;
+  const { question, id = null, place, pipeline } = item.input as QuestionInput & Partial<PipelineItemInput>;
   return {
-    index: item.number,
+    index: place ?? item.number,
+    ...(pipeline === undefined ? {} : { pipeline }),
     id,
     question,
     status: item.status ?? 'failed',
