@@ -340,11 +340,13 @@ export function isMillraceError(value: unknown): value is MillraceError {
   return value instanceof MillraceError;
 }
 
-/** Any thrown value as a `MillraceError`: one of ours stays as it is, an abort becomes `E_CANCELLED`, a full disk `E_DISK_FULL`, the rest `fallback`. */
+/** Any thrown value as a `MillraceError`: one of ours stays as it is, an abort becomes `E_CANCELLED`, a timed-out signal `E_DEADLINE_EXCEEDED`, a full disk `E_DISK_FULL`, the rest `fallback`. */
 export function toMillraceError(value: unknown, fallback: ErrorCode = 'E_INTERNAL', what?: string): MillraceError {
   if (isMillraceError(value)) return value;
   const prefix = what === undefined ? '' : `${what}: `;
   if (value instanceof Error) {
+    if (value.name === 'TimeoutError')
+      return new MillraceError('E_DEADLINE_EXCEEDED', `${prefix}The time of the caller’s signal is over.`, { cause: value });
     if (value.name === 'AbortError') return new MillraceError('E_CANCELLED', `${prefix}The work was cancelled.`, { cause: value });
     const systemCode = (value as NodeJS.ErrnoException).code;
     if (systemCode === 'ENOSPC' || systemCode === 'EDQUOT' || systemCode === 'SQLITE_FULL') {

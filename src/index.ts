@@ -34,7 +34,18 @@ export { averagePrecision, distinctDocuments, ndcgAt, recallAt, reciprocalRankAt
 export { renderReport, type EvaluationReport } from './evaluate/report.ts';
 export { sample } from './evaluate/sample.ts';
 export { summariseAnswers, summaryShares, type AnswerSummary, type SummaryShare } from './evaluate/summarise-answers.ts';
-export type { Answer, AnswerEvent, AskOptions, Citation, Hit, SearchOptions, SearchResult, StageTimings, Usage } from './spec/answers.ts';
+export type {
+  Answer,
+  AnswerEvent,
+  AskOptions,
+  Citation,
+  Hit,
+  SearchOptions,
+  SearchResult,
+  StageTimings,
+  Timeouts,
+  Usage,
+} from './spec/answers.ts';
 export { definePipeline } from './formats/define-pipeline.ts';
 export type { Pipeline } from './spec/pipeline.ts';
 export type {

@@ -16,11 +16,11 @@ import { createQueryCaches } from './query/caches.ts';
 import { embedMany } from './query/embed-many.ts';
 import { searchDocuments } from './query/pipeline.ts';
 import { type PipelineDefaults, pipelineOf } from './query/resolve-pipeline.ts';
-import { answerShared } from './query/shared-answer.ts';
+import { answerCaller } from './query/shared-answer.ts';
 import { createRuns } from './runs/runs.ts';
 import type { Activity } from './spec/activity.ts';
 import type { CacheOptions } from './spec/caches.ts';
-import { type Answer, type AnswerEvent, askOptions, questionText, searchOptions } from './spec/answers.ts';
+import { type Answer, type AnswerEvent, askOptions, questionText, type SearchOptions, searchOptions } from './spec/answers.ts';
 import type { ChunkOptions } from './spec/chunk.ts';
 import { embedOptions, type IngestOptions, ingestOptions, type Mill, textList, updateOptions } from './spec/mill.ts';
 import type { FaultPoints } from './spec/faults.ts';
@@ -108,11 +108,11 @@ export function createMill(parts: MillParts): Mill {
           const text = parse(questionText, question, 'question');
           const pipeline = pipelineOf(checked, parts.questionDefaults);
           const answer = await calls.run({ signal: producer.signal, timeoutMs: checked.timeoutMs }, (call) =>
-            answerShared(
+            answerCaller(
               query,
               text,
               pipeline,
-              { ...call, class: checked.class, tenant: checked.tenant, cache: checked.cache },
+              { ...call, class: checked.class, tenant: checked.tenant, cache: checked.cache, timeouts: checked.timeouts },
               async (event) => {
                 call.signal.throwIfAborted();
                 await producer.emit({ ...event, ...stamp() });
@@ -132,13 +132,13 @@ export function createMill(parts: MillParts): Mill {
     async search(text, options = {}) {
       const { checked, signal } = check(searchOptions.strict(), options, 'search options');
       const words = parse(questionText, text, 'query');
-      return calls.run({ signal, timeoutMs: checked.timeoutMs }, (call) => searchDocuments(query, words, checked, call));
+      return calls.run({ signal, timeoutMs: shortest(checked) }, (call) => searchDocuments(query, words, checked, call));
     },
 
     async embedMany(texts, options = {}) {
       const { checked, signal } = check(embedOptions.strict(), options, 'options of embedMany');
       const list = parse(textList, texts, 'texts');
-      return calls.run({ signal, timeoutMs: checked.timeoutMs }, async (call) =>
+      return calls.run({ signal, timeoutMs: shortest(checked) }, async (call) =>
         embedMany(scheduler, await engines.embedderNamed(checked.embedder), list, { kind: checked.kind ?? 'passage', ...call }),
       );
     },
@@ -238,6 +238,12 @@ export function createMill(parts: MillParts): Mill {
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** The time of the whole call, however it was given. */
+function shortest({ timeoutMs, timeouts }: Pick<SearchOptions, 'timeoutMs' | 'timeouts'>): number | undefined {
+  const limits = [timeoutMs, timeouts?.totalMs].filter((limit) => limit !== undefined);
+  return limits.length === 0 ? undefined : Math.min(...limits);
 }
 
 /** A stream that has failed before it began: what is wrong with a call is told in one way, as its only event and its result. */

@@ -5,6 +5,7 @@ import { open, openModels } from '../index.ts';
 import type { MetadataFilter } from '../spec/identifiers.ts';
 import type { Mill } from '../spec/mill.ts';
 import type { Models } from '../spec/model.ts';
+import { systemClock } from '../util/clock.ts';
 import { numberOption } from './number-option.ts';
 import { reportEnd, type Terminal } from './terminal.ts';
 
@@ -21,6 +22,8 @@ export interface Given {
     readonly quiet: boolean;
     readonly verbose: boolean;
     readonly timeoutMs?: number;
+    readonly firstTokenTimeout?: number;
+    readonly tokenTimeout?: number;
     /** As it was typed; the settings hold the one that counts. */
     readonly directory?: string;
     readonly limit?: number;
@@ -68,6 +71,18 @@ export interface Session {
   exitCode(): number;
 }
 
+/** Commands that put a question at a time to the engine, and go on after one that took too long. */
+const timeoutIsPerQuestion: ReadonlySet<string> = new Set(['eval', 'check']);
+
+/** The signal of a command that has only so much time. */
+function endAfter(timeoutMs: number, signal: AbortSignal): { readonly signal: AbortSignal; cancel(): void } {
+  const outOfTime = new AbortController();
+  const expire = (): void =>
+    outOfTime.abort(new MillraceError('E_DEADLINE_EXCEEDED', `The command did not end within ${timeoutMs / 1_000} s.`));
+  const cancel = systemClock.after(Math.min(timeoutMs, 2_147_483_647), expire, { keepAlive: false });
+  return { signal: AbortSignal.any([signal, outOfTime.signal]), cancel };
+}
+
 export function createSession(terminal: Terminal): Session {
   let exitCode = 0;
   let told = false;
@@ -108,6 +123,7 @@ export function createSession(terminal: Terminal): Session {
         const values = received.slice(0, -2);
         const options = received.at(-2) as Record<string, unknown>;
         const json = options['json'] === true;
+        let endTimer: (() => void) | undefined;
         try {
           const flags = Object.fromEntries(
             [
@@ -126,7 +142,10 @@ export function createSession(terminal: Terminal): Session {
           );
           config = await loadConfig({ flags, environment: terminal.environment, workingDirectory: terminal.workingDirectory });
           const timeout = typeof options['timeout'] === 'number' ? options['timeout'] * 1_000 : undefined;
-          exitCode = await action(terminal, {
+          const command = received.at(-1) as { name(): string };
+          const ending = timeout === undefined || timeoutIsPerQuestion.has(command.name()) ? undefined : endAfter(timeout, terminal.signal);
+          endTimer = ending?.cancel;
+          exitCode = await action(ending === undefined ? terminal : { ...terminal, signal: ending.signal }, {
             argument: typeof values[0] === 'string' ? values[0] : '',
             hasArgument: values[0] !== undefined,
             paths: Array.isArray(values[0]) ? (values[0] as string[]) : [],
@@ -142,6 +161,7 @@ export function createSession(terminal: Terminal): Session {
         } catch (error) {
           exitCode = reportEnd(told ? { ...terminal, out: () => undefined } : terminal, error, json);
         } finally {
+          endTimer?.();
           for (const one of opened.splice(0)) await one.close();
           await models?.close();
         }

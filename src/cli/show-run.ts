@@ -82,6 +82,7 @@ export function describeProgress(event: Extract<RunEvent, { type: 'run-progress'
   if (event.itemsPerSecond !== null) parts.push(`${event.itemsPerSecond.toFixed(2)}/s`);
   if (event.computedTokensPerSecond !== null)
     parts.push(`${event.computedTokensPerSecond.toFixed(0)} tok/s computed, ${(event.reusedTokensPerSecond ?? 0).toFixed(0)} reused`);
+  if (event.occupancy !== null) parts.push(`${event.occupancy.toFixed(1)} at once`);
   if (event.remainingMs !== null) parts.push(`${formatDuration(event.remainingMs)} left`);
   return parts.join(', ');
 }

@@ -1,3 +1,4 @@
+import type { Timeouts } from '../spec/answers.ts';
 import type { WorkClass } from '../spec/engine.ts';
 import type { BatchQuestion } from '../spec/runs.ts';
 import type { RunItem } from '../spec/store.ts';
@@ -10,7 +11,7 @@ import type { RunJournal } from './run/journal.ts';
 import type { RunCounts } from './run/progress.ts';
 import { itemKey, type QuestionInput, questionItems, requireReadable } from './run/question-source.ts';
 import { type BatchCall, type BatchLimits, runBatch, type RunSummaryBody } from './run/run-batch.ts';
-import { answerShared } from './shared-answer.ts';
+import { answerCaller } from './shared-answer.ts';
 import { settledQuestion, storedAnswer } from './run/settled-question.ts';
 
 export const batchDefaults = { concurrency: 10 } as const;
@@ -46,6 +47,7 @@ export interface BatchRun {
   readonly class?: WorkClass | undefined;
   readonly tenant?: string | undefined;
   readonly cache?: boolean | undefined;
+  readonly timeouts?: Timeouts | undefined;
   readonly journal: RunJournal;
   /** The run's items from an earlier life, in order of number. */
   readonly stored?: (after: number, limit: number) => Promise<readonly RunItem[]>;
@@ -76,11 +78,11 @@ export function askMany(parts: QueryParts, run: BatchRun, call: BatchCall): Prom
       async execute(item, bounds) {
         const input = item.input as QuestionInput;
         requireReadable(input);
-        const answer = await answerShared(
+        const answer = await answerCaller(
           parts,
           input.question,
           pipeline.pipeline,
-          { ...bounds, class: run.class ?? 'batch', tenant, cache: run.cache },
+          { ...bounds, class: run.class ?? 'batch', tenant, cache: run.cache, timeouts: run.timeouts },
           undefined,
         );
         return storedAnswer(answer, pipeline.revision);

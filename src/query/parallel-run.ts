@@ -1,4 +1,5 @@
 import { MillraceError, toMillraceError } from '../errors.ts';
+import type { Timeouts } from '../spec/answers.ts';
 import type { WorkClass } from '../spec/engine.ts';
 import type { Pipeline } from '../spec/pipeline.ts';
 import type { BatchQuestion } from '../spec/runs.ts';
@@ -11,7 +12,7 @@ import type { RunCounts } from './run/progress.ts';
 import { itemKey, type QuestionInput, questionItems, requireReadable } from './run/question-source.ts';
 import { type BatchCall, type BatchLimits, runBatch, type RunSummaryBody } from './run/run-batch.ts';
 import { type PipelineItemInput, settledQuestion, storedAnswer } from './run/settled-question.ts';
-import { answerShared } from './shared-answer.ts';
+import { answerCaller } from './shared-answer.ts';
 
 /** One of the pipelines of a run, ready or not. */
 export interface RunPipeline {
@@ -76,6 +77,7 @@ export interface ParallelRun {
   readonly class?: WorkClass | undefined;
   readonly tenant?: string | undefined;
   readonly cache?: boolean | undefined;
+  readonly timeouts?: Timeouts | undefined;
   readonly journal: RunJournal;
   readonly stored?: (after: number, limit: number) => Promise<readonly RunItem[]>;
   readonly before: RunCounts;
@@ -122,8 +124,8 @@ export function parallelRun(parts: QueryParts, run: ParallelRun, call: BatchCall
         if (pipeline === undefined) throw new MillraceError('E_INTERNAL', `The run has no pipeline ${input.pipeline.number}.`);
         if (pipeline.failure !== undefined) throw ofPipeline(pipeline, pipeline.failure);
         try {
-          const options = { ...bounds, class: run.class ?? 'batch', tenant, cache } as const;
-          return storedAnswer(await answerShared(parts, input.question, pipeline.resolved, options, undefined), pipeline.revision);
+          const options = { ...bounds, class: run.class ?? 'batch', tenant, cache, timeouts: run.timeouts } as const;
+          return storedAnswer(await answerCaller(parts, input.question, pipeline.resolved, options, undefined), pipeline.revision);
         } catch (error) {
           throw ofPipeline(pipeline, toMillraceError(error));
         }

@@ -1,20 +1,53 @@
 import type { Answer } from '../spec/answers.ts';
 import { hashOf } from '../util/hash.ts';
 import { createReplayLog } from '../util/replay-log.ts';
+import { untilAborted } from '../util/until-aborted.ts';
 import { type AnswerEventBody, flightOf, type QueryCaches } from './caches.ts';
 import type { QueryParts } from './parts.ts';
 import { answerQuestion, type QuestionCall } from './pipeline.ts';
 import { promptVersion } from './prompt.ts';
 import type { ResolvedPipeline } from './resolve-pipeline.ts';
+import { createTokenWatch, type TokenTimeouts } from './token-watch.ts';
 
 type Emit = (event: AnswerEventBody) => Promise<void>;
+
+/**
+ * A question of a caller, inside its limits: `answerShared`, ended when text or end do not come in time. Where text is watched, it is
+ * streamed even if nobody reads it, so that a crash of the engine is not tried again.
+ */
+export async function answerCaller(
+  parts: QueryParts,
+  question: string,
+  pipeline: ResolvedPipeline,
+  { timeouts, ...call }: QuestionCall & { readonly timeouts?: TokenTimeouts | undefined },
+  emit: Emit | undefined,
+): Promise<Answer> {
+  if (timeouts === undefined) return answerShared(parts, question, pipeline, call, emit);
+  const { totalMs, firstTokenMs, betweenTokensMs } = timeouts;
+  const deadline = Math.min(call.deadline ?? Infinity, parts.clock.monotonic() + (totalMs ?? Infinity));
+  const watched = firstTokenMs !== undefined || betweenTokensMs !== undefined;
+  const watch = createTokenWatch(parts.clock, timeouts);
+  const signal = AbortSignal.any([call.signal, watch.signal]);
+  try {
+    const tell: Emit = async (event) => {
+      if (event.type === 'answer-delta') watch.came();
+      signal.throwIfAborted();
+      await emit?.(event);
+      if (event.type === 'answer-delta') watch.taken();
+    };
+    const bounds = { ...call, signal, ...(Number.isFinite(deadline) ? { deadline } : {}) };
+    return await untilAborted(answerShared(parts, question, pipeline, bounds, emit !== undefined || watched ? tell : undefined), signal);
+  } finally {
+    watch.stop();
+  }
+}
 
 /**
  * `answerQuestion`, made once for equal questions that are asked at the same time: each of them gets all its events and its own copy,
  * and may leave without the others noticing. With `cache: true` the answer is also kept, for as long as the collection stays as it is;
  * with `cache: false` nothing is shared. `usage` counts what was computed for this caller: nothing where another paid.
  */
-export async function answerShared(
+async function answerShared(
   parts: QueryParts,
   question: string,
   pipeline: ResolvedPipeline,

@@ -18,7 +18,7 @@ interface ParallelRunDefinition {
   readonly hashes: readonly (string | null)[];
   readonly keys: readonly string[];
   readonly defaults: PipelineDefaults;
-  readonly options: Pick<ParallelRunOptions, 'class' | 'tenant' | 'cache'>;
+  readonly options: Pick<ParallelRunOptions, 'class' | 'tenant' | 'cache' | 'timeouts'>;
   readonly label: Readonly<Record<string, string>>;
 }
 

@@ -85,8 +85,8 @@ export function createQuestionRuns(records: RunRecords, questionDefaults: Pipeli
 }
 
 /** Whose work it is, and how urgent: no part of what decides the answers. */
-function ownerOf({ class: workClass, tenant, cache }: AskOptions): Pick<AskOptions, 'class' | 'tenant' | 'cache'> {
-  return definedOnly({ class: workClass, tenant, cache });
+function ownerOf({ class: workClass, tenant, cache, timeouts }: AskOptions): Pick<AskOptions, 'class' | 'tenant' | 'cache' | 'timeouts'> {
+  return definedOnly({ class: workClass, tenant, cache, timeouts });
 }
 
 /** @throws MillraceError E_RUN_CHANGED where a run stopped while its input was read and the input is not there again */

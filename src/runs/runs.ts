@@ -20,6 +20,7 @@ import type {
 } from '../spec/runs.ts';
 import type { RunRecord, Store } from '../spec/store.ts';
 import type { SettledCell, TableOptions, TableQuestion } from '../spec/tables.ts';
+import type { LaneSnapshot } from '../spec/work.ts';
 import { createEventStream } from '../util/event-stream.ts';
 import type { Random } from '../util/random.ts';
 
@@ -61,7 +62,7 @@ export function createRuns({ query, store, random, calls, questionDefaults, work
     const stamp = () => ({ sequence: ++sequence, at: new Date(clock.now()).toISOString(), runId });
     const until = signal === undefined ? calls.closing : AbortSignal.any([signal, calls.closing]);
     return createEventStream<RunEvent, RunSummary>(
-      async (producer) => {
+      rejectingOurs(async (producer) => {
         const { journal, before, work, resumed } = await begin(producer.signal);
         ({ runId } = journal);
         const stop = new AbortController();
@@ -71,6 +72,7 @@ export function createRuns({ query, store, random, calls, questionDefaults, work
           const ended = await work({
             signal: AbortSignal.any([producer.signal, stop.signal]),
             bounded: calls.run,
+            running: () => generationsOf(query.scheduler.snapshot()),
             emit: (event) => producer.emit({ ...event, ...stamp() }),
           });
           const summary: RunSummary = { ...ended, ...stamp() };
@@ -79,7 +81,7 @@ export function createRuns({ query, store, random, calls, questionDefaults, work
         } finally {
           if (runId !== null) atWork.delete(runId);
         }
-      },
+      }),
       {
         signal: until,
         failed: (error) => ({
@@ -185,4 +187,19 @@ export function createRuns({ query, store, random, calls, questionDefaults, work
 
 function tableDefaultsOf({ contextTokens, maxTokens }: PipelineDefaults) {
   return definedOnly({ contextTokens, maxTokens });
+}
+
+/** The same work, which rejects with errors of the catalogue only. */
+function rejectingOurs<Given, Result>(work: (given: Given) => Promise<Result>): (given: Given) => Promise<Result> {
+  return async (given) => {
+    try {
+      return await work(given);
+    } catch (error) {
+      throw toMillraceError(error);
+    }
+  };
+}
+
+function generationsOf(lanes: readonly LaneSnapshot[]): number {
+  return lanes.reduce((sum, { lane, running }) => sum + (lane === 'generate' || lane.startsWith('generate:') ? running : 0), 0);
 }

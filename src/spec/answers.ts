@@ -120,12 +120,26 @@ export const searchOptions = z.object({
   /** How passages are found and the question is answered; the other options of the call stand above what it says. */
   pipeline: pipeline.optional(),
   timeoutMs: z.number().positive().optional(),
+  /** As `timeoutMs`; a search has no text to wait for. */
+  timeouts: z.strictObject({ totalMs: z.number().positive().optional() }).optional(),
   /** Whose question it is. Tenants that wait at the same time get equal shares of the machine; a flood of one does not hold up another. */
   tenant: z.string().min(1).max(200).optional(),
 });
 export type SearchOptions = z.infer<typeof searchOptions> & { readonly signal?: AbortSignal };
 
+/** How long what may take; ms. What runs past it ends with `E_DEADLINE_EXCEEDED`. */
+export const timeouts = z.strictObject({
+  /** The whole call, as `timeoutMs`; the shorter one counts. */
+  totalMs: z.number().positive().optional(),
+  /** From the beginning of the call to the first piece of the answer, loading of the model included. */
+  firstTokenMs: z.number().positive().optional(),
+  /** Longest silence between two pieces of the answer. */
+  betweenTokensMs: z.number().positive().optional(),
+});
+export type Timeouts = z.infer<typeof timeouts>;
+
 export const askOptions = searchOptions.extend({
+  timeouts: timeouts.optional(),
   /** Most tokens of the answer. Default 200. */
   maxTokens: z.number().int().min(1).max(8_192).optional(),
   /** Most tokens of all passages in the prompt. Default: what the machine prefills in about 8 s, at most 2,000. */

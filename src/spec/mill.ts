@@ -111,6 +111,7 @@ export const embedOptions = z.object({
   /** Catalogue id or path. Default: the one in use. Another than the one in use is `E_EMBEDDER_MISMATCH`. */
   embedder: z.string().min(1).optional(),
   timeoutMs: z.number().positive().optional(),
+  timeouts: z.strictObject({ totalMs: z.number().positive().optional() }).optional(),
 });
 export type EmbedOptions = z.infer<typeof embedOptions> & { readonly signal?: AbortSignal };
 

@@ -54,7 +54,7 @@ export const askManyOptions = askOptions.omit({ timeoutMs: true }).extend({
   ordered: z.boolean().optional(),
   /** True keeps the run in the record, so that it can be resumed. Default: true where the directory is open for writing. */
   durable: z.boolean().optional(),
-  /** For each question, from when its work starts. A question past it settles as `expired`. */
+  /** For each question, from when its work starts, as `totalMs` of `timeouts`. A question past it settles as `expired`. */
   questionTimeoutMs: z.number().positive().optional(),
   /** The run stops cleanly after this time and can be resumed. */
   maxTimeMs: z.number().positive().optional(),
@@ -68,7 +68,17 @@ export const pipelineInput = z.strictObject({ pipeline, input: batchQuestion });
 export type PipelineInput = z.infer<typeof pipelineInput>;
 
 export const parallelRunOptions = askManyOptions
-  .pick({ concurrency: true, durable: true, questionTimeoutMs: true, maxTimeMs: true, label: true, class: true, tenant: true, cache: true })
+  .pick({
+    timeouts: true,
+    concurrency: true,
+    durable: true,
+    questionTimeoutMs: true,
+    maxTimeMs: true,
+    label: true,
+    class: true,
+    tenant: true,
+    cache: true,
+  })
   .extend({
     /** What is searched where a pipeline names no collection. Default `default`. */
     collection: collectionName.optional(),
@@ -115,6 +125,8 @@ export const runEvent = z.discriminatedUnion('type', [
     /** Prompt and answer tokens, those taken from the KV cache apart. */
     computedTokensPerSecond: z.number().nullable(),
     reusedTokensPerSecond: z.number().nullable(),
+    /** Answers that were generated at the same time, on average: those beside each that ended, and itself. */
+    occupancy: z.number().nullable(),
   }),
   z.object({
     type: z.literal('run-end'),

@@ -99,6 +99,12 @@ describe('ask --file', () => {
     expect(await run('runs', 'show', id)).toMatchObject({ exitCode: 1, error: expect.stringContaining('E_NOT_FOUND') });
   });
 
+  it('ends with a sentence when its time is over', async () => {
+    writeFileSync(join(folder, 'q.txt'), 'What does a lost key cost?\n');
+    const ended = await run('ask', '--file', 'q.txt', '--timeout', '0.001', ...quotes);
+    expect(ended).toMatchObject({ exitCode: 1, error: expect.stringContaining('error[E_DEADLINE_EXCEEDED]: ') });
+  });
+
   it('needs a question or a file', async () => {
     expect(await run('ask')).toMatchObject({ exitCode: 2, error: expect.stringContaining('No question was given') });
     expect(await run('ask', '--file', 'none.csv', ...quotes)).toMatchObject({

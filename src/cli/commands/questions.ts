@@ -1,7 +1,7 @@
 import { addAbortSignal } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { type Command, Option } from 'commander';
-import type { Answer, Hit, SearchOptions, StageTimings } from '../../spec/answers.ts';
+import type { Answer, Hit, SearchOptions, StageTimings, Timeouts } from '../../spec/answers.ts';
 import { systemClock } from '../../util/clock.ts';
 import { filterOption } from '../filter-option.ts';
 import { numberOption } from '../number-option.ts';
@@ -41,6 +41,16 @@ export function addSearch(program: Command, session: Session): void {
     );
 }
 
+const seconds = numberOption({ least: 0.001, most: 1e6, whole: false });
+
+function timeoutsOf({ firstTokenTimeout, tokenTimeout }: Given['options']): Timeouts | undefined {
+  if (firstTokenTimeout === undefined && tokenTimeout === undefined) return undefined;
+  return {
+    ...(firstTokenTimeout === undefined ? {} : { firstTokenMs: firstTokenTimeout * 1_000 }),
+    ...(tokenTimeout === undefined ? {} : { betweenTokensMs: tokenTimeout * 1_000 }),
+  };
+}
+
 export function addAsk(program: Command, session: Session): void {
   withRunOptions(
     session.command(
@@ -61,9 +71,13 @@ export function addAsk(program: Command, session: Session): void {
     .option('--temperature <number>', '0 takes the likeliest token always (default)', numberOption({ least: 0, most: 2, whole: false }))
     .option('--seed <number>', 'of the sampling', numberOption({ least: 0, most: 2 ** 31 - 1 }))
     .option('--no-cache', 'compute each question by itself, also where another one is equal')
+    .option('--first-token-timeout <seconds>', 'give up a question whose answer has not begun after this time', seconds)
+    .option('--token-timeout <seconds>', 'give up a question whose answer stands still for this time', seconds)
     .action(
       session.run(async (terminal, { argument, hasArgument, options }) => {
+        const timeouts = timeoutsOf(options);
         const answering = {
+          ...(timeouts === undefined ? {} : { timeouts }),
           ...(options.quotes === true ? { quotesOnly: true } : {}),
           ...(options.temperature === undefined ? {} : { temperature: options.temperature }),
           ...(options.seed === undefined ? {} : { seed: options.seed }),

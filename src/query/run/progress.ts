@@ -36,6 +36,8 @@ export function createProgress(clock: Clock, before: RunCounts) {
   let settledNow = 0;
   let computedTokens = 0;
   let reusedTokens = 0;
+  let generated = 0;
+  let together = 0;
 
   const settledInAll = (): number => counts.done + counts.failed + counts.expired;
 
@@ -44,8 +46,13 @@ export function createProgress(clock: Clock, before: RunCounts) {
       counts.found = Math.max(counts.found, found);
       counts.allFound = all;
     },
-    settled(item: SettledOutcome): void {
+    /** @param running generations at work when the item settled */
+    settled(item: SettledOutcome, running: number): void {
       settledNow += 1;
+      if ((item.usage?.outputTokens ?? 0) > 0) {
+        generated += 1;
+        together += running + 1;
+      }
       if (item.status === 'done') counts.done += 1;
       else if (item.status === 'expired') counts.expired += 1;
       else counts.failed += 1;
@@ -73,6 +80,7 @@ export function createProgress(clock: Clock, before: RunCounts) {
         remainingMs: itemsPerSecond === null || !counts.allFound ? null : Math.round((left / itemsPerSecond) * 1_000),
         computedTokensPerSecond: rate(computedTokens),
         reusedTokensPerSecond: rate(reusedTokens),
+        occupancy: generated === 0 ? null : together / generated,
       };
     },
     summary() {

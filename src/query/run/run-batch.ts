@@ -24,6 +24,8 @@ export interface BatchCall {
   readonly signal: AbortSignal;
   readonly bounded: BoundedCall;
   readonly emit: (event: RunEventBody) => Promise<void>;
+  /** Generations at work now. */
+  readonly running: () => number;
 }
 
 /** What differs from one kind of run to the next. */
@@ -44,7 +46,7 @@ export interface BatchWork {
 }
 
 /** A batch of any kind from where it stands to its end: items are told once they are settled, progress at most once a second. */
-export async function runBatch(clock: Clock, work: BatchWork, { signal, bounded, emit }: BatchCall): Promise<RunSummaryBody> {
+export async function runBatch(clock: Clock, work: BatchWork, { signal, bounded, emit, running }: BatchCall): Promise<RunSummaryBody> {
   const { journal, limits } = work;
   const progress = createProgress(clock, work.before);
   const outOfTime = new AbortController();
@@ -81,7 +83,7 @@ export async function runBatch(clock: Clock, work: BatchWork, { signal, bounded,
       execute: (item, until) => bounded({ signal: until, timeoutMs: limits.questionTimeoutMs }, (call) => work.execute(item, call)),
       async onSettled(item, settlement) {
         const { event, outcome } = work.tell(withSettlement(item, settlement));
-        progress.settled(outcome);
+        progress.settled(outcome, running());
         await emit(event);
         await tellProgress();
       },
