@@ -18,6 +18,8 @@ export {
   type RankingMeasure,
   type RetrievalEvaluation,
 } from './evaluate/evaluate-retrieval.ts';
+export { givenOf } from './evaluate/given-answer.ts';
+export { openJudgedFile, type JudgedFile } from './evaluate/judged-file.ts';
 export { judgeAnswer, type AnswerMeasure, type GivenAnswer, type GivenCitation, type JudgedAnswer } from './evaluate/judge-answer.ts';
 export { junitReport } from './evaluate/junit.ts';
 export { numbersFound } from './evaluate/number-text.ts';

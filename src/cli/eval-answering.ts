@@ -5,9 +5,12 @@ import {
   type EvaluationReport,
   evaluateAnswers,
   type GivenAnswer,
+  givenOf,
   type JudgedAnswer,
+  type JudgedFile,
   type JudgedQuestion,
   type Pipeline,
+  openJudgedFile,
   readJudgedQuestions,
   sample,
   splitOf,
@@ -16,7 +19,6 @@ import {
 } from '../index.ts';
 import type { Config } from '../config.ts';
 import { MillraceError } from '../errors.ts';
-import type { Answer } from '../spec/answers.ts';
 import type { HandedSource, Mill } from '../spec/mill.ts';
 import { alignColumns } from '../util/align-columns.ts';
 import { systemClock } from '../util/clock.ts';
@@ -24,7 +26,6 @@ import { sha256 } from '../util/hash.ts';
 import type { EvalOptions } from './eval-options.ts';
 import { differenceLines, writeReport } from './eval-report.ts';
 import { evaluationDirectory, ingestCorpus } from './evaluation-corpus.ts';
-import { openJudgedFile } from './judged-file.ts';
 import { readPipelineFile } from './pipeline-file.ts';
 import type { Session } from './session.ts';
 import { createStatusLine } from './status-line.ts';
@@ -71,7 +72,15 @@ export async function evaluateAnswering(terminal: Terminal, session: Session, op
   const asked = options.pool === true ? questions.map(inPool) : questions;
   const measured: Measured[] = [];
   for (const contestant of contestants) {
-    const judged = await measure(terminal, mill, asked, options, session.settings(), contestant);
+    const judged = await measure(
+      terminal,
+      mill,
+      asked,
+      options,
+      session.settings(),
+      contestant,
+      options.force === true && measured.length === 0,
+    );
     measured.push({ ...contestant, judged, summary: summariseAnswers(judged, options.seed) });
   }
   const [main, compared] = measured;
@@ -137,9 +146,13 @@ async function measure(
   options: EvalOptions,
   settings: Config,
   { name, pipeline }: Contestant,
+  anew: boolean,
 ): Promise<JudgedAnswer[]> {
   const status = createStatusLine(terminal, systemClock, options.quiet || options.json);
-  const kept = await openJudgedFile(terminal, options, { pipeline: name, asked: askedHow(options, settings, pipeline) });
+  const kept =
+    options.out === undefined
+      ? keepingNothing
+      : await openJudgedFile(resolve(terminal.workingDirectory, options.out), askedHow(options, settings, pipeline), { anew });
   const started = systemClock.monotonic();
   try {
     const open = questions.filter((question) => kept.get(question) === undefined);
@@ -164,6 +177,8 @@ async function measure(
     await kept.close();
   }
 }
+
+const keepingNothing: JudgedFile = { get: () => undefined, add: () => Promise.resolve(), close: () => Promise.resolve() };
 
 /** What an answer depends on besides the question. */
 function askedHow({ mode, quotes, pool }: EvalOptions, settings: Config, pipeline: Pipeline): object {
@@ -193,22 +208,6 @@ async function ask(
     })
     .result();
   return givenOf(answer);
-}
-
-/** An answer as it is judged. A quote is verbatim where it stands in a passage that was read from the record, at its place. */
-export function givenOf({ answer, abstained, citations, hits, timings, usage }: Answer): GivenAnswer {
-  return {
-    answer,
-    abstained,
-    citations: citations.map(({ source, page, quote, start, end, document }) => ({
-      source,
-      page,
-      quote,
-      verbatim: hits.some((hit) => hit.document === document && hit.text.slice(Math.max(0, start - hit.start), end - hit.start) === quote),
-    })),
-    latencyMs: timings.totalMs,
-    ...usage,
-  };
 }
 
 function objectOf({ options, file, documents, versions, main, compared }: Account) {

@@ -7,6 +7,7 @@ import {
   type CheckedBy,
   checkDocuments,
   type CheckResult,
+  givenOf,
   type JudgedQuestion,
   junitReport,
   type Pipeline,
@@ -15,7 +16,6 @@ import {
 import type { Mill } from '../../spec/mill.ts';
 import { systemClock } from '../../util/clock.ts';
 import { writeFileAtomically } from '../../util/files.ts';
-import { givenOf } from '../eval-answering.ts';
 import { evaluationDirectory, ingestCorpus } from '../evaluation-corpus.ts';
 import { numberOption } from '../number-option.ts';
 import { readPipelineFile } from '../pipeline-file.ts';
