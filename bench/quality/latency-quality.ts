@@ -1,0 +1,163 @@
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { type HandedSource, type Mill, open, readBeirFolder, sample, type SearchResult } from '../../src/index.ts';
+import { openStore } from '../../src/store/open-store.ts';
+import { systemClock } from '../../src/util/clock.ts';
+import { createSeededRandom, type Random, systemRandom } from '../../src/util/random.ts';
+import { quantile } from '../../src/evaluate/statistics.ts';
+import type { Figure, MeasureQuality, QualitySettings } from './quality-scenario.ts';
+import { openCorpus } from './work-folder.ts';
+
+const sentencesOfText = 8;
+/** Texts with a vector of their own; the others get one near one of these. */
+const embeddedTexts = 400;
+const askedQueries = 200;
+
+/**
+ * Time of a search in many chunks, one after another, query embedding apart. Texts are made of sentences of SciFact by the seed, so that
+ * words are as common as they are in real text; vectors are real ones moved by noise. Queries are the claims of SciFact.
+ */
+export const searchLatency: MeasureQuality = async (settings) => {
+  const data = await readBeirFolder(path.join(settings.data, 'ir-scifact'));
+  const directory = `latency-${settings.chunks}`;
+  const mill = await openPrepared(settings, directory, data.corpus());
+  try {
+    const queries = sample(data.queries, settings.limit ?? askedQueries, settings.seed).map(({ text }) => text);
+    const measured: Record<'hybrid' | 'text' | 'vector', SearchResult[]> = { hybrid: [], text: [], vector: [] };
+    for (const mode of ['hybrid', 'text', 'vector'] as const) {
+      for (const query of queries.slice(0, 10)) await mill.search(query, { mode, cache: false });
+      for (const [index, query] of queries.entries()) {
+        measured[mode].push(await mill.search(query, { mode, cache: false, signal: settings.signal }));
+        settings.progress(`latency, ${mode}: ${index + 1} of ${queries.length} queries`);
+      }
+    }
+    const { chunks = 0, embeddedChunks = 0 } = (await mill.status()).collections[0] ?? {};
+    const whole = (results: readonly SearchResult[]) => results.map(({ timings }) => timings.totalMs - (timings.embedMs ?? 0));
+    return {
+      title: `Search in ${chunks} chunks (${embeddedChunks} with a vector), one query after another, query embedding apart`,
+      split: 'all',
+      figures: [
+        ...spread(
+          'text index',
+          measured.text.map(({ timings }) => timings.searchTextMs ?? 0),
+          'p50 ≤ 15 ms',
+        ),
+        ...spread(
+          'dense index',
+          measured.vector.map(({ timings }) => timings.searchVectorsMs ?? 0),
+          'p50 ≤ 3 ms',
+        ),
+        ...spread('hybrid, everything but embedding', whole(measured.hybrid), 'p50 ≤ 20 ms'),
+        ...spread(
+          'query embedding',
+          measured.hybrid.map(({ timings }) => timings.embedMs ?? 0),
+        ),
+      ],
+    };
+  } finally {
+    await mill.close();
+  }
+};
+
+function spread(name: string, values: readonly number[], aim?: string): Figure[] {
+  return [
+    { name: `${name} p50`, value: quantile(values, 0.5), n: values.length, unit: 'ms', ...(aim === undefined ? {} : { aim }) },
+    { name: `${name} p95`, value: quantile(values, 0.95), n: values.length, unit: 'ms' },
+  ];
+}
+
+async function openPrepared(settings: QualitySettings, directory: string, corpus: AsyncIterable<HandedSource>): Promise<Mill> {
+  const ready = path.join(settings.work, directory, 'prepared');
+  if (!existsSync(ready)) {
+    const sentences = await sentencesOf(corpus);
+    const random = createSeededRandom(settings.seed);
+    // First those that are embedded, so that the embedder of the collection is decided; then the rest, by words only.
+    const first = await openCorpus(settings, directory, texts(sentences, random, 0, embeddedTexts));
+    try {
+      const stream = first.ingest(texts(sentences, random, embeddedTexts, settings.chunks), { embed: false, signal: settings.signal });
+      for await (const event of stream) {
+        if (event.type === 'ingest-progress') settings.progress(`latency: ${event.settled} of ${settings.chunks} texts read`);
+      }
+      await stream.result();
+    } finally {
+      await first.close();
+    }
+    await giveVectors(settings, path.join(settings.work, directory), random);
+    await writeFile(ready, '');
+  }
+  const { model, embedder, home } = settings;
+  settings.progress('latency: opening, building the vector index');
+  const mill = await open({
+    directory: path.join(settings.work, directory),
+    generator: model,
+    embedder,
+    ...(home === undefined ? {} : { home }),
+  });
+  await mill.rebuild({ signal: settings.signal });
+  return mill;
+}
+
+async function sentencesOf(corpus: AsyncIterable<HandedSource>): Promise<string[]> {
+  const sentences: string[] = [];
+  for await (const { text = '' } of corpus) sentences.push(...text.split(/(?<=[.!?])\s+/).filter((sentence) => sentence.length > 20));
+  return sentences;
+}
+
+function* texts(sentences: readonly string[], random: Random, from: number, to: number): Generator<HandedSource> {
+  for (let number = from; number < to; number += 1) {
+    const parts = Array.from({ length: sentencesOfText }, () => sentences[Math.floor(random.float() * sentences.length)] ?? '');
+    // Short enough to be one chunk.
+    yield { id: `text-${number}`, text: parts.join(' ').slice(0, 900), contentType: 'text/plain' };
+  }
+}
+
+/** Straight into the record: embedding so many texts would take an hour and say nothing about searching them. */
+async function giveVectors(settings: QualitySettings, directory: string, random: Random): Promise<void> {
+  const store = await openStore({ directory, mode: 'write', clock: systemClock, random: systemRandom });
+  try {
+    const [collection] = await store.collections();
+    const embedderHash = Object.keys(collection?.embedded ?? {})[0];
+    if (collection === undefined || embedderHash === undefined) throw new Error('Nothing was embedded.');
+    const near = await realVectors(settings);
+    let after: Parameters<typeof store.listUnembedded>[2]['after'] = 0;
+    let done = 0;
+    for (;;) {
+      const window = await store.listUnembedded(collection.collection, embedderHash, { after, limit: 500 });
+      const last = window.at(-1);
+      if (last === undefined) return;
+      after = last.id;
+      const vectors = window.map(({ id }) => ({ chunk: id, vector: moved(near, random) }));
+      await store.commit([{ type: 'commitVectors', embedderHash, dimensions: near[0]?.length ?? 0, vectors }]);
+      settings.progress(`latency: ${(done += window.length)} vectors`);
+    }
+  } finally {
+    await store.close();
+  }
+}
+
+async function realVectors(settings: QualitySettings): Promise<Float32Array[]> {
+  const { queries } = await readBeirFolder(path.join(settings.data, 'ir-scifact'));
+  const mill = await open({
+    directory: path.join(settings.work, 'vectors'),
+    embedder: settings.embedder,
+    ...(settings.home === undefined ? {} : { home: settings.home }),
+  });
+  try {
+    return await mill.embedMany(
+      queries.map(({ text }) => text),
+      { signal: settings.signal },
+    );
+  } finally {
+    await mill.close();
+  }
+}
+
+/** A real vector with noise of about its own length, of length 1 again: cosine to the real one about .7. */
+function moved(near: readonly Float32Array[], random: Random): Float32Array {
+  const base = near[Math.floor(random.float() * near.length)] ?? new Float32Array();
+  const reach = Math.sqrt(3 / base.length);
+  const vector = base.map((value) => value + (random.float() * 2 - 1) * reach);
+  const length = Math.hypot(...vector);
+  return vector.map((value) => value / length);
+}

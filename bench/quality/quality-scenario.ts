@@ -1,0 +1,73 @@
+import type { Split } from '../../src/index.ts';
+
+/** One figure with the number of cases it is of. `aim` is what it should reach, in words. */
+export interface Figure {
+  readonly name: string;
+  readonly value: number | null;
+  readonly n: number;
+  /** 95 % bootstrap interval. */
+  readonly low?: number;
+  readonly high?: number;
+  readonly aim?: string;
+  /** Default: a share or mean with three digits. */
+  readonly unit?: 'ms' | '/s';
+}
+
+export interface QualityResult {
+  readonly name: QualityScenarioName;
+  readonly title: string;
+  readonly split: Split | 'all';
+  readonly figures: readonly Figure[];
+  readonly elapsedMs: number;
+}
+
+export interface QualitySettings {
+  /** Folder with the data sets. */
+  readonly data: string;
+  /** Where corpora and answers are kept, so that a run that was stopped goes on. */
+  readonly work: string;
+  readonly model: string;
+  readonly embedder: string;
+  readonly split: Split | 'all';
+  /** Most questions of each kind. */
+  readonly limit: number | undefined;
+  readonly seed: number;
+  readonly concurrency: number;
+  readonly chunks: number;
+  readonly home?: string;
+  readonly signal: AbortSignal;
+  readonly progress: (text: string) => void;
+}
+
+export const qualityScenarioNames = [
+  'scifact',
+  'cacm',
+  'cranfield',
+  'latency',
+  'recall-en',
+  'recall-de',
+  'recall-zh',
+  'sec10q-recall',
+  'sec10q-answers',
+  'gold',
+  'hard-negatives',
+  'end-to-end',
+  'examples',
+  'injection',
+] as const;
+export type QualityScenarioName = (typeof qualityScenarioNames)[number];
+
+/** Those that load no generator: minutes, not hours. */
+export const retrievalScenarioNames: readonly QualityScenarioName[] = [
+  'scifact',
+  'cacm',
+  'cranfield',
+  'latency',
+  'recall-en',
+  'recall-de',
+  'recall-zh',
+  'sec10q-recall',
+];
+
+/** What a scenario measures; told its title, split and time by the caller. */
+export type MeasureQuality = (settings: QualitySettings) => Promise<Pick<QualityResult, 'title' | 'split' | 'figures'>>;
