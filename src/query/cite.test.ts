@@ -3,9 +3,9 @@ import type { Hit } from '../spec/answers.ts';
 import { bestSentence, checkAnswer, isRefusal } from './cite.ts';
 import { quoteAnswer } from './quotes.ts';
 
-function hit(text: string, title = 'Handbook'): Hit {
+function hit(text: string, title = 'Handbook', rank = 1): Hit {
   return {
-    rank: 1,
+    rank,
     score: 1,
     document: 'd',
     source: '/handbook.md',
@@ -23,7 +23,7 @@ function hit(text: string, title = 'Handbook'): Hit {
   };
 }
 
-const hits = [hit('The ferry carries 48 passengers. Dogs travel free.'), hit('The workshop opens at 7:30 on weekdays.')];
+const hits = [hit('The ferry carries 48 passengers. Dogs travel free.'), hit('The workshop opens at 7:30 on weekdays.', 'Handbook', 2)];
 
 describe('checkAnswer', () => {
   it('keeps a marker whose passage supports the sentence', () => {
@@ -58,7 +58,35 @@ describe('checkAnswer', () => {
   });
 });
 
+describe('checkAnswer of a short phrase', () => {
+  it('attributes it to the passage that also holds the question', () => {
+    const both = [hit('48 dogs live here.'), hit('The ferry carries 48 passengers.', 'Handbook', 2)];
+    expect(checkAnswer('48', both, { question: 'How many passengers does the ferry carry?' }).text).toBe('48 [2]');
+  });
+
+  it('takes refusals in any language, and gives them in that of the question', () => {
+    expect(checkAnswer('Nicht in den Dokumenten.', hits, { language: 'fr' })).toMatchObject({
+      abstained: true,
+      text: 'Pas dans les documents.',
+    });
+  });
+
+  it('works on writing without spaces', () => {
+    const passage = [hit('本协议的年利率为百分之五。租金每月支付。')];
+    expect(checkAnswer('百分之五', passage, { question: '年利率是多少？', language: 'zh' })).toMatchObject({
+      text: '百分之五 [1]',
+      unsupported: [],
+    });
+  });
+});
+
 describe('bestSentence', () => {
+  it('prefers the sentence that holds the claim word for word, and of several the one nearest to the question', () => {
+    const text = 'In 1999 it was built. The ferry was sold in 1999. It was painted red.';
+    const { start, end } = bestSentence(text, '1999', 'When was the ferry sold?');
+    expect(text.slice(start, end)).toBe('The ferry was sold in 1999.');
+  });
+
   it('gives the range of the sentence that holds the claim', () => {
     const text = 'The ferry carries 48 passengers. Dogs travel free.';
     const { start, end } = bestSentence(text, 'Dogs are free');

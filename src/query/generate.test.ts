@@ -60,7 +60,7 @@ describe('generateAnswer', () => {
     const first = await generate();
     const second = await generate({}, 'Who may travel free?');
     expect(first.final.usage.cachedTokens).toBe(0);
-    expect(second.final.usage.cachedTokens).toBeGreaterThan(40);
+    expect(second.final.usage.cachedTokens).toBeGreaterThan(30);
     expect(second.final.usage.prefillMs).toBeLessThan(first.final.usage.prefillMs / 2);
   });
 

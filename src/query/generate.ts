@@ -14,6 +14,8 @@ export interface GenerateAnswerRequest {
   readonly permit?: Permit | undefined;
   readonly deadline?: Deadline | undefined;
   readonly signal: AbortSignal;
+  /** Texts whose first token is weighed as the first of the answer. */
+  readonly weigh?: readonly string[];
   /** GBNF that the answer must follow. */
   readonly grammar?: string;
   /** Gets text as it comes; without it nothing is told before the end. */
@@ -61,6 +63,7 @@ export async function generateAnswer(
       prefixParts,
       prefixOwners,
       deliver,
+      ...(request.weigh === undefined ? {} : { weigh: request.weigh }),
       ...(request.grammar === undefined ? {} : { grammar: request.grammar }),
     },
     cost: {

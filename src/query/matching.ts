@@ -2,13 +2,17 @@
  * Comparing words of two texts. Folding (case, NFKC, diacritics) happens here only, never in what is stored or shown.
  */
 
+import { functionWordLanguages, functionWords } from '../language/function-words.ts';
+import { characterPairs, isUnspaced } from '../language/scripts.ts';
+
 const wordPattern = /[\p{L}\p{M}]+|\p{N}+(?:[.,:'’/-]?\p{N}+)*/gu;
 
-/** English words too common to carry meaning; other languages lose little by keeping theirs. */
-const commonWords = new Set(
-  'a an and are as at be been by can do does did for from had has have how i if in is it its may must no not of on or our out shall should so than that the their them then there these they this to up was we were what when where which who whom whose why will with would you your much many document documents passage passages according'.split(
-    ' ',
-  ),
+/** Function words of each language and what questions say of the reading itself, folded. */
+const commonWords: ReadonlyMap<string, ReadonlySet<string>> = new Map(
+  ['', ...functionWordLanguages].map((language) => [
+    language,
+    new Set([...(functionWords(language) ?? []), 'document', 'documents', 'passage', 'passages', 'according'].map(fold)),
+  ]),
 );
 
 export function fold(text: string): string {
@@ -23,10 +27,26 @@ function stem(word: string): string {
   return word;
 }
 
-/** Words that carry meaning, folded and stemmed, without repetition. */
-export function contentWords(text: string): Set<string> {
-  const words = fold(text).match(wordPattern) ?? [];
-  return new Set(words.filter((word) => !commonWords.has(word)).map(stem));
+/**
+ * Words that carry meaning, folded and stemmed, without repetition: all but the function words of the language. Writing without spaces is
+ * taken by pairs of characters.
+ */
+export function contentWords(text: string, language = 'en'): Set<string> {
+  const common = commonWords.get(language) ?? commonWords.get('');
+  const words = (fold(text).match(wordPattern) ?? []).flatMap((word) => (isUnspaced(word) ? characterPairs(word) : [word]));
+  return new Set(words.filter((word) => common?.has(word) !== true).map(stem));
+}
+
+/**
+ * Names in a question, folded: words with a capital letter that do not begin it, and words of digits or capitals alone. German nouns are
+ * names by this measure, and stand in the passage all the same.
+ */
+export function namesIn(question: string): Set<string> {
+  const words = [...question.matchAll(/[\p{L}\p{M}\p{N}]+(?:['’.][\p{L}\p{N}]+)*/gu)].map(([word]) => word);
+  const names = words.filter(
+    (word, index) => (index > 0 && /^\p{Lu}/u.test(word)) || /^(?:\p{Lu}{2,}|\p{Lu}?\p{N}[\p{N}\p{Lu}.,-]*)$/u.test(word),
+  );
+  return new Set(names.map((name) => stem(fold(name).replace(/['’]s$/, ''))));
 }
 
 /** Numbers of a text with thousands separators removed: "1,250.50" and "1250.50" are equal. Citation markers are not numbers of the text. */

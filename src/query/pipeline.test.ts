@@ -23,6 +23,8 @@ async function open(options: MillBenchOptions = {}): Promise<MillBench> {
 afterEach(() => bench.close());
 
 const code = (expected: string) => expect.objectContaining({ code: expected });
+/** Passages in one prompt, and the answer told as it comes: nothing is verified first. */
+const asItComes = { pipeline: { context: { mode: 'joined' }, verify: { by: 'none' } } } as const;
 const answering = (text: string): MillBenchOptions => ({ generator: { answer: () => text } });
 
 async function answerOf(options: MillBenchOptions = {}, asked = question, askOptions = {}): Promise<Answer> {
@@ -40,7 +42,7 @@ describe('the events of a question', () => {
     expect(kinds).toEqual(['sources', 'model-loading', 'answer-delta', 'answer-end']);
     expect(events.map(({ sequence }) => sequence)).toEqual(events.map((_, index) => index + 1));
     expect(events.map(({ at }) => at)).toEqual(events.map(({ at }) => at).toSorted());
-    expect(events.map((event) => (event.type === 'answer-delta' ? event.text : '')).join('')).toBe('The ferry carries 48 passengers. [1]');
+    expect(events.map((event) => (event.type === 'answer-delta' ? event.text : '')).join('')).toBe('The ferry carries 48 passengers [1].');
   });
 
   it('show the sources while the model still loads', async () => {
@@ -70,7 +72,7 @@ describe('the events of a question', () => {
 
   it('are not kept for one who only wants the result', async () => {
     const text = Array.from({ length: 1_000 }, (_, index) => `word${index}`).join(' ');
-    const { answer } = await answerOf(answering(text), question, { maxTokens: 2_000 });
+    const { answer } = await answerOf(answering(text), question, { maxTokens: 2_000, ...asItComes });
     expect(answer).toContain('word999');
   });
 });
@@ -170,8 +172,12 @@ describe('a reader whose connection breaks', () => {
         return Promise.resolve(generator);
       },
     };
-    const asked = answerQuestion(parts, question, resolvePipeline({}), { signal: new AbortController().signal }, ({ type }) =>
-      type === broken ? Promise.reject(new Error('the connection broke')) : Promise.resolve(),
+    const asked = answerQuestion(
+      parts,
+      question,
+      resolvePipeline(asItComes.pipeline),
+      { signal: new AbortController().signal },
+      ({ type }) => (type === broken ? Promise.reject(new Error('the connection broke')) : Promise.resolve()),
     );
     await expect(drive(asked)).rejects.toThrow('the connection broke');
     await settle();
@@ -302,9 +308,12 @@ describe('an answer', () => {
   });
 
   it('does not stand on a number that the passage does not hold', async () => {
-    const { unsupported, citations } = await answerOf(answering('The ferry carries 60 passengers [1].'));
+    const wrong = answering('The ferry carries 60 passengers [1].');
+    const { unsupported, citations } = await answerOf(wrong, question, asItComes);
     expect(unsupported).toEqual(['The ferry carries 60 passengers.']);
     expect(citations).toEqual([]);
+    await bench.close();
+    expect(await answerOf(wrong)).toMatchObject({ abstained: true, citations: [], doubts: [expect.stringContaining('60')] });
   });
 
   it('is empty only as a refusal', async () => {
@@ -330,7 +339,9 @@ describe('an answer', () => {
     });
     expect(await answerOf(crash(0))).toMatchObject({ abstained: false });
     await bench.close();
-    await expect(answerOf(crash(3))).rejects.toThrow(code('E_ENGINE_CRASHED'));
+    await expect(answerOf(crash(3), question, asItComes)).rejects.toThrow(code('E_ENGINE_CRASHED'));
+    await bench.close();
+    expect(await answerOf(crash(3))).toMatchObject({ abstained: false });
   });
 });
 

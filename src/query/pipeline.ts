@@ -1,15 +1,12 @@
 import { MillraceError } from '../errors.ts';
-import type { Answer, SearchOptions, SearchResult, StageTimings, Usage } from '../spec/answers.ts';
+import type { Answer, SearchOptions, SearchResult, StageTimings } from '../spec/answers.ts';
 import type { WorkClass } from '../spec/engine.ts';
 import type { Deadline } from '../spec/time.ts';
 import type { Permit } from '../spec/work.ts';
 import type { AnswerEventBody } from './caches.ts';
-import { checkAnswer, citationsOf, type Use } from './cite.ts';
-import { fitContext } from './context.ts';
-import { generateAnswer } from './generate.ts';
+import { citationsOf } from './cite.ts';
+import { draftAnswer } from './draft.ts';
 import type { QueryParts } from './parts.ts';
-import { answerPrompt, refusal } from './prompt.ts';
-import { quoteAnswer } from './quotes.ts';
 import { pipelineOf, queryDefaults, type ResolvedPipeline } from './resolve-pipeline.ts';
 import { retrieveShared } from './shared-retrieval.ts';
 import { questionCosts, searchCosts, withPermit } from './with-permit.ts';
@@ -67,8 +64,8 @@ export async function searchDocuments(parts: QueryParts, query: string, options:
 type Emit = (event: AnswerEventBody) => Promise<void>;
 
 /**
- * One question, from retrieval to a checked answer: admission → retrieve → context → generate → cite. `emit` gets the parts in order, all
- * but the end; without it nothing is told before the end, so that generating may be repeated after a crash.
+ * One question, from retrieval to a checked answer: admission → retrieve → draft (context → generate → verify) → cite. `emit` gets the
+ * parts in order, all but the end; without it nothing is told before the end, so that generating may be repeated after a crash.
  */
 export async function answerQuestion(
   parts: QueryParts,
@@ -98,14 +95,15 @@ async function answerAdmitted(
   const started = clock.monotonic();
   const asked = question.trim();
   const { collection } = pipeline.retrieve;
+  const language = parts.languages.detect(asked);
 
   const retrieved = await retrieveShared(parts, pipeline.retrieve, { query: asked, ...work });
   if (retrieved.hits.length === 0) await requireCollection(parts, collection);
   await emit?.({ type: 'sources', hits: retrieved.hits, timings: { ...retrieved.timings, totalMs: clock.monotonic() - started } });
 
-  const drafted = await draft(parts, asked, retrieved.hits, pipeline, work, emit);
+  const drafted = await draftAnswer(parts, asked, retrieved.hits, pipeline, work, emit);
   const citing = clock.monotonic();
-  const citations = await citationsOf(drafted.uses, drafted.hits, store);
+  const citations = await citationsOf(drafted.uses, drafted.hits, store, asked);
   const timings: StageTimings = {
     ...retrieved.timings,
     ...drafted.timings,
@@ -119,6 +117,8 @@ async function answerAdmitted(
     abstained: drafted.abstained,
     citations,
     unsupported: [...drafted.unsupported],
+    ...(language === undefined ? {} : { language }),
+    ...drafted.verification,
     hits: retrieved.hits,
     model: drafted.model,
     usage: drafted.usage,
@@ -126,73 +126,5 @@ async function answerAdmitted(
     timings,
     startedAt,
     endedAt: new Date(clock.now()).toISOString(),
-  };
-}
-
-interface Draft {
-  readonly text: string;
-  readonly abstained: boolean;
-  readonly unsupported: readonly string[];
-  readonly uses: readonly Use[];
-  /** What `uses` point into. */
-  readonly hits: Answer['hits'];
-  readonly model: string;
-  readonly usage: Usage;
-  readonly timings: Partial<StageTimings>;
-}
-
-const noUsage: Usage = { promptTokens: 0, cachedTokens: 0, outputTokens: 0 };
-
-async function draft(
-  parts: QueryParts,
-  question: string,
-  hits: Answer['hits'],
-  pipeline: ResolvedPipeline,
-  call: AdmittedCall,
-  emit: Emit | undefined,
-): Promise<Draft> {
-  const { clock } = parts;
-  const quotesOnly = pipeline.generate.by === 'quotes';
-  if (quotesOnly || hits.length === 0) {
-    const quoted = quoteAnswer(question, hits);
-    await emit?.({ type: 'answer-delta', text: quoted.text });
-    return { ...quoted, unsupported: [], hits, model: quotesOnly ? 'quotes' : 'none', usage: noUsage, timings: {} };
-  }
-  const loading = clock.monotonic();
-  const generator = await parts.generator((event) => {
-    if (event.type === 'model-loading') void emit?.(event).catch(() => undefined);
-  }, pipeline.generate.model);
-  const modelMs = clock.monotonic() - loading;
-  const context = await fitContext(question, hits, pipeline.context.tokens, generator.tokenizer, call.signal);
-  const generated = await generateAnswer(
-    parts.scheduler,
-    generator,
-    {
-      prompt: answerPrompt(question, context.passages),
-      maxTokens: pipeline.generate.maxTokens,
-      temperature: pipeline.generate.temperature,
-      seed: pipeline.generate.seed,
-      ...call,
-      ...(emit === undefined ? {} : { onText: (text) => emit({ type: 'answer-delta', text }) }),
-    },
-    clock.monotonic,
-  );
-  const checked = checkAnswer(generated.final.text.trim(), context.hits);
-  const { usage } = generated.final;
-  return {
-    text: checked.abstained ? refusal : checked.text,
-    abstained: checked.abstained,
-    unsupported: checked.unsupported,
-    uses: checked.uses,
-    hits: [...context.hits],
-    model: generator.model.id,
-    usage: { promptTokens: usage.promptTokens, cachedTokens: usage.cachedTokens, outputTokens: usage.outputTokens },
-    timings: {
-      modelMs,
-      queuedMs: generated.timings.queuedMs,
-      prefillMs: usage.prefillMs,
-      decodeMs: usage.decodeMs,
-      ...(generated.firstTokenMs === undefined ? {} : { firstTokenMs: generated.firstTokenMs }),
-    },
   };
 }

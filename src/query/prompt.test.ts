@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { answerPrompt, passagePrompt, prefixKey, promptVersion, refusal } from './prompt.ts';
+import { answerPrompt, passagePrompt, prefixKey, promptVersion, modelRefusal } from './prompt.ts';
 
 describe('answerPrompt', () => {
   it('puts what is the same for every question first, and the question last', () => {
@@ -17,7 +17,7 @@ describe('answerPrompt', () => {
   });
 
   it('names the words of a refusal', () => {
-    expect(answerPrompt('How many?', []).prompt.messages[0]?.parts.join('')).toContain(refusal);
+    expect(answerPrompt('How many?', []).prompt.messages[0]?.parts.join('')).toContain(modelRefusal);
     expect(promptVersion).toBeGreaterThan(0);
   });
 });

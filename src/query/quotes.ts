@@ -1,7 +1,7 @@
 import type { Hit } from '../spec/answers.ts';
 import { contentWords, coverage, sentencesOf } from './matching.ts';
 import type { Use } from './cite.ts';
-import { refusal } from './prompt.ts';
+import { refusal } from './refusals.ts';
 
 /** Least share of the question's content words that one quoted sentence and its headings must hold. */
 const quoteThreshold = 0.5;

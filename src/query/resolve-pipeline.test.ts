@@ -6,7 +6,8 @@ describe('resolvePipeline', () => {
   it('fills in the defaults, those of the open directory over those of the product', () => {
     expect(resolvePipeline({})).toMatchObject({
       retrieve: { collection: 'default', mode: 'hybrid', limit: 6, depth: 100, weights: { text: 1, vector: 1 } },
-      context: { mode: 'joined', tokens: 320, order: 'rank' },
+      context: { mode: 'each', tokens: 320, order: 'rank', passages: 3, atOnce: 1 },
+      verify: { by: 'rules' },
       generate: { by: 'model', maxTokens: 200, temperature: 0, seed: 0 },
     });
     const given = resolvePipeline({ generate: { maxTokens: 9 } }, { maxTokens: 5, contextTokens: 99, collection: 'laws' });
@@ -24,7 +25,7 @@ describe('resolvePipeline', () => {
 
   it.each([
     { rerank: { by: 'cross-encoder' } },
-    { context: { mode: 'each' } },
+    { generate: { prompt: 'verbose' } },
     { retrieve: { neighbours: 2 } },
     { verify: { by: 'model' } },
     { cite: { by: 'grammar' } },

@@ -3,6 +3,7 @@ import type { AskOptions } from '../spec/answers.ts';
 import type { MetadataFilter } from '../spec/identifiers.ts';
 import type { Pipeline } from '../spec/pipeline.ts';
 import { hashOf } from '../util/hash.ts';
+import { promptFamilies, type PromptFamily } from './prompt.ts';
 
 /** Defaults of a question. `contextTokens` is what a 1.5B model prefills in about 8 s on two cores. */
 export const queryDefaults = {
@@ -13,6 +14,8 @@ export const queryDefaults = {
   searchDepth: 200,
   maxTokens: 200,
   contextTokens: 320,
+  contextMode: 'each',
+  eachPassages: 3,
 } as const;
 
 /** A pipeline with its defaults filled in: what the stages read. */
@@ -21,7 +24,13 @@ export interface ResolvedPipeline {
   /** sha256 over everything but the name: equal hash, equal pipeline. Models stand in it by name, not by their weights. */
   readonly hash: string;
   readonly retrieve: RetrieveSection;
-  readonly context: { readonly mode: 'joined'; readonly tokens: number; readonly order: 'rank' };
+  readonly context: {
+    readonly mode: 'joined' | 'each';
+    readonly tokens: number;
+    readonly order: 'rank' | 'document';
+    readonly passages: number;
+    readonly atOnce: number;
+  };
   readonly generate: {
     readonly by: 'model' | 'quotes';
     /** Undefined: that of the open directory. */
@@ -29,7 +38,10 @@ export interface ResolvedPipeline {
     readonly maxTokens: number;
     readonly temperature: number;
     readonly seed: number;
+    /** Undefined: that of the model's family. */
+    readonly prompt: PromptFamily | undefined;
   };
+  readonly verify: { readonly by: 'none' | 'rules' };
 }
 
 export interface RetrieveSection {
@@ -48,6 +60,7 @@ export interface RetrieveSection {
 export interface PipelineDefaults {
   readonly collection?: string | undefined;
   readonly contextTokens?: number | undefined;
+  readonly contextMode?: 'joined' | 'each' | undefined;
   readonly maxTokens?: number | undefined;
 }
 
@@ -59,11 +72,9 @@ const planned: readonly (readonly [path: string, isAsked: (pipeline: Pipeline) =
   ['rerank.stage', ({ rerank }) => rerank?.stage !== undefined],
   ['rerank.by', ({ rerank }) => (rerank?.by ?? 'none') !== 'none'],
   ['rerank.model', ({ rerank }) => rerank?.model !== undefined],
-  ['context.mode', ({ context }) => (context?.mode ?? 'joined') !== 'joined'],
-  ['context.order', ({ context }) => (context?.order ?? 'rank') !== 'rank'],
   ['generate.stage', ({ generate }) => generate?.stage !== undefined],
-  ['generate.prompt', ({ generate }) => (generate?.prompt ?? 'plain') !== 'plain'],
-  ['verify.by', ({ verify }) => (verify?.by ?? 'none') !== 'none'],
+  ['generate.prompt', ({ generate }) => generate?.prompt !== undefined && !promptFamilies.some((family) => family === generate.prompt)],
+  ['verify.by', ({ verify }) => verify?.by === 'model'],
   ['cite.by', ({ cite }) => (cite?.by ?? 'sentence') !== 'sentence'],
 ];
 
@@ -76,7 +87,7 @@ export function resolvePipeline(pipeline: Pipeline, defaults: PipelineDefaults =
       details: { path },
     });
   }
-  const { retrieve = {}, context = {}, generate = {} } = pipeline;
+  const { retrieve = {}, context = {}, generate = {}, verify = {} } = pipeline;
   const limit = retrieve.limit ?? queryDefaults.askLimit;
   const resolved = {
     retrieve: {
@@ -89,14 +100,22 @@ export function resolvePipeline(pipeline: Pipeline, defaults: PipelineDefaults =
       feedback: retrieve.feedback ?? false,
       perDocument: retrieve.perDocument,
     },
-    context: { mode: 'joined', tokens: context.tokens ?? defaults.contextTokens ?? queryDefaults.contextTokens, order: 'rank' },
+    context: {
+      mode: context.mode ?? defaults.contextMode ?? queryDefaults.contextMode,
+      tokens: context.tokens ?? defaults.contextTokens ?? queryDefaults.contextTokens,
+      order: context.order ?? 'rank',
+      passages: context.passages ?? queryDefaults.eachPassages,
+      atOnce: context.atOnce ?? 1,
+    },
     generate: {
       by: generate.by ?? 'model',
       model: generate.model,
       maxTokens: generate.maxTokens ?? defaults.maxTokens ?? queryDefaults.maxTokens,
       temperature: generate.temperature ?? 0,
       seed: generate.seed ?? 0,
+      prompt: promptFamilies.find((family) => family === generate.prompt),
     },
+    verify: { by: verify.by === 'none' ? 'none' : 'rules' },
   } as const;
   const hash = hashOf(resolved);
   return { name: pipeline.name ?? hash.slice(0, 8), hash, ...resolved };
@@ -104,25 +123,13 @@ export function resolvePipeline(pipeline: Pipeline, defaults: PipelineDefaults =
 
 /** The pipeline of a question: its option `pipeline`, with the question's own options over it and `defaults` under it. */
 export function pipelineOf(options: AskOptions, defaults: PipelineDefaults = {}): ResolvedPipeline {
-  const {
-    pipeline = {},
-    collection,
-    mode,
-    limit,
-    filter,
-    perDocument,
-    feedback,
-    contextTokens,
-    maxTokens,
-    temperature,
-    seed,
-    quotesOnly,
-  } = options;
+  const { pipeline = {}, collection, mode, limit, filter, perDocument, feedback, quotesOnly } = options;
+  const { contextTokens, contextMode, maxTokens, temperature, seed } = options;
   return resolvePipeline(
     {
       ...pipeline,
       retrieve: { ...pipeline.retrieve, ...given({ collection, mode, limit, filter, perDocument, feedback }) },
-      context: { ...pipeline.context, ...given({ tokens: contextTokens }) },
+      context: { ...pipeline.context, ...given({ tokens: contextTokens, mode: contextMode }) },
       generate: {
         ...pipeline.generate,
         ...given({ maxTokens, temperature, seed, by: quotesOnly === true ? ('quotes' as const) : undefined }),

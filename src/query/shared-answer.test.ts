@@ -26,7 +26,7 @@ describe('equal questions at one time', () => {
       const last = events.at(-1);
       if (last?.type !== 'answer-end') throw new Error(`ended with ${last?.type}`);
       expect(events.map((event) => (event.type === 'answer-delta' ? event.text : '')).join('')).toBe(
-        'The ferry carries 48 passengers. [1]',
+        'The ferry carries 48 passengers [1].',
       );
       expect(events[0]?.type).toBe('sources');
       expect(events.map(({ sequence }) => sequence)).toEqual(events.map((_, index) => index + 1));

@@ -43,6 +43,8 @@ export const citation = z.object({
   end: z.number().int().nonnegative(),
   /** The cited span, verbatim from the record. */
   quote: z.string(),
+  /** Where it stands on the page, line by line, as shares of the page's width and height from its upper left corner; only PDF knows. */
+  boxes: z.array(z.object({ left: z.number(), top: z.number(), right: z.number(), bottom: z.number() })).optional(),
 });
 export type Citation = z.infer<typeof citation>;
 
@@ -89,6 +91,14 @@ export const answer = z.object({
   citations: z.array(citation),
   /** Sentences of the answer that no given passage supports. */
   unsupported: z.array(z.string()),
+  /** ISO 639-1 code of the question's language, which a refusal is in; absent where it cannot be told. */
+  language: z.string().optional(),
+  /** How likely the passage states the answer, 0 … 1; absent where it was not verified. */
+  confidence: z.number().optional(),
+  /** Why an answer of the model was not given, or what speaks against the one that was given. */
+  doubts: z.array(z.string()).optional(),
+  /** What other passages answer, where they were asked too: the hit's rank, and whether it is the same. */
+  otherAnswers: z.array(z.object({ answer: z.string(), agrees: z.boolean(), rank: z.number().int().positive() })).optional(),
   hits: z.array(hit),
   /** Id of the generator; `quotes` when no generator was used. */
   model: z.string(),
@@ -146,6 +156,8 @@ export const askOptions = searchOptions.extend({
   contextTokens: z.number().int().min(64).max(131_072).optional(),
   /** As for a search; true keeps and takes whole answers too. */
   cache: z.boolean().optional(),
+  /** Whether passages are read together or one after the other. Default `each`. */
+  contextMode: z.enum(['joined', 'each']).optional(),
   /** Answer with verbatim quotes and no generator. */
   quotesOnly: z.boolean().optional(),
   temperature: z.number().min(0).max(2).optional(),

@@ -50,12 +50,16 @@ const rerankSection = z.strictObject({
 });
 
 const contextSection = z.strictObject({
-  /** Default `joined`: all passages in one prompt. `each`: the question put to each passage by itself. */
+  /** Default `each`: the question put to one passage after the other, best first, until one states the answer. `joined`: all in one prompt. */
   mode: z.enum(['joined', 'each']).optional(),
   /** Most tokens of all passages. Default: what the machine reads in about 8 s (320). */
   tokens: z.number().int().min(64).max(131_072).optional(),
   /** Default `rank`: best first. `document`: in the order in which they stand in their documents, so that prefixes are shared. */
   order: z.enum(['rank', 'document']).optional(),
+  /** With `each`: passages asked before the answer is that the documents do not hold it. Default 3. */
+  passages: z.number().int().min(1).max(100).optional(),
+  /** With `each`: passages asked together. More than 1 is for machines that decode many at once: the others are told as second sources. Default 1. */
+  atOnce: z.number().int().min(1).max(100).optional(),
 });
 
 const generateSection = z.strictObject({
@@ -70,12 +74,12 @@ const generateSection = z.strictObject({
   temperature: z.number().min(0).max(2).optional(),
   /** Default 0. */
   seed: z.number().int().min(0).max(0xffff_fffe).optional(),
-  /** Family of the prompt. Default `plain`. */
+  /** Family of the prompt: `plain`, `small`, `llama`. Default: that of the model. */
   prompt: z.string().min(1).max(100).optional(),
 });
 
 const verifySection = z.strictObject({
-  /** Whether the cited passage states the answer, before it is given. Default `none`. */
+  /** Whether the cited passage states the answer, before it is given. Default `rules`: words, names, numbers and the model's own likelihood. */
   by: z.enum(['none', 'rules', 'model']).optional(),
 });
 

@@ -1,5 +1,6 @@
 import type { Prompt } from '../../spec/engine.ts';
-import { type AnswerPrompt, refusal } from '../prompt.ts';
+import type { AnswerPrompt } from '../prompt.ts';
+import { refusal } from '../refusals.ts';
 
 /** Changes whenever a word of the prompt, a form or a grammar changes: part of the key of every cell. */
 export const tablePromptVersion = 1;

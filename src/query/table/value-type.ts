@@ -1,7 +1,7 @@
 import { MillraceError } from '../../errors.ts';
 import { grammarOfSchema } from '../../formats/grammar/grammar-of-schema.ts';
 import type { CellValue, TableColumn, ValueTypeName } from '../../spec/tables.ts';
-import { refusal } from '../prompt.ts';
+import { refusal } from '../refusals.ts';
 import { isRefusal } from '../cite.ts';
 import { dateOf } from './date-of.ts';
 

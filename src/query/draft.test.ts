@@ -1,0 +1,69 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { type MillBench, type MillBenchOptions, openMillBench } from '../../test/support/mill-bench.ts';
+import type { Answer } from '../spec/answers.ts';
+import type { Prompt } from '../spec/engine.ts';
+
+const sources = [
+  { id: 'ferry', text: 'The ferry carries 48 passengers. Dogs travel free of charge.' },
+  { id: 'workshop', text: 'The workshop opens at 7:30 on weekdays.' },
+];
+
+let bench: MillBench;
+async function open(options: MillBenchOptions = {}): Promise<MillBench> {
+  bench = await openMillBench({ sources, ...options });
+  return bench;
+}
+afterEach(() => bench.close());
+
+const answering = (text: string): MillBenchOptions => ({ generator: { answer: () => text } });
+async function answerOf(options: MillBenchOptions, asked: string, askOptions = {}): Promise<Answer> {
+  const { mill, drive } = await open(options);
+  return drive(mill.ask(asked, askOptions).result());
+}
+
+describe('a question put to one passage after the other', () => {
+  const told = (text: string) => (text.includes('workshop') ? 'at 7:30' : 'not in the documents');
+
+  it('stops at the first that states the answer, and cites it by its rank', async () => {
+    const asked: string[] = [];
+    const { mill, drive } = await open({
+      generator: {
+        answer({ prompt }) {
+          asked.push(prompt.messages[1]?.parts[0] ?? '');
+          return told(prompt.messages[1]?.parts[0] ?? '');
+        },
+      },
+    });
+    const answer = await drive(mill.ask('When does the ferry workshop open on weekdays?').result());
+    expect(asked).toHaveLength(answer.hits.findIndex(({ source }) => source === 'workshop') + 1);
+    const rank = answer.hits.find(({ source }) => source === 'workshop')?.rank;
+    expect(answer).toMatchObject({ answer: `at 7:30 [${rank}]`, abstained: false, citations: [{ number: rank, source: 'workshop' }] });
+    expect(answer.confidence).toBeGreaterThan(0.5);
+  });
+
+  it('tells what other passages say, where they are asked at once', async () => {
+    const pipeline = { context: { mode: 'each', atOnce: 3 } } as const;
+    const both = {
+      generator: { answer: ({ prompt }: { prompt: Prompt }) => (told(prompt.messages[1]?.parts[0] ?? '') === 'at 7:30' ? '7:30' : '48') },
+    };
+    const { hits, answer, otherAnswers } = await answerOf(both, 'ferry passengers workshop weekdays', { pipeline });
+    expect(answer).toMatch(hits[0]?.source === 'ferry' ? /^48/ : /^7:30/);
+    expect(otherAnswers).toEqual([{ answer: hits[0]?.source === 'ferry' ? '7:30' : '48', agrees: false, rank: 2 }]);
+  });
+
+  it('refuses in the language of the question when no passage states it', async () => {
+    const refusing = answering('not in the documents');
+    expect(await answerOf(refusing, 'Wie viele Menschen trägt die ferry?')).toMatchObject({
+      abstained: true,
+      answer: 'Nicht in den Dokumenten.',
+      language: 'de',
+      citations: [],
+    });
+  });
+
+  it('does not give what the passage does not state: its words stand there, those of the question do not', async () => {
+    const answer = await answerOf(answering('48 passengers'), 'What is the hourly wage of a stewardess in Reykjavik?');
+    expect(answer).toMatchObject({ abstained: true, answer: 'Not in the documents.' });
+    expect(answer.confidence).toBeLessThan(0.5);
+  });
+});

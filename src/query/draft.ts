@@ -1,0 +1,253 @@
+import type { Answer, AnswerEvent, Hit, StageTimings, Usage } from '../spec/answers.ts';
+import type { GenerateUsage, Generator, WorkClass } from '../spec/engine.ts';
+import type { Deadline } from '../spec/time.ts';
+import type { Permit } from '../spec/work.ts';
+import { checkAnswer, isRefusal, type Use } from './cite.ts';
+import { fitContext } from './context.ts';
+import { type GeneratedAnswer, generateAnswer } from './generate.ts';
+import { contentWords, coverage } from './matching.ts';
+import type { QueryParts } from './parts.ts';
+import { type AnswerPrompt, answerPrompt, modelRefusal, passagePrompt, type PromptFamily, promptFamilyOf } from './prompt.ts';
+import { quoteAnswer } from './quotes.ts';
+import { refusalIn } from './refusals.ts';
+import type { ResolvedPipeline } from './resolve-pipeline.ts';
+import { type Verdict, verify } from './verify.ts';
+
+export interface DraftCall {
+  readonly class: WorkClass;
+  readonly tenant?: string | undefined;
+  readonly permit?: Permit | undefined;
+  readonly deadline?: Deadline | undefined;
+  readonly signal: AbortSignal;
+}
+
+export interface Draft {
+  readonly text: string;
+  readonly abstained: boolean;
+  readonly unsupported: readonly string[];
+  readonly uses: readonly Use[];
+  /** What `uses` point into. */
+  readonly hits: readonly Hit[];
+  readonly model: string;
+  readonly usage: Usage;
+  readonly timings: Partial<StageTimings>;
+  readonly verification: Pick<Answer, 'confidence' | 'doubts' | 'otherAnswers'>;
+}
+
+type Told =
+  Extract<AnswerEvent, { type: 'model-loading' | 'answer-delta' }> extends infer Each
+    ? Each extends AnswerEvent
+      ? Omit<Each, 'sequence' | 'at'>
+      : never
+    : never;
+export type Tell = (event: Told) => Promise<void>;
+
+interface Asking {
+  readonly parts: QueryParts;
+  readonly question: string;
+  readonly language: string | undefined;
+  readonly pipeline: ResolvedPipeline;
+  readonly generator: Generator;
+  /** All hits of the question. */
+  readonly found: readonly Hit[];
+  readonly family: PromptFamily;
+  readonly call: DraftCall;
+  /** What all calls of the model cost together. */
+  readonly spent: Spent;
+}
+
+/** One answer of the model, and whether what it was read from states it. */
+interface Candidate {
+  readonly text: string;
+  readonly hits: readonly Hit[];
+  readonly checked: ReturnType<typeof checkAnswer>;
+  /** Undefined for a refusal, and where the pipeline does not verify. */
+  readonly verdict: Verdict | undefined;
+}
+
+const noUsage: Usage = { promptTokens: 0, cachedTokens: 0, outputTokens: 0 };
+
+/**
+ * An answer from the hits, or a refusal in the question's language: by quotes, or by the model from all passages in one prompt (`joined`)
+ * or from one passage after the other (`each`). A verified answer is told when it is known to be one; without verification as it comes.
+ */
+export async function draftAnswer(
+  parts: QueryParts,
+  question: string,
+  hits: readonly Hit[],
+  pipeline: ResolvedPipeline,
+  call: DraftCall,
+  tell: Tell | undefined,
+): Promise<Draft> {
+  const { clock } = parts;
+  const language = parts.languages.detect(question);
+  const quotesOnly = pipeline.generate.by === 'quotes';
+  if (quotesOnly || hits.length === 0) {
+    const quoted = quoteAnswer(question, hits);
+    const text = quoted.abstained ? refusalIn(language) : quoted.text;
+    await tell?.({ type: 'answer-delta', text });
+    return { ...quoted, text, unsupported: [], hits, model: quotesOnly ? 'quotes' : 'none', usage: noUsage, timings: {}, verification: {} };
+  }
+  const loading = clock.monotonic();
+  const generator = await parts.generator((event) => {
+    if (event.type === 'model-loading') void tell?.(event).catch(() => undefined);
+  }, pipeline.generate.model);
+  const modelMs = clock.monotonic() - loading;
+  const spent = createSpent();
+  const family = pipeline.generate.prompt ?? promptFamilyOf(generator.model.id);
+  const asking: Asking = { parts, question, language, pipeline, generator, found: hits, family, call, spent };
+  const verified = pipeline.verify.by !== 'none';
+  const each = pipeline.context.mode === 'each' && hits.length > 0;
+  const candidates = each ? await askEach(asking, hits) : [await askJoined(asking, hits, verified ? undefined : tell)];
+  const given = candidates.find((one) => !one.checked.abstained && (one.verdict?.supported ?? true));
+  const text = given === undefined ? refusalIn(language) : given.checked.text;
+  if (verified || each) await tell?.({ type: 'answer-delta', text });
+  return {
+    text,
+    abstained: given === undefined,
+    unsupported: given?.checked.unsupported ?? [],
+    uses: given?.checked.uses ?? [],
+    hits: given?.hits ?? candidates[0]?.hits ?? [],
+    model: generator.model.id,
+    usage: spent.usage(),
+    timings: { modelMs, ...spent.timings() },
+    verification: verificationOf(candidates, given, language),
+  };
+}
+
+/** All passages in one prompt, within the budget. */
+async function askJoined(asking: Asking, hits: readonly Hit[], tell: Tell | undefined): Promise<Candidate> {
+  const { question, pipeline, generator, call, family } = asking;
+  const context = await fitContext(question, hits, pipeline.context.tokens, generator.tokenizer, call.signal);
+  const order = pipeline.context.order === 'document' ? inDocumentOrder(context.hits) : context.hits.map((_, index) => index);
+  const read = order.flatMap((index) => context.hits[index] ?? []);
+  const passages = order.flatMap((index) => context.passages[index] ?? []);
+  const onText = tell === undefined ? undefined : (text: string) => tell({ type: 'answer-delta', text });
+  const generated = await generate(asking, answerPrompt(question, passages, family), onText);
+  return candidateOf(asking, generated, read);
+}
+
+function inDocumentOrder(hits: readonly Hit[]): number[] {
+  const first = new Map<string, number>();
+  for (const [index, { document }] of hits.entries()) if (!first.has(document)) first.set(document, index);
+  const place = (index: number): readonly [number, number] => {
+    const hit = hits[index];
+    return hit === undefined ? [index, 0] : [first.get(hit.document) ?? index, hit.start];
+  };
+  return hits
+    .map((_, index) => index)
+    .sort((a, b) => {
+      const [one, two] = [place(a), place(b)];
+      return one[0] - two[0] || one[1] - two[1];
+    });
+}
+
+/**
+ * The question put to one passage after the other, best first, until one states the answer. `atOnce` passages are asked together: what is
+ * found beside the answer given is told as another source or as disagreement.
+ */
+async function askEach(asking: Asking, hits: readonly Hit[]): Promise<Candidate[]> {
+  const { question, pipeline, family } = asking;
+  const { passages, atOnce } = pipeline.context;
+  const asked: Candidate[] = [];
+  for (let next = 0; next < Math.min(passages, hits.length); next += atOnce) {
+    const group = hits.slice(next, Math.min(next + atOnce, passages));
+    asked.push(
+      ...(await Promise.all(
+        group.map(async (hit) => candidateOf(asking, await generate(asking, passagePrompt(question, hit, family), undefined), [hit])),
+      )),
+    );
+    if (asked.some((one) => !one.checked.abstained && (one.verdict?.supported ?? true))) break;
+  }
+  return asked;
+}
+
+async function generate(
+  { parts, pipeline, generator, call, spent }: Asking,
+  prompt: AnswerPrompt,
+  onText: ((text: string) => Promise<void>) | undefined,
+): Promise<GeneratedAnswer> {
+  const { maxTokens, temperature, seed } = pipeline.generate;
+  const generated = await generateAnswer(
+    parts.scheduler,
+    generator,
+    { prompt, maxTokens, temperature, seed, weigh: [modelRefusal], ...call, ...(onText === undefined ? {} : { onText }) },
+    parts.clock.monotonic,
+  );
+  spent.add(generated);
+  return generated;
+}
+
+function candidateOf({ question, language, pipeline, found }: Asking, { final }: GeneratedAnswer, hits: readonly Hit[]): Candidate {
+  const text = final.text.trim();
+  const checked = checkAnswer(text, hits, { question, language });
+  if (checked.abstained || pipeline.verify.by === 'none') return { text, hits, checked, verdict: undefined };
+  const source = hits[checked.uses[0]?.passage ?? 0];
+  if (source === undefined) return { text, hits, checked, verdict: undefined };
+  const verdict = verify({
+    question,
+    language,
+    passage: source,
+    answer: text.replaceAll(/\s*\[\d+\]/g, ''),
+    hits: found.map((hit) => hit.text),
+    meanLogProbability: final.meanLogProbability,
+    refusalLogProbability: final.weights?.[0],
+  });
+  return { text, hits, checked, verdict };
+}
+
+function verificationOf(
+  candidates: readonly Candidate[],
+  given: Candidate | undefined,
+  language: string | undefined,
+): Draft['verification'] {
+  const refused = candidates.find(({ verdict }) => verdict?.supported === false);
+  const verdict = given?.verdict ?? refused?.verdict;
+  const others = candidates.filter(
+    (one) => one !== given && !one.checked.abstained && given !== undefined && one.verdict?.supported === true,
+  );
+  return {
+    ...(verdict === undefined ? {} : { confidence: verdict.confidence, doubts: [...verdict.doubts] }),
+    ...(others.length === 0
+      ? {}
+      : {
+          otherAnswers: others.map(({ text, hits }) => ({
+            answer: text,
+            agrees: agree(text, given?.text ?? '', language),
+            rank: hits[0]?.rank ?? 1,
+          })),
+        }),
+  };
+}
+
+/** The same answer in other words: one holds all that the other says. */
+function agree(one: string, other: string, language: string | undefined): boolean {
+  const [a, b] = [contentWords(one, language), contentWords(other, language)];
+  return Math.max(coverage(a, b), coverage(b, a)) >= 0.99 && !isRefusal(one);
+}
+
+type Spent = ReturnType<typeof createSpent>;
+
+/** Adds up what the calls of one question cost. */
+function createSpent() {
+  let usage = noUsage;
+  let times: { queuedMs: number; prefillMs: number; decodeMs: number; firstTokenMs?: number } = { queuedMs: 0, prefillMs: 0, decodeMs: 0 };
+  return {
+    add({ final, timings, firstTokenMs }: GeneratedAnswer): void {
+      const one: GenerateUsage = final.usage;
+      usage = {
+        promptTokens: usage.promptTokens + one.promptTokens,
+        cachedTokens: usage.cachedTokens + one.cachedTokens,
+        outputTokens: usage.outputTokens + one.outputTokens,
+      };
+      times = {
+        queuedMs: times.queuedMs + timings.queuedMs,
+        prefillMs: times.prefillMs + one.prefillMs,
+        decodeMs: times.decodeMs + one.decodeMs,
+        ...(firstTokenMs === undefined ? {} : { firstTokenMs }),
+      };
+    },
+    usage: () => usage,
+    timings: (): Partial<StageTimings> => times,
+  };
+}
