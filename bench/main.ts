@@ -5,10 +5,11 @@ import { addMixed } from './mixed-command.ts';
 import { addOverload } from './overload/command.ts';
 import { addQuality } from './quality-command.ts';
 import { addQueries } from './queries-command.ts';
+import { addRead } from './read-command.ts';
 
 function createProgram(signal: AbortSignal): Command {
   const program = new Command('bench').description('Measures millrace beside others.').showSuggestionAfterError(true).exitOverride();
-  for (const add of [addEngine, addQueries, addMixed, addOverload, addQuality]) add(program, signal);
+  for (const add of [addEngine, addQueries, addMixed, addOverload, addQuality, addRead]) add(program, signal);
   return program;
 }
 

@@ -15,6 +15,18 @@ export interface ConfigSetting {
 }
 
 const number = z.coerce.number('it takes a number');
+const units: Readonly<Record<string, number>> = { '': 1, B: 1, KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 };
+/** Bytes, as a number or with a unit: 512MB, 8 GB. */
+export const size = z.union([z.number(), z.string()]).transform((given, context): number => {
+  const [, amount = '', unit = ''] = /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/iu.exec(String(given)) ?? [];
+  const factor = units[unit.toUpperCase()];
+  if (amount !== '' && factor !== undefined) return Math.round(Number(amount) * factor);
+  context.addIssue('it takes a number of bytes, or one with a unit such as 512MB or 8GB');
+  return z.NEVER;
+});
+const flag = z
+  .union([z.boolean(), z.enum(['true', 'false', 'on', 'off'], 'it takes true or false')])
+  .transform((given) => given === true || given === 'true' || given === 'on');
 const text = z.string('it takes text').min(1, 'it is empty');
 
 export const configSchema = z.strictObject({
@@ -27,6 +39,9 @@ export const configSchema = z.strictObject({
   sequences: number.int().min(1).max(256).optional(),
   kvTokens: number.int().min(512).optional(),
   kvMode: z.enum(['split', 'unified']).optional(),
+  prefixMemoryBytes: size.optional(),
+  prefixDiskBytes: size.optional(),
+  idleReading: flag.optional(),
   contextTokens: number.int().min(64).max(131_072).optional(),
   maxTokens: number.int().min(1).max(8_192).optional(),
   parsers: number.int().min(1).max(64).optional(),
@@ -60,6 +75,27 @@ export const configSettings: readonly ConfigSetting[] = [
     'split',
     '--kv-mode',
     'Cells of its own for each answer, or all cells for all: unified is faster when many questions share a long prefix.',
+  ),
+  setting(
+    'prefixMemoryBytes',
+    'size',
+    '512MB, at most a sixteenth of the memory',
+    '--prefix-memory-bytes',
+    'Memory for what was read before, beyond the KV cache; 0 keeps nothing there.',
+  ),
+  setting(
+    'prefixDiskBytes',
+    'size',
+    '8GB',
+    '--prefix-disk-bytes',
+    'Disk for what was read before, in the directory; 0 keeps nothing there.',
+  ),
+  setting(
+    'idleReading',
+    'true or false',
+    'true',
+    '--no-idle-reading',
+    'Reading the passages asked about most while nothing else is asked for, in a process that stays open.',
   ),
   setting('contextTokens', 'tokens', '320', '--context-tokens', 'Most tokens of passages in one prompt.'),
   setting('maxTokens', 'tokens', '200', '--max-tokens', 'Most tokens of one answer.'),

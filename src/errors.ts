@@ -126,6 +126,14 @@ export const errorCatalogue = {
     'Free the stated amount of space and repeat the command.',
   ),
 
+  E_PREFIX_NOT_KEPT: entry(
+    1,
+    507,
+    true,
+    'What was read ahead could not be kept in memory or on disk.',
+    'Free disk space, or raise prefixDiskBytes; what was read before is kept, and the same command goes on.',
+  ),
+
   // Engines
   E_ENGINE_LIBRARY: entry(
     1,

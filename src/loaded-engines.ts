@@ -45,9 +45,10 @@ interface EmbedderInUse {
  * One embedder for each open directory, and its generators (`loaded-generators.ts`): an embedder has the lane `embed` to itself, and vectors of two embedders
  * never meet. A second embedder is refused with `E_EMBEDDER_MISMATCH`; a collection that needs it is opened by itself.
  */
-export function createLoadedEngines({ device, models, store, scheduler, options, freeMemoryBytes }: LoadedEnginesParts): LoadedEngines {
+export function createLoadedEngines(parts: LoadedEnginesParts): LoadedEngines {
+  const { device, models, store, scheduler, options } = parts;
   let embedding: Promise<EmbedderInUse> | undefined;
-  const generators = createLoadedGenerators({ device, models, scheduler, options, freeMemoryBytes });
+  const generators = createLoadedGenerators(parts);
   let loadedEmbedder: string | null = null;
 
   async function loadEmbedder(name: string): Promise<EmbedderInUse> {

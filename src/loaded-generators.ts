@@ -2,6 +2,7 @@ import { MillraceError } from './errors.ts';
 import { generateLane } from './lanes.ts';
 import type { Generator, KvMode, LoadEvent, LocalDevice } from './spec/engine.ts';
 import type { InstalledModel, Models } from './spec/model.ts';
+import type { PrefixSettings } from './spec/prefixes.ts';
 import type { Scheduler } from './spec/work.ts';
 
 export interface LoadedGenerators {
@@ -15,7 +16,15 @@ export interface LoadedGeneratorsParts {
   readonly device: Pick<LocalDevice, 'loadGenerator'>;
   readonly models: Pick<Models, 'resolve' | 'recommend' | 'list'>;
   readonly scheduler: Pick<Scheduler, 'addLane'>;
-  readonly options: { readonly generator?: string; readonly sequences?: number; readonly kvTokens?: number; readonly kvMode?: KvMode };
+  readonly options: {
+    readonly generator?: string;
+    readonly sequences?: number;
+    readonly kvTokens?: number;
+    readonly kvMode?: KvMode;
+  };
+  /** Where they keep prefixes beyond their KV cache. Default: nowhere. */
+  readonly prefixes?: PrefixSettings;
+  readonly onGenerator?: (generator: Generator) => void;
   /** Memory a generator may take: when none is named, and when it is a further one. */
   freeMemoryBytes(): number;
 }
@@ -30,7 +39,8 @@ const reserveBytes = 512 * 1024 * 1024;
  * another model of the same device, with the lane `generate:<id>`, if it fits the memory that is free then. The contexts of a device take
  * turns step by step, so generators side by side cost memory and no idle time. None is unloaded before the directory is closed.
  */
-export function createLoadedGenerators({ device, models, scheduler, options, freeMemoryBytes }: LoadedGeneratorsParts): LoadedGenerators {
+export function createLoadedGenerators(parts: LoadedGeneratorsParts): LoadedGenerators {
+  const { device, models, scheduler, options, freeMemoryBytes } = parts;
   /** By sha256 of the weights: several names of one model are one generator. */
   const generators = new Map<string, Promise<Generator>>();
   const listeners = new Set<(event: LoadEvent) => void>();
@@ -64,12 +74,14 @@ export function createLoadedGenerators({ device, models, scheduler, options, fre
       sequences,
       ...(kvTokens === undefined ? {} : { kvTokens }),
       ...(kvMode === undefined ? {} : { kvMode }),
+      ...(parts.prefixes === undefined ? {} : { prefixes: parts.prefixes }),
       onEvent: (event) => {
         for (const listener of listeners) listener(event);
       },
     });
     const generator: Generator = isOwn ? loaded : { ...loaded, lane: `generate:${model.id}` };
     scheduler.addLane(generateLane(generator));
+    parts.onGenerator?.(generator);
     ids.push(model.id);
     if (isOwn) ownId = model.id;
     return generator;

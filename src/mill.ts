@@ -16,6 +16,7 @@ import { createQueryCaches } from './query/caches.ts';
 import { embedMany } from './query/embed-many.ts';
 import { searchDocuments } from './query/pipeline.ts';
 import { type PipelineDefaults, pipelineOf } from './query/resolve-pipeline.ts';
+import { readAhead } from './query/read-ahead.ts';
 import { answerCaller } from './query/shared-answer.ts';
 import { createRuns } from './runs/runs.ts';
 import type { Activity } from './spec/activity.ts';
@@ -30,6 +31,8 @@ import { tableOptions, tableQuestions } from './spec/tables.ts';
 import type { IngestEvent, IngestSummary } from './spec/events.ts';
 import type { DocumentParser } from './spec/parser.ts';
 import type { Store } from './spec/store.ts';
+import type { PrefixKeeper } from './spec/prefixes.ts';
+import { readOptions, type ReadEvent, type ReadSummary } from './spec/reading.ts';
 import type { Scheduler } from './spec/work.ts';
 import type { Clock } from './util/clock.ts';
 import { createEventStream } from './util/event-stream.ts';
@@ -46,6 +49,10 @@ export interface MillParts {
   readonly parser: Pick<DocumentParser, 'optionsHash' | 'formats'>;
   readonly engines: LoadedEngines;
   readonly questionDefaults: PipelineDefaults;
+  /** Prefixes of prompts that are kept beyond the KV cache. Default: none are. */
+  readonly prefixes?: Pick<PrefixKeeper, 'status'>;
+  /** Told which passages a question was about. */
+  readonly asked?: (hits: Answer['hits']) => void;
   readonly metrics: Pick<Metrics, 'text'>;
   readonly activity: () => Promise<Activity | null>;
   /** Named steps at which tests end the process. Default: none. */
@@ -119,12 +126,39 @@ export function createMill(parts: MillParts): Mill {
               },
             ),
           );
+          parts.asked?.(answer.hits);
           await producer.emit({ type: 'answer-end', ...stamp(), answer });
           return answer;
         },
         {
           ...(options.signal instanceof AbortSignal ? { signal: options.signal } : {}),
           failed: (error) => ({ type: 'answer-failed', ...stamp(), error: toMillraceError(error).toJSON() }),
+        },
+      );
+    },
+
+    read(sources, options = {}) {
+      let sequence = 0;
+      const stamp = () => ({ sequence: ++sequence, at: new Date(clock.now()).toISOString() });
+      return createEventStream<ReadEvent, ReadSummary>(
+        async (producer) => {
+          const { checked } = check(readOptions.strict(), options, 'options of read');
+          const names = parse(textList, sources, 'sources');
+          const end = await calls.run({ signal: producer.signal, timeoutMs: checked.timeoutMs }, ({ signal }) =>
+            readAhead(query, {
+              sources: names.map((name) => [name, resolvePath(parts.workingDirectory, name)]),
+              options: checked,
+              signal,
+              emit: (event) => producer.emit({ ...event, ...stamp() }),
+            }),
+          );
+          const summary = { ...end, ...stamp() };
+          await producer.emit(summary);
+          return summary;
+        },
+        {
+          ...(options.signal instanceof AbortSignal ? { signal: options.signal } : {}),
+          failed: (error) => ({ type: 'read-failed', ...stamp(), error: toMillraceError(error).toJSON() }),
         },
       );
     },
@@ -228,6 +262,7 @@ export function createMill(parts: MillParts): Mill {
         lanes: scheduler.snapshot(),
         activity: await parts.activity(),
         caches: caches.statistics(),
+        prefixes: (await parts.prefixes?.status()) ?? null,
       })),
     metrics: () => calls.run({}, () => parts.metrics.text()),
 

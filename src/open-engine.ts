@@ -4,6 +4,7 @@ import { createModels } from './models/models.ts';
 import { defaultModelsHome } from './models/models-home.ts';
 import type { Embedder, EngineStatistics, Generator, KvMode, LoadEvent, LocalDevice } from './spec/engine.ts';
 import type { Models } from './spec/model.ts';
+import type { PrefixSettings } from './spec/prefixes.ts';
 import { systemClock } from './util/clock.ts';
 
 export interface OpenEngineOptions {
@@ -18,6 +19,8 @@ export interface OpenEngineOptions {
   readonly kvTokens?: number;
   /** Default `split`. */
   readonly kvMode?: KvMode;
+  /** Where prefixes are kept beyond the KV cache. Default: nowhere. */
+  readonly prefixes?: PrefixSettings;
   /** Tokens of one native call of the embedder. Default 256. */
   readonly batchTokens?: number;
   /** Folder of the models. Default `MILLRACE_HOME`, else the platform's cache folder. */
@@ -73,8 +76,8 @@ export async function openEngine(options: OpenEngineOptions): Promise<Engine> {
 
 async function loadGenerator(device: LocalDevice, models: Models, name: string, options: OpenEngineOptions): Promise<Generator> {
   const { id, title, path, sha256 } = await models.resolve(name, { task: 'generator' });
-  const { sequences, kvTokens, kvMode, onEvent } = options;
-  return device.loadGenerator({ id, title, path, sha256, ...given({ sequences, kvTokens, kvMode, onEvent }) });
+  const { sequences, kvTokens, kvMode, prefixes, onEvent } = options;
+  return device.loadGenerator({ id, title, path, sha256, ...given({ sequences, kvTokens, kvMode, prefixes, onEvent }) });
 }
 
 async function loadEmbedder(device: LocalDevice, models: Models, name: string, options: OpenEngineOptions): Promise<Embedder> {

@@ -1,7 +1,9 @@
-import { freemem } from 'node:os';
-import { resolve as resolvePath } from 'node:path';
+import { freemem, totalmem } from 'node:os';
+import { join, resolve as resolvePath } from 'node:path';
 import { createActivityWatch, readActivity } from './activity.ts';
 import { createLlamaDevice } from './engines/llama/device.ts';
+import { createPrefixKeeper } from './engines/llama/prefix-keeper.ts';
+import { MillraceError } from './errors.ts';
 import { parseLane } from './lanes.ts';
 import { createLoadedEngines, type LoadedEngines } from './loaded-engines.ts';
 import { createMetrics } from './metrics/metrics.ts';
@@ -9,12 +11,16 @@ import { createMill } from './mill.ts';
 import { createModels } from './models/models.ts';
 import { defaultModelsHome } from './models/models-home.ts';
 import { openParser } from './open-parser.ts';
+import { readWhenIdle } from './query/read-when-idle.ts';
 import { createScheduler } from './scheduler/scheduler.ts';
+import { watchIdle } from './scheduler/watch-idle.ts';
 import type { CacheOptions } from './spec/caches.ts';
 import type { KvMode } from './spec/engine.ts';
 import type { Mill } from './spec/mill.ts';
 import type { Models } from './spec/model.ts';
+import { defaultPrefixLimits, type StoredPrefixes } from './spec/prefixes.ts';
 import { openStore } from './store/open-store.ts';
+import { sweptStore } from './swept-store.ts';
 import { systemClock } from './util/clock.ts';
 import { readProcessFigures } from './util/process-figures.ts';
 import { createFaultPoints } from './util/fault-points.ts';
@@ -40,6 +46,12 @@ export interface OpenOptions {
   readonly kvTokens?: number;
   /** `split` (default): each answer has cells of its own. `unified`: all share all, faster when most of each prompt is a shared prefix. */
   readonly kvMode?: KvMode;
+  /** Bytes of memory for prefixes of prompts beyond the KV cache; 0 keeps none there. Default 512 MB, at most a sixteenth of the memory. */
+  readonly prefixMemoryBytes?: number;
+  /** Bytes of disk for them, in the directory; 0 keeps none there. Default 8 GB. */
+  readonly prefixDiskBytes?: number;
+  /** Reading the passages asked about most while nothing else is asked for. Default true; it needs a process that stays open. */
+  readonly idleReading?: boolean;
   /** Parser processes. Default: cores − 1, at most 4. */
   readonly parsers?: number;
   /**
@@ -56,6 +68,9 @@ export interface OpenOptions {
   readonly workingDirectory?: string;
 }
 
+/** The machine counts as idle when nothing was asked of it for so long. */
+const idleMs = 2_000;
+
 /**
  * Opens a directory. Nothing heavy is loaded until it is needed: the embedder at the first ingest or search, the generator at the first
  * question.
@@ -67,7 +82,15 @@ export async function open(options: OpenOptions = {}): Promise<Mill> {
   const directory = resolvePath(workingDirectory, options.directory ?? '.millrace');
   const mode = options.mode ?? 'write';
   const clock = systemClock;
-  const store = await openStore({ directory, mode, clock, random: systemRandom });
+  const prefixes = {
+    folder: join(directory, 'prefixes'),
+    memoryBytes: options.prefixMemoryBytes ?? Math.min(defaultPrefixLimits.memoryBytes, Math.floor(totalmem() / 16)),
+    diskBytes: options.prefixDiskBytes ?? defaultPrefixLimits.diskBytes,
+  };
+  const storedPrefixes: StoredPrefixes[] = [];
+  const keeper = createPrefixKeeper({ folder: prefixes.folder, limits: prefixes, clock, loaded: () => storedPrefixes });
+  const store = sweptStore(await openStore({ directory, mode, clock, random: systemRandom }), keeper);
+  if (mode === 'write') store.sweepSoon();
   const device = createLlamaDevice({ clock, ...(options.threads === undefined ? {} : { threads: options.threads }) });
   const models = createModels({
     home: options.home ?? defaultModelsHome(environment),
@@ -87,14 +110,36 @@ export async function open(options: OpenOptions = {}): Promise<Mill> {
     process: readProcessFigures,
     ...(mode === 'write' ? { directory } : {}),
   });
-  const scheduler = createScheduler({ clock, observe: activity.observe });
+  const worker = createScheduler({ clock, observe: activity.observe });
+  const watch = watchIdle(worker, clock);
+  const { scheduler } = watch;
   const parser = await openParser({
     workingDirectory,
     ...(options.formats === undefined ? {} : { formats: options.formats }),
     ...(options.parsers === undefined ? {} : { concurrency: options.parsers }),
   });
   scheduler.addLane(parseLane(parser));
-  const engines = createLoadedEngines({ device, models, store, scheduler, options, freeMemoryBytes: freemem });
+  const engines = createLoadedEngines({
+    device,
+    models,
+    store,
+    scheduler,
+    options,
+    freeMemoryBytes: freemem,
+    ...(prefixes.memoryBytes + prefixes.diskBytes > 0 ? { prefixes } : {}),
+    onGenerator: (generator) => void (generator.prefixes !== undefined && storedPrefixes.push(generator.prefixes)),
+  });
+
+  const closing = new AbortController();
+  const idleReading =
+    options.idleReading === false
+      ? undefined
+      : readWhenIdle({
+          store,
+          scheduler: worker,
+          generator: async () => (engines.loaded().generator === null ? undefined : engines.generator(() => undefined)),
+          idle: () => watch.idle(idleMs, closing.signal),
+        });
 
   return createMill({
     directory,
@@ -105,6 +150,8 @@ export async function open(options: OpenOptions = {}): Promise<Mill> {
     random: systemRandom,
     parser,
     engines,
+    prefixes: keeper,
+    ...(idleReading === undefined ? {} : { asked: idleReading.asked }),
     metrics,
     activity: async () => (mode === 'write' ? activity.current() : readActivity(directory, clock)),
     faults: createFaultPoints(environment),
@@ -115,7 +162,11 @@ export async function open(options: OpenOptions = {}): Promise<Mill> {
     },
     async close() {
       await activity.close();
+      closing.abort(new MillraceError('E_SHUTTING_DOWN', 'The directory was closed.'));
       await scheduler.close();
+      await idleReading?.ended;
+      await store.swept();
+      await keeper.close();
       await Promise.all([parser.close(), device.close()]);
       await store.close();
     },

@@ -24,6 +24,7 @@ const composition = [
   'runs',
   'open-engine',
   'open-parser',
+  'swept-store',
   'activity',
 ];
 const belowTheApi = [...composition, ...pipelines, ...parts, ...ground];
@@ -45,6 +46,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   mill: belowTheApi,
   'mill-documents': ['check-arguments', 'open-calls', ...ground],
   'check-arguments': ['errors'],
+  'swept-store': ['spec'],
   'open-calls': ['spec', 'util', 'errors'],
   'parallel-arguments': ['runs', 'spec', 'errors', 'formats'],
   runs: ['open-calls', 'query', 'spec', 'util', 'errors'],

@@ -8,6 +8,7 @@ import { addDoctor } from './commands/doctor.ts';
 import { addEval } from './commands/eval.ts';
 import { addIngest } from './commands/ingest.ts';
 import { addModels } from './commands/models.ts';
+import { addRead } from './commands/read.ts';
 import { addAsk, addSearch } from './commands/questions.ts';
 import { addRuns } from './commands/runs.ts';
 import { addTable } from './commands/table.ts';
@@ -32,6 +33,7 @@ function programOf(terminal: Terminal, session: Session): Command {
     .showHelpAfterError(errorCatalogue.E_USAGE.remedy)
     .exitOverride();
   addIngest(program, session);
+  addRead(program, session);
   addSearch(program, session);
   addAsk(program, session);
   addTable(program, session);

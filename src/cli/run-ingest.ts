@@ -6,6 +6,7 @@ import type { Terminal } from './terminal.ts';
 
 /** Options of commands that ingest. */
 export type IngestFlags = Given['options'] & {
+  readonly read?: boolean;
   readonly prune?: boolean;
   readonly watch?: boolean;
   readonly dryRun?: boolean;
@@ -22,11 +23,13 @@ export async function runIngest(
   session: Session,
   options: Given['options'],
   stream: ReturnType<Mill['ingest']>,
+  onDocument: (source: string) => void = () => undefined,
 ): Promise<number> {
   const show = showIngest(terminal, systemClock, options);
   for await (const event of stream) {
     if (options.json) terminal.out(`${JSON.stringify(event)}\n`);
     else show(event);
+    if (event.type === 'document-committed' || event.type === 'document-skipped') onDocument(event.source);
     if (options.json && event.type === 'ingest-failed') session.failureTold();
   }
   const { failed } = await stream.result();

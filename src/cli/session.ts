@@ -108,6 +108,9 @@ export function createSession(terminal: Terminal): Session {
         .option('--sequences <count>', 'answers generated at the same time', numberOption({ least: 1, most: 256 }))
         .option('--kv-tokens <count>', 'KV cells shared by all answers', numberOption({ least: 512, most: 2 ** 31 - 1 }))
         .addOption(new Option('--kv-mode <mode>', 'cells for each answer, or shared by all').choices(['split', 'unified']))
+        .option('--prefix-memory-bytes <size>', 'memory for what was read before, such as 512MB')
+        .option('--prefix-disk-bytes <size>', 'disk for what was read before, such as 8GB')
+        .option('--no-idle-reading', 'read nothing ahead while nothing else is asked for')
         .option('--context-tokens <count>', 'most tokens of passages in a prompt', numberOption({ least: 64, most: 131_072 }))
         .option('--max-tokens <count>', 'most tokens of an answer', numberOption({ least: 1, most: 8_192 }))
         .option('--parsers <count>', 'parser processes', numberOption({ least: 1, most: 64 }))
@@ -138,7 +141,11 @@ export function createSession(terminal: Terminal): Session {
               'contextTokens',
               'maxTokens',
               'parsers',
-            ].map((name) => [name, options[name]]),
+              'prefixMemoryBytes',
+              'prefixDiskBytes',
+              'idleReading',
+              // An option that only switches off says nothing where it was not given.
+            ].map((name) => [name, name === 'idleReading' && options[name] === true ? undefined : options[name]]),
           );
           config = await loadConfig({ flags, environment: terminal.environment, workingDirectory: terminal.workingDirectory });
           const timeout = typeof options['timeout'] === 'number' ? options['timeout'] * 1_000 : undefined;

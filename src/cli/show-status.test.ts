@@ -12,6 +12,7 @@ const status = {
   lanes: [],
   caches: { queryEmbeddings: unused, retrieval: unused, answers: unused },
   activity: null,
+  prefixes: null,
   runs: [],
 } satisfies ShownStatus;
 

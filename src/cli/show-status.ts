@@ -1,5 +1,6 @@
 import type { Activity } from '../spec/activity.ts';
 import type { MillStatus } from '../spec/mill.ts';
+import type { PrefixStatus } from '../spec/prefixes.ts';
 import type { RunRecord } from '../spec/store.ts';
 import { formatBytes, visible } from './terminal.ts';
 
@@ -8,17 +9,31 @@ export interface ShownStatus extends MillStatus {
   readonly runs: readonly RunRecord[];
 }
 
-export function describeStatus({ directory, collections, activity, runs }: ShownStatus): string {
+export function describeStatus({ directory, collections, activity, prefixes, runs }: ShownStatus): string {
   const lines = [
     directory,
     ...collections.map(
       ({ collection, sources, failedSources, documents, chunks }) =>
         `${visible(collection)}: ${sources} sources (${failedSources} failed), ${documents} documents, ${chunks} chunks`,
     ),
+    ...(prefixes === null || prefixes.disk.entries + prefixes.memory.entries === 0 ? [] : describePrefixes(prefixes)),
     ...runs.map(({ id, kind, state, progress }) => `run ${id}: ${kind}, ${state}${describeProgress(progress)}`),
     ...(activity === null ? [] : describeActivity(activity)),
   ];
   return lines.map((line) => `${line}\n`).join('');
+}
+
+function describePrefixes({ memory, disk, passages, documents, problem, ...counts }: PrefixStatus): string[] {
+  const asked = counts.hits + counts.misses;
+  const share = asked === 0 ? '' : `, ${((100 * counts.hits) / asked).toFixed(0)} % of ${asked} requests found their beginning`;
+  const tokens = counts.restoredTokens + counts.computedTokens;
+  const spared = tokens === 0 ? '' : `, ${counts.restoredTokens} tokens came back, ${counts.computedTokens} were computed`;
+  return [
+    `read: ${passages} passages of ${documents} documents, ${formatBytes(disk.bytes)} of ${formatBytes(disk.limitBytes)} on disk` +
+      `${memory.entries === 0 ? '' : `, ${formatBytes(memory.bytes)} of ${formatBytes(memory.limitBytes)} in memory`}${share}${spared}`,
+    ...(counts.damaged === 0 ? [] : [`  ${counts.damaged} damaged entries were dropped`]),
+    ...(problem === null ? [] : [`  ${visible(problem)}`]),
+  ];
 }
 
 /** What a run notes of itself; a kind of run that notes something else shows nothing here. */

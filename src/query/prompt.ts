@@ -1,5 +1,6 @@
 import type { Hit } from '../spec/answers.ts';
 import type { Prompt } from '../spec/engine.ts';
+import type { StoredChunk } from '../spec/store.ts';
 import { hashOf } from '../util/hash.ts';
 
 /** Changes whenever a word of the prompt changes: part of every key under which an answer is stored. */
@@ -78,6 +79,12 @@ function promptOf(question: string, passages: readonly string[], rules: string):
 export function passagePrompt(question: string, passage: Passage, family: PromptFamily = 'plain'): AnswerPrompt {
   const { prompt } = promptOf(question, [renderPassage(1, passage, passage.text)], instructionsFor(family, 'one'));
   return { prompt, prefixParts: 2, prefixOwners: [passage.document] };
+}
+
+/** A passage as the record holds it: the same bytes as its hit. */
+export function passageOf(chunk: StoredChunk): Passage {
+  const { document, headingPath, tableHeader, text } = chunk;
+  return { document, title: chunk.title ?? chunk.source.title, headingPath: [...headingPath], tableHeader, text };
 }
 
 /** Names the tokens of a prompt's first parts: equal for equal parts of one model. */

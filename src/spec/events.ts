@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { errorData } from './failure.ts';
 import { answerEvent } from './answers.ts';
+import { readEvent } from './reading.ts';
 import { runEvent } from './runs.ts';
 
 const head = { sequence: z.number().int(), at: z.string(), runId: z.string().optional() };
@@ -86,5 +87,5 @@ export type IngestEvent = z.infer<typeof ingestEvent>;
 export type IngestSummary = Extract<IngestEvent, { type: 'ingest-end' }>;
 
 /** Every event of every stream. */
-export const event = z.union([ingestEvent, answerEvent, runEvent]);
+export const event = z.union([ingestEvent, answerEvent, readEvent, runEvent]);
 export type Event = z.infer<typeof event>;

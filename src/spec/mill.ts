@@ -27,6 +27,8 @@ import type {
   SourceVersion,
   VerifyReport,
 } from './store.ts';
+import type { PrefixStatus } from './prefixes.ts';
+import type { ReadEvent, ReadOptions, ReadSummary } from './reading.ts';
 import type { LaneSnapshot } from './work.ts';
 
 /** A text or file content handed over by the program under its own id. The same id again replaces what was there. */
@@ -134,6 +136,8 @@ export interface MillStatus {
   /** What this process does, or, where it only reads, what the writing one did within the last seconds; null when there is none. */
   readonly activity: Activity | null;
   readonly caches: CacheReport;
+  /** What is kept of prompts beyond the KV cache; null where nothing is. */
+  readonly prefixes: PrefixStatus | null;
 }
 
 /**
@@ -166,6 +170,11 @@ export interface Mill {
     options?: ParallelRunOptions,
   ): MillStream<RunEvent, RunSummary>;
   parallelRun(pairs: readonly PipelineInput[], options?: ParallelRunOptions): MillStream<RunEvent, RunSummary>;
+  /**
+   * Computes passages of the named sources (keys, URIs or folders; none: all) and keeps their tokens, in class `background`: a question
+   * about one of them then costs its own tokens only. What is kept already is left out, so the same call goes on where one was stopped.
+   */
+  read(sources: readonly string[], options?: ReadOptions): MillStream<ReadEvent, ReadSummary>;
   search(query: string, options?: SearchOptions): Promise<SearchResult>;
   /** Unit vectors in the order of the texts, batched. The first failure ends the call; a text too long is `E_CONTEXT_EXCEEDED`. */
   embedMany(texts: readonly string[], options?: EmbedOptions): Promise<Float32Array[]>;

@@ -25,10 +25,12 @@ export interface PromptPrefix {
 }
 
 export interface FoundPrefix {
-  /** Tokens of the prefix. */
+  /** Tokens of the whole prompt and of its prefix. */
+  readonly promptTokens: number;
   readonly tokens: number;
-  /** True when all of them are kept, in memory or on disk. */
-  readonly stored: boolean;
+  /** Where all tokens of the prefix are kept. */
+  readonly inMemory: boolean;
+  readonly onDisk: boolean;
   /** What they take when they are kept. */
   readonly bytes: number;
 }
@@ -55,6 +57,8 @@ export interface StoredPrefixes {
   /** In the order given. */
   find(prefixes: readonly PromptPrefix[], signal?: AbortSignal): Promise<readonly FoundPrefix[]>;
   counts(): Promise<PrefixCounts>;
+  /** Ids of the documents of which something is kept in memory. */
+  owners(): Promise<readonly string[]>;
   /** Forgets what is kept in memory of these documents, and keeps nothing of them any more. */
   forget(documents: readonly string[]): Promise<void>;
 }
@@ -75,6 +79,9 @@ export const prefixStatus = z.object({
   problem: z.string().nullable(),
 });
 export type PrefixStatus = z.infer<typeof prefixStatus>;
+
+/** Limits where nothing else is said. A passage of 500 tokens takes about 15 MB with a model of 1.5 billion parameters. */
+export const defaultPrefixLimits: PrefixLimits = { memoryBytes: 512_000_000, diskBytes: 8_000_000_000 };
 
 /** The stored prefixes of one directory, with or without a loaded generator. */
 export interface PrefixKeeper {

@@ -328,6 +328,8 @@ export interface StoreReader {
   >;
   /** Text of a range of the canonical text, its document's hash checked. */
   readSpan(id: DocumentId, start: number, end: number): Promise<string>;
+  /** Ids of the document's chunks, in their order. */
+  listChunks(id: DocumentId): Promise<readonly ChunkId[]>;
   /** In the order of `ids`; ids that are gone are left out. */
   readChunks(ids: readonly ChunkId[]): Promise<readonly StoredChunk[]>;
   /** Chunks of the collection without a vector of this embedder, in order of id after `after`. */

@@ -249,6 +249,7 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     findDocument: reading('findDocument'),
     readPages: reading('readPages'),
     readSpan: reading('readSpan'),
+    listChunks: reading('listChunks'),
     readChunks: reading('readChunks'),
     listUnembedded: reading('listUnembedded'),
     searchText: reading('searchText'),

@@ -72,6 +72,7 @@ export function describeStoreConformance(runner: SuiteRunner, name: string, crea
       assert.equal(outcome?.done, true);
       const id = await documentOf(store, 'a');
       assert.equal(await store.readSpan(id, 6, 10), 'line');
+      assert.deepEqual(await store.listChunks(id), outcome.chunks);
       const chunks = await store.readChunks([...(outcome.chunks ?? [])].reverse());
       assert.deepEqual(
         chunks.map((chunk) => chunk.text),

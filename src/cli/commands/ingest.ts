@@ -5,6 +5,7 @@ import { numberOption } from '../number-option.ts';
 import { readPathList } from '../path-list.ts';
 import { type IngestFlags, runIngest } from '../run-ingest.ts';
 import type { Session } from '../session.ts';
+import { runRead } from './read.ts';
 
 export function addIngest(program: Command, session: Session): void {
   session
@@ -21,6 +22,7 @@ export function addIngest(program: Command, session: Session): void {
     .option('--dry-run', 'tell what would be read and removed, and do nothing')
     .option('--null', 'the list on standard input is separated by NUL characters instead of lines')
     .option('--no-embed', 'leave vectors for later: documents are then found by words only')
+    .option('--read', 'read what was found ahead afterwards, so that questions about it are answered sooner')
     .option('--reread', 'read every file, also those that look unchanged or ended their parser before')
     .option('--batch-size <count>', 'documents of one commit (default 50)', numberOption({ least: 1, most: 1_000 }))
     .option('--max-concurrent-files <count>', 'files read at the same time (default 20)', numberOption({ least: 1, most: 1_000 }))
@@ -43,7 +45,10 @@ export function addIngest(program: Command, session: Session): void {
           ...(flags.batchSize === undefined ? {} : { batchSize: flags.batchSize }),
           ...(flags.maxConcurrentFiles === undefined ? {} : { maxConcurrentFiles: flags.maxConcurrentFiles }),
         });
-        return runIngest(terminal, session, options, stream);
+        const found = new Set<string>();
+        const code = await runIngest(terminal, session, options, stream, (source) => found.add(source));
+        if (flags.read !== true || flags.dryRun === true || found.size === 0) return code;
+        return Math.max(code, await runRead(terminal, session, mill, [...found], options));
       }),
     );
 }

@@ -3,6 +3,7 @@ import type { CallOptions, GeneratePart, GenerateRequest, Generator, StopReason 
 import { hashOf } from '../../util/hash.ts';
 import { answerFromPassages } from './answer.ts';
 import { createFakeCells } from './cells.ts';
+import type { FakePrefixes } from './prefixes.ts';
 import { createFakePace } from './pace.ts';
 import type { FakePaceOptions } from './pace.ts';
 import { createFakeTokenizer, tokenizePrompt, tokenOf } from './tokenizer.ts';
@@ -21,6 +22,8 @@ export interface FakeGeneratorOptions extends FakePaceOptions {
   readonly prefillTokensPerSecond?: number;
   /** Of one sequence. Default: no time passes. */
   readonly decodeTokensPerSecond?: number;
+  /** What it keeps of prefixes beyond its cells: `createFakePrefixes`. Default: nothing. */
+  readonly prefixes?: FakePrefixes;
   /** The whole output, before `stop` and `maxTokens` cut it. Default `answerFromPassages`. A grammar has no effect. */
   readonly answer?: (request: GenerateRequest, call: number) => string;
 }
@@ -69,13 +72,22 @@ export function createFakeGenerator(options: FakeGeneratorOptions): FakeGenerato
     try {
       pace.crashAt(0, delivered);
       const startedAt = clock.monotonic();
-      if (!held.resident) await pace.spend(prefixTokens, prefillTokensPerSecond);
+      const restored = !held.resident && prefixKey !== undefined && options.prefixes?.holds(request) === true;
+      if (!held.resident && !restored) await pace.spend(prefixTokens, prefillTokensPerSecond);
       if (prefixKey !== undefined) {
         held.markResident();
         yield { type: 'prefix-ready', prefixKey, tokens: prefixTokens };
       }
+      const restoredTokens = restored ? prefixTokens : 0;
+      const cachedTokens = held.resident ? prefixTokens : restoredTokens;
+      if (prefixKey !== undefined && !restored) options.prefixes?.keep(request);
+      if (request.maxTokens === 0) {
+        const usage = { promptTokens: prompt.length, cachedTokens, restoredTokens, restoreMs: 0, outputTokens: 0, decodeMs: 0 };
+        prefillTokens += prefixTokens - cachedTokens;
+        yield { type: 'final', text: '', stopReason: 'length', tokens: [], usage: { ...usage, prefillMs: clock.monotonic() - startedAt } };
+        return;
+      }
       await pace.spend(prompt.length - prefixTokens, prefillTokensPerSecond);
-      const cachedTokens = held.resident ? prefixTokens : 0;
       prefillTokens += prompt.length - cachedTokens;
 
       const output = cut(answer(request, call), request);
@@ -93,7 +105,7 @@ export function createFakeGenerator(options: FakeGeneratorOptions): FakeGenerato
         type: 'final',
         text: output.pieces.join(''),
         stopReason: output.stopReason,
-        usage: { promptTokens: prompt.length, cachedTokens, restoredTokens: 0, restoreMs: 0, outputTokens: output.pieces.length, ...times },
+        usage: { promptTokens: prompt.length, cachedTokens, restoredTokens, restoreMs: 0, outputTokens: output.pieces.length, ...times },
         tokens: output.pieces.map(tokenOf),
       };
     } finally {
@@ -105,6 +117,7 @@ export function createFakeGenerator(options: FakeGeneratorOptions): FakeGenerato
     model: { id, hash: hashOf({ id, maxSequenceTokens }), title: `Fake generator "${id}"`, maxSequenceTokens },
     tokenizer: createFakeTokenizer(),
     capacity: () => ({ sequences, kvTokens, maxSequenceTokens }),
+    ...(options.prefixes === undefined ? {} : { prefixes: options.prefixes }),
     generate,
     statistics: () => ({ calls, ...cells.statistics(), prefillTokens, outputTokens }),
   };

@@ -63,6 +63,7 @@ export type EngineRequest =
       readonly threads: number;
     }
   | { readonly type: 'find-prefixes'; readonly id: number; readonly handle: number; readonly prefixes: readonly PromptPrefix[] }
+  | { readonly type: 'prefix-owners'; readonly id: number; readonly handle: number }
   | { readonly type: 'count-prefixes'; readonly id: number; readonly handle: number }
   | { readonly type: 'forget-prefixes'; readonly id: number; readonly handle: number; readonly owners: readonly string[] }
   | { readonly type: 'statistics'; readonly id: number };

@@ -17,6 +17,7 @@ export function createStoredPrefixes({ engine, handle }: EngineLink, limits: Pre
       return found;
     },
     counts: async () => (await (await engine()).call({ type: 'count-prefixes', handle })) as PrefixCounts,
+    owners: async () => (await (await engine()).call({ type: 'prefix-owners', handle })) as string[],
     async forget(documents) {
       await (await engine()).call({ type: 'forget-prefixes', handle, owners: documents });
     },

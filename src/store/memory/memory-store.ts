@@ -69,6 +69,7 @@ export function createMemoryStore(options: { readonly clock: Clock; readonly ran
     findDocument: reading('findDocument'),
     readPages: reading('readPages'),
     readSpan: reading('readSpan'),
+    listChunks: reading('listChunks'),
     readChunks: reading('readChunks'),
     listUnembedded: reading('listUnembedded'),
     searchText: reading('searchText'),

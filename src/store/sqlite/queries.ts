@@ -186,6 +186,11 @@ export function createQueries(connection: Connection): RecordQueries {
       if (text === undefined) throw new MillraceError('E_NOT_FOUND', `There is no document ${id}.`);
       return text.slice(start, end);
     },
+    listChunks: (id) =>
+      connection
+        .prepare('SELECT id FROM chunks WHERE document = ? ORDER BY number')
+        .all(id)
+        .map((row) => (row as { readonly id: ChunkId }).id),
     readChunks(ids) {
       const textOf = createTextReader(connection);
       return ids.map((id) => readChunk(connection, id, textOf)).filter((chunk) => chunk !== undefined);

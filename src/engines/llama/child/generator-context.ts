@@ -217,7 +217,7 @@ export function createGeneratorContext({
     item.cachedTokens = item.computed;
     count('reusedTokens', item.computed);
     count('restoredTokens', item.restored.tokens);
-    if (item.prefixTokens > 0) count(item.computed < item.prefixTokens ? 'prefixMisses' : 'prefixHits', 1);
+    if (item.prefixTokens > 0 && !readsOnly(item)) count(item.computed < item.prefixTokens ? 'prefixMisses' : 'prefixHits', 1);
     reportPrefix(item);
     endReading(item);
   }

@@ -1,5 +1,5 @@
 import { isMillraceError } from '../../../errors.ts';
-import type { PrefixLimits } from '../../../spec/prefixes.ts';
+import type { FoundPrefix, PrefixLimits } from '../../../spec/prefixes.ts';
 import type { Clock } from '../../../util/clock.ts';
 import { leastStoredTokens, prefixKeys, tokensOfKey } from '../prefixes/prefix-key.ts';
 import type { PrefixFolder } from '../prefixes/prefix-folder.ts';
@@ -12,12 +12,14 @@ import { blockBytes, frameHead } from './sequence-state.ts';
 export interface PrefixStore {
   /** What is kept of a prompt, and whether its named prefix should be. */
   lookUp(tokens: Int32Array, prefixTokens: number, owners: readonly string[]): Promise<Pick<GenerateCommand, 'stored' | 'keep'>>;
-  /** Whether the first `prefixTokens` are kept, in memory or on disk. */
-  has(tokens: Int32Array, prefixTokens: number): Promise<boolean>;
+  /** Where the first `prefixTokens` are kept. */
+  has(tokens: Int32Array, prefixTokens: number): Promise<Pick<FoundPrefix, 'inMemory' | 'onDisk'>>;
   onEvent(event: PrefixEvent): void;
   /** Resolves when nothing is being written. */
   written(): Promise<void>;
   forget(owners: readonly string[]): void;
+  /** Documents of which something is in memory. */
+  owners(): string[];
   figures(): { readonly memoryEntries: number; readonly memoryBytes: number; readonly damaged: number; readonly problem: string | null };
   readonly limits: PrefixLimits;
   readonly bytesPerToken: number;
@@ -147,7 +149,7 @@ export function createPrefixStore(options: {
     },
     async has(tokens, prefixTokens) {
       const [key = ''] = prefixTokens < leastStoredTokens ? [] : prefixKeys(tokens, [prefixTokens]);
-      return inMemory.has(key) || (await keysOnDisk()).has(key);
+      return { inMemory: inMemory.has(key), onDisk: (await keysOnDisk()).has(key) };
     },
     onEvent(event) {
       switch (event.type) {
@@ -179,6 +181,7 @@ export function createPrefixStore(options: {
       for (const [key, cells] of inMemory) if (cells.owners.some((owner) => forgotten.has(owner))) inMemory.delete(key);
       command({ type: 'forget-prefixes', handle, owners });
     },
+    owners: () => [...new Set([...inMemory.values()].flatMap(({ owners }) => owners))],
     figures: () => ({
       memoryEntries: inMemory.size,
       memoryBytes: [...inMemory.values()].reduce((sum, { bytes }) => sum + bytes, 0),

@@ -251,7 +251,8 @@ export function createEngineServer(options: {
       const { tokens: whole, partEnds } = vocabulary.promptTokens(prompt);
       const tokens = partEnds[prefixParts - 1] ?? 0;
       const bytes = Math.ceil(tokens * (store?.bytesPerToken ?? 0));
-      found.push({ tokens, stored: (await store?.has(whole, tokens)) ?? false, bytes });
+      const kept = (await store?.has(whole, tokens)) ?? { inMemory: false, onDisk: false };
+      found.push({ promptTokens: whole.length, tokens, ...kept, bytes });
     }
     return found;
   }
@@ -289,6 +290,8 @@ export function createEngineServer(options: {
         return undefined;
       case 'find-prefixes':
         return { value: await findPrefixes(request) };
+      case 'prefix-owners':
+        return { value: modelOf(request.handle).prefixes?.owners() ?? [] };
       case 'count-prefixes':
         return { value: countPrefixes(request.handle) };
       case 'forget-prefixes':

@@ -93,6 +93,8 @@ export function createPrefixFolder(options: {
   }
 
   async function remove(model: string, key: string): Promise<void> {
+    // Times of folders are coarse: what this process changed is looked for again, whatever they say.
+    seen.delete(model);
     headers.delete(nameOf(model, key));
     touchedAt.delete(nameOf(model, key));
     await rm(fileOf(model, key), { force: true });
@@ -177,6 +179,7 @@ export function createPrefixFolder(options: {
         await rm(temporary, { force: true });
         throw error;
       }
+      seen.delete(entry.model);
       headers.set(nameOf(entry.model, entry.key), header);
       return true;
     },
