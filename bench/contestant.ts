@@ -8,6 +8,8 @@ export interface GenerateJob {
   /** The same prompt as token ids, for the others. */
   readonly tokens: readonly number[];
   readonly maxTokens: number;
+  /** True where the answer ends when the model ends it; else it has exactly `maxTokens`. */
+  readonly endsItself?: boolean;
 }
 
 /** Jobs whose prompts begin with the same tokens: `reuse` says whether and how a contestant may profit from it. */

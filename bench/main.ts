@@ -6,10 +6,11 @@ import { addOverload } from './overload/command.ts';
 import { addQuality } from './quality-command.ts';
 import { addQueries } from './queries-command.ts';
 import { addRead } from './read-command.ts';
+import { addTable } from './table-command.ts';
 
 function createProgram(signal: AbortSignal): Command {
   const program = new Command('bench').description('Measures millrace beside others.').showSuggestionAfterError(true).exitOverride();
-  for (const add of [addEngine, addQueries, addMixed, addOverload, addQuality, addRead]) add(program, signal);
+  for (const add of [addRead, addEngine, addQueries, addMixed, addOverload, addQuality, addTable]) add(program, signal);
   return program;
 }
 

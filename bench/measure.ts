@@ -6,6 +6,8 @@ export interface Run {
   readonly computedTokens: number;
   readonly effectiveTokens: number;
   readonly outputTokens: number;
+  /** Answers, where they are counted. */
+  readonly items?: number;
   /** Present where the contestant tells its times. */
   readonly loop?: LoopTimes;
 }

@@ -60,6 +60,7 @@ export type {
   RunSummary,
   SettledQuestion,
 } from './spec/runs.ts';
+export type { Estimate, EstimateOptions } from './spec/estimates.ts';
 export type { CellValue, SettledCell, TableOptions, TableQuestion } from './spec/tables.ts';
 export type { CacheBounds, CacheName, CacheOptions, CacheReport, CacheStatistics } from './spec/caches.ts';
 export type {

@@ -3,7 +3,11 @@ import { check, parse } from './check-arguments.ts';
 import { chunkOptionsFor } from './chunk/chunk-options-for.ts';
 import { chunkerHash } from './chunk/chunker-hash.ts';
 import { MillraceError, toMillraceError } from './errors.ts';
+import { estimateIngest } from './ingest/estimate-ingest.ts';
+import type { IngestParts } from './ingest/ingest-run.ts';
 import { ingest } from './ingest/pipeline.ts';
+import type { Embedder } from './spec/engine.ts';
+import { estimateOptions } from './spec/estimates.ts';
 import { recordedSources } from './ingest/recorded-sources.ts';
 import { createLanguageDetector } from './language/detect-language.ts';
 import type { LoadedEngines } from './loaded-engines.ts';
@@ -72,22 +76,31 @@ export function createMill(parts: MillParts): Mill {
   const runs = createRuns({ ...parts, query, calls });
   let closing: Promise<void> | undefined;
 
+  /** What ingestion works with; the embedder is loaded when it is first needed. */
+  function ingestPartsFor(signal: AbortSignal, load: () => Promise<Embedder>): IngestParts {
+    const chunking = createLateChunker();
+    return {
+      ...parts,
+      chunker: chunking.chunker,
+      async embedder() {
+        signal.throwIfAborted();
+        const embedder = await load();
+        chunking.decide(chunkOptionsFor(embedder.model.maxInputTokens));
+        return embedder;
+      },
+    };
+  }
+
   function ingestInto(
     collection: string,
     sources: Parameters<typeof ingest>[0],
     options: IngestOptions & { readonly signal: AbortSignal },
   ) {
-    const chunking = createLateChunker();
-    return ingest(sources, options, {
-      ...parts,
-      chunker: chunking.chunker,
-      async embedder() {
-        options.signal.throwIfAborted();
-        const embedder = await engines.ingestEmbedder(collection);
-        chunking.decide(chunkOptionsFor(embedder.model.maxInputTokens));
-        return embedder;
-      },
-    });
+    return ingest(
+      sources,
+      options,
+      ingestPartsFor(options.signal, () => engines.ingestEmbedder(collection)),
+    );
   }
 
   function close(): Promise<void> {
@@ -220,6 +233,32 @@ export function createMill(parts: MillParts): Mill {
       } catch (error) {
         return failedRun(toMillraceError(error), clock);
       }
+    },
+
+    estimate: {
+      async askMany(questions, options = {}) {
+        const { checked, signal } = check(askManyOptions.extend(estimateOptions.shape).strict(), options, 'options of estimate');
+        return calls.run({ signal }, (call) => runs.estimateQuestions(questions, checked, call.signal));
+      },
+      async table(questions, options = {}) {
+        const { checked, signal } = check(tableOptions.extend(estimateOptions.shape).strict(), options, 'options of estimate');
+        const list = parse(tableQuestions, questions, 'questions');
+        return calls.run({ signal }, (call) => runs.estimateTable(list, checked, call.signal));
+      },
+      async ingest(sources, options = {}) {
+        const { checked, signal } = check(ingestOptions.extend(estimateOptions.shape).strict(), options, 'options of estimate');
+        return calls.run({ signal }, (call) =>
+          estimateIngest(
+            sources,
+            checked,
+            // An estimate decides nothing about a collection.
+            ingestPartsFor(call.signal, async () =>
+              engines.embedderNamed((await engines.collectionEmbedder(checked.collection ?? 'default'))?.id),
+            ),
+            { signal: call.signal, leastItems: checked.leastItems ?? 0 },
+          ),
+        );
+      },
     },
 
     runs: {

@@ -54,7 +54,7 @@ export async function startGeneratingServer(
   const server = await startServer(options, flags);
 
   async function one(job: GenerateJob, cache: boolean, signal: AbortSignal): Promise<JobUsage> {
-    const body = { prompt: job.tokens, n_predict: job.maxTokens, temperature: 0, ignore_eos: true, cache_prompt: cache };
+    const body = { prompt: job.tokens, n_predict: job.maxTokens, temperature: 0, ignore_eos: job.endsItself !== true, cache_prompt: cache };
     const { timings } = (await server.post('/completion', body, signal)) as { readonly timings: Timings };
     return usageOf(timings);
   }
@@ -74,7 +74,14 @@ export async function startGeneratingServer(
     },
     async answer(job, signal) {
       const startedAt = performance.now();
-      const body = { prompt: job.tokens, n_predict: job.maxTokens, temperature: 0, ignore_eos: true, cache_prompt: true, stream: true };
+      const body = {
+        prompt: job.tokens,
+        n_predict: job.maxTokens,
+        temperature: 0,
+        ignore_eos: job.endsItself !== true,
+        cache_prompt: true,
+        stream: true,
+      };
       let firstTokenMs: number | undefined;
       let usage: JobUsage | undefined;
       for await (const event of server.stream('/completion', body, signal)) {

@@ -48,6 +48,7 @@ export interface Given {
     readonly failed?: boolean;
     readonly stale?: boolean;
     readonly empty?: boolean;
+    readonly estimate?: boolean;
     readonly documents?: readonly string[];
     readonly details?: boolean;
     readonly ingest?: boolean;

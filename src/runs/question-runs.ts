@@ -1,4 +1,6 @@
 import { MillraceError } from '../errors.ts';
+import { estimateQuestions } from '../query/estimate/estimate-questions.ts';
+import type { Estimate, EstimateOptions } from '../spec/estimates.ts';
 import { askMany, type BatchPipeline, prepareBatch } from '../query/ask-many.ts';
 import { type PipelineDefaults, pipelineOf } from '../query/resolve-pipeline.ts';
 import { noCounts, type RunCounts } from '../query/run/progress.ts';
@@ -9,6 +11,8 @@ import type { AskOptions } from '../spec/answers.ts';
 import type { RunId } from '../spec/identifiers.ts';
 import type { AskManyOptions, BatchQuestion, SettledQuestion } from '../spec/runs.ts';
 import type { RunRecord } from '../spec/store.ts';
+
+type Questions = Iterable<BatchQuestion> | AsyncIterable<BatchQuestion>;
 
 /** What the record keeps of how a run's questions are asked. */
 interface QuestionRunDefinition {
@@ -63,7 +67,7 @@ export function createQuestionRuns(records: RunRecords, questionDefaults: Pipeli
   return {
     kind,
     async start(
-      questions: Iterable<BatchQuestion> | AsyncIterable<BatchQuestion>,
+      questions: Questions,
       { concurrency, ordered, durable, questionTimeoutMs, maxTimeMs, label, ...asked }: Omit<AskManyOptions, 'signal'>,
       signal: AbortSignal,
     ): Promise<RunAtWork> {
@@ -77,6 +81,11 @@ export function createQuestionRuns(records: RunRecords, questionDefaults: Pipeli
         before: noCounts,
         work: (call) => askMany(query, { questions, ...ownerOf(options), pipeline, journal, before: noCounts, limits }, call),
       };
+    },
+    async estimate(questions: Questions, options: AskManyOptions & EstimateOptions, signal: AbortSignal): Promise<Estimate> {
+      const { concurrency, leastItems = 0, ordered: _o, durable: _d, questionTimeoutMs: _q, maxTimeMs: _m, label: _l, ...asked } = options;
+      const pipeline = await prepareBatch(query, pipelineOf({ ...questionDefaults, ...asked }), signal);
+      return estimateQuestions(query, questions, pipeline, { signal, concurrency, leastItems });
     },
     async *items(id: RunId): AsyncIterable<SettledQuestion> {
       for await (const page of records.settledPages(id)) yield* page.map(settledQuestion);

@@ -161,6 +161,8 @@ export function createRuns({ query, store, random, calls, questionDefaults, work
       });
     },
 
+    estimateQuestions: questionRuns.estimate,
+    estimateTable: tableRuns.estimate,
     list: () => store.listRuns(),
     show: requireRun,
     async *items(id: RunId): AsyncIterable<SettledQuestion> {

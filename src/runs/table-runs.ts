@@ -1,4 +1,6 @@
 import { MillraceError } from '../errors.ts';
+import { estimateTable } from '../query/estimate/estimate-table.ts';
+import type { Estimate, EstimateOptions } from '../spec/estimates.ts';
 import { noCounts } from '../query/run/progress.ts';
 import { chooseRows, currentRow, mostCells } from '../query/table/choose-rows.ts';
 import { fillTable, prepareTable, renewedItem } from '../query/table/fill-table.ts';
@@ -34,6 +36,22 @@ export function createTableRuns(
     return table;
   }
 
+  /** Rows and columns of a new table. */
+  async function decide(questions: readonly TableQuestion[], asked: TableDefinition['options'], signal: AbortSignal) {
+    const options = { ...defaults, ...asked };
+    const collection = options.collection ?? queryDefaults.collection;
+    const columns = tableColumns(questions);
+    if (columns.length === 0) throw new MillraceError('E_INPUT_INVALID', 'The table has no question.');
+    const rows = await chooseRows(store, { ...options, collection }, workingDirectory);
+    if (rows.length * columns.length > mostCells) {
+      const size = `${rows.length} documents and ${columns.length} questions`;
+      throw new MillraceError('E_INPUT_INVALID', `A table of ${size} has more than ${mostCells} cells.`, {
+        remedy: 'Make several tables of it.',
+      });
+    }
+    return { options, columns, rows, table: await prepareTable(query, columns, options, signal) };
+  }
+
   const kind: RunKind = {
     async resume(run, questions, limits, signal): Promise<RunAtWork> {
       const { columns, rows } = definitionOf(run);
@@ -67,18 +85,7 @@ export function createTableRuns(
     kind,
     async start(questions: readonly TableQuestion[], given: Omit<TableOptions, 'signal'>, signal: AbortSignal): Promise<RunAtWork> {
       const { concurrency, ordered, questionTimeoutMs, maxTimeMs, label = {}, ...asked } = given;
-      const options = { ...defaults, ...asked };
-      const collection = options.collection ?? queryDefaults.collection;
-      const columns = tableColumns(questions);
-      if (columns.length === 0) throw new MillraceError('E_INPUT_INVALID', 'The table has no question.');
-      const rows = await chooseRows(store, { ...options, collection }, workingDirectory);
-      if (rows.length * columns.length > mostCells) {
-        const size = `${rows.length} documents and ${columns.length} questions`;
-        throw new MillraceError('E_INPUT_INVALID', `A table of ${size} has more than ${mostCells} cells.`, {
-          remedy: 'Make several tables of it.',
-        });
-      }
-      const table = await prepareTable(query, columns, options, signal);
+      const { options, columns, rows, table } = await decide(questions, asked, signal);
       const definition: TableDefinition = { options, pipelineHash: table.hash, label, columns, rows };
       const journal = await records.create('table', definition);
       const limits = definedOnly({ concurrency, ordered, questionTimeoutMs, maxTimeMs });
@@ -87,6 +94,11 @@ export function createTableRuns(
         before: noCounts,
         work: (call) => fillTable(query, { columns, rows, table, journal, before: noCounts, limits }, call),
       };
+    },
+    async estimate(questions: readonly TableQuestion[], given: TableOptions & EstimateOptions, signal: AbortSignal): Promise<Estimate> {
+      const { concurrency, leastItems = 0, ordered: _o, questionTimeoutMs: _q, maxTimeMs: _m, label: _l, ...asked } = given;
+      const { columns, rows, table } = await decide(questions, asked, signal);
+      return estimateTable(query, { columns, rows, prepared: table }, { signal, concurrency, leastItems });
     },
     async *cells(id: RunId, run: RunRecord): AsyncIterable<SettledCell> {
       const columns = columnsOf(run);

@@ -3,6 +3,7 @@ import type { Activity } from './activity.ts';
 import type { Answer, AnswerEvent, AskOptions, SearchOptions, SearchResult } from './answers.ts';
 import type { CacheReport } from './caches.ts';
 import type { IngestEvent, IngestSummary } from './events.ts';
+import type { Estimate, EstimateOptions } from './estimates.ts';
 import { collectionName, metadata } from './identifiers.ts';
 import type { Pipeline } from './pipeline.ts';
 import type {
@@ -175,6 +176,18 @@ export interface Mill {
    * about one of them then costs its own tokens only. What is kept already is left out, so the same call goes on where one was stopped.
    */
   read(sources: readonly string[], options?: ReadOptions): MillStream<ReadEvent, ReadSummary>;
+  /**
+   * What work would take: counted, and told from a short sample that is done for it. Nothing is written; models are loaded. With fewer than
+   * `leastItems` (default 0) nothing is sampled, and times and tokens are 0.
+   */
+  readonly estimate: {
+    askMany(
+      questions: Iterable<BatchQuestion> | AsyncIterable<BatchQuestion>,
+      options?: AskManyOptions & EstimateOptions,
+    ): Promise<Estimate>;
+    table(questions: readonly TableQuestion[], options?: TableOptions & EstimateOptions): Promise<Estimate>;
+    ingest(sources: Iterable<IngestSource> | AsyncIterable<IngestSource>, options?: IngestOptions & EstimateOptions): Promise<Estimate>;
+  };
   search(query: string, options?: SearchOptions): Promise<SearchResult>;
   /** Unit vectors in the order of the texts, batched. The first failure ends the call; a text too long is `E_CONTEXT_EXCEEDED`. */
   embedMany(texts: readonly string[], options?: EmbedOptions): Promise<Float32Array[]>;

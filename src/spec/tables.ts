@@ -121,6 +121,8 @@ export const settledCell = z.object({
    * share of the question's words. 1 is no proof, and 0 means that nothing in the document says so in these words. Null for an empty cell.
    */
   support: z.number().nullable(),
+  /** Mean log-probability of the tokens that the model wrote, by its own reckoning: nearer to 0 is surer. Null where the engine does not tell. */
+  meanLogProbability: z.number().nullable(),
   /** How the document was read: whole, or passages of it. */
   read: z.enum(['whole', 'passages']).nullable(),
   error: errorData.nullable(),

@@ -8,6 +8,7 @@ import type { Answer } from '../../spec/answers.ts';
 import type { Mill } from '../../spec/mill.ts';
 import type { Models } from '../../spec/model.ts';
 import { systemClock } from '../../util/clock.ts';
+import { showTable } from '../demo-table.ts';
 import type { Session } from '../session.ts';
 import { showIngest } from '../show-ingest.ts';
 import { showPull } from '../show-pull.ts';
@@ -28,7 +29,12 @@ const demoGenerator = 'qwen2.5-coder-1.5b';
 
 export function addDemo(program: Command, session: Session): void {
   session
-    .command(program, 'demo', 'Ingest the example documents and answer questions about them.', 'millrace demo --small')
+    .command(
+      program,
+      'demo',
+      'Ingest the example documents, answer questions about them, and fill a table that is killed half-way.',
+      'millrace demo --small',
+    )
     .option('--all', 'ask all twenty questions')
     .option('--small', 'fetch the embedder only and answer with verbatim quotes')
     .action(
@@ -71,6 +77,11 @@ export function addDemo(program: Command, session: Session): void {
           say(`${isRight ? 'right' : 'WRONG'}, ${formatDuration(answer.timings.totalMs)}\n\n`);
         }
         say(`${right} of ${questions.length} right, answered by ${quotesOnly ? 'verbatim quotes, without a generator' : model}.\n`);
+        if (!quotesOnly && !options.json) {
+          await mill.close();
+          const directory = join(terminal.workingDirectory, '.millrace', 'demo');
+          await showTable(terminal, { folder, directory, model, open: () => session.open('write', { directory, model }), say });
+        }
         say(await adviceOf(models, quotesOnly ? undefined : model));
         return failed === undefined ? 0 : 3;
       }),

@@ -1,4 +1,6 @@
 import type { Command } from 'commander';
+import { systemClock } from '../../util/clock.ts';
+import { durationOption } from '../duration-option.ts';
 import { filterOption } from '../filter-option.ts';
 import { readMetadataFile } from '../metadata-file.ts';
 import { numberOption } from '../number-option.ts';
@@ -6,9 +8,12 @@ import { readPathList } from '../path-list.ts';
 import { type IngestFlags, runIngest } from '../run-ingest.ts';
 import type { Session } from '../session.ts';
 import { runRead } from './read.ts';
+import { tellEstimate } from '../show-estimate.ts';
+import { createTimeLimit } from '../time-limit.ts';
+import { withEstimate } from './runs.ts';
 
 export function addIngest(program: Command, session: Session): void {
-  session
+  const command = session
     .command(
       program,
       'ingest <paths...>',
@@ -26,29 +31,51 @@ export function addIngest(program: Command, session: Session): void {
     .option('--reread', 'read every file, also those that look unchanged or ended their parser before')
     .option('--batch-size <count>', 'documents of one commit (default 50)', numberOption({ least: 1, most: 1_000 }))
     .option('--max-concurrent-files <count>', 'files read at the same time (default 20)', numberOption({ least: 1, most: 1_000 }))
-    .action(
-      session.run(async (terminal, { paths, options }) => {
-        const flags = options as IngestFlags;
-        const metadataBySource =
-          flags.metadata === undefined ? undefined : await readMetadataFile(flags.metadata, terminal.workingDirectory);
-        const mill = await session.open('write');
-        const stream = mill.ingest(readPathList(paths, terminal.input ?? process.stdin, flags.null === true), {
-          collection: options.collection,
-          signal: terminal.signal,
-          ...(flags.embed === false ? { embed: false } : {}),
-          ...(flags.reread === true ? { reread: true } : {}),
-          ...(flags.prune === true ? { prune: true } : {}),
-          ...(flags.watch === true ? { watch: true } : {}),
-          ...(flags.dryRun === true ? { dryRun: true } : {}),
-          ...(flags.set === undefined ? {} : { metadata: { ...flags.set } }),
-          ...(metadataBySource === undefined ? {} : { metadataBySource }),
-          ...(flags.batchSize === undefined ? {} : { batchSize: flags.batchSize }),
-          ...(flags.maxConcurrentFiles === undefined ? {} : { maxConcurrentFiles: flags.maxConcurrentFiles }),
-        });
+    .option('--max-time <time>', 'stop cleanly after this time, such as 45s, 30m or 8h; the same command goes on', durationOption);
+  withEstimate(command).action(
+    session.run(async (terminal, { paths, options }) => {
+      const flags = options as IngestFlags;
+      const metadataBySource = flags.metadata === undefined ? undefined : await readMetadataFile(flags.metadata, terminal.workingDirectory);
+      const mill = await session.open('write');
+      // Standard input is read once: what comes from there is not estimated.
+      if (!paths.includes('-') && flags.watch !== true && flags.dryRun !== true) {
+        const told = await tellEstimate(terminal, options, 'files', (leastItems) =>
+          mill.estimate.ingest(paths, {
+            collection: options.collection,
+            leastItems,
+            signal: terminal.signal,
+            ...(flags.embed === false ? { embed: false } : {}),
+            ...(flags.reread === true ? { reread: true } : {}),
+          }),
+        );
+        if (told) return 0;
+      }
+      const time = createTimeLimit(systemClock, options.maxTime, terminal.signal);
+      const stream = mill.ingest(readPathList(paths, terminal.input ?? process.stdin, flags.null === true), {
+        collection: options.collection,
+        signal: time.signal,
+        ...(flags.embed === false ? { embed: false } : {}),
+        ...(flags.reread === true ? { reread: true } : {}),
+        ...(flags.prune === true ? { prune: true } : {}),
+        ...(flags.watch === true ? { watch: true } : {}),
+        ...(flags.dryRun === true ? { dryRun: true } : {}),
+        ...(flags.set === undefined ? {} : { metadata: { ...flags.set } }),
+        ...(metadataBySource === undefined ? {} : { metadataBySource }),
+        ...(flags.batchSize === undefined ? {} : { batchSize: flags.batchSize }),
+        ...(flags.maxConcurrentFiles === undefined ? {} : { maxConcurrentFiles: flags.maxConcurrentFiles }),
+      });
+      try {
         const found = new Set<string>();
         const code = await runIngest(terminal, session, options, stream, (source) => found.add(source));
         if (flags.read !== true || flags.dryRun === true || found.size === 0) return code;
         return Math.max(code, await runRead(terminal, session, mill, [...found], options));
-      }),
-    );
+      } catch (error) {
+        if (!time.isOver()) throw error;
+        if (!options.json) terminal.error('Its time is over. What was committed is kept; the same command goes on.\n');
+        return 3;
+      } finally {
+        time.end();
+      }
+    }),
+  );
 }

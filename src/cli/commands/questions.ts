@@ -6,7 +6,7 @@ import { systemClock } from '../../util/clock.ts';
 import { filterOption } from '../filter-option.ts';
 import { numberOption } from '../number-option.ts';
 import type { Given, Session } from '../session.ts';
-import { askFile, noQuestion, withRunOptions } from './runs.ts';
+import { askFile, noQuestion, withEstimate, withRunOptions } from './runs.ts';
 import { createStatusLine } from '../status-line.ts';
 import { shorten, sourceName, type Terminal, visible } from '../terminal.ts';
 
@@ -52,7 +52,7 @@ function timeoutsOf({ firstTokenTimeout, tokenTimeout }: Given['options']): Time
 }
 
 export function addAsk(program: Command, session: Session): void {
-  withRunOptions(
+  const command = withRunOptions(
     session.command(
       program,
       'ask [question]',
@@ -61,7 +61,8 @@ export function addAsk(program: Command, session: Session): void {
     ),
     'questions',
     10,
-  )
+  );
+  withEstimate(command)
     .option('--file <file>', 'many questions: .csv or .tsv with a column "question", .jsonl, or .txt with one a line')
     .option('--out <file>', 'with --file: where the answers go, .jsonl or .csv; the same command again goes on after an interruption')
     .option('--force', 'with --file: start anew and replace the file of answers')

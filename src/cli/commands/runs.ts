@@ -10,6 +10,7 @@ import { numberOption } from '../number-option.ts';
 import { readQuestions } from '../question-file.ts';
 import { createRunOutput, type RunOutput } from '../run-output.ts';
 import type { Given, Session } from '../session.ts';
+import { tellEstimate } from '../show-estimate.ts';
 import { describeCell, describeItem, showRun } from '../show-run.ts';
 import { type Terminal, visible } from '../terminal.ts';
 
@@ -33,6 +34,13 @@ export function withRunOptions(command: Command, items: 'questions' | 'cells' | 
     .option('--max-time <time>', 'stop cleanly after this time, such as 45s, 30m or 8h; the run can be resumed', durationOption);
 }
 
+/** The options of commands that tell beforehand what they would take. */
+export function withEstimate(command: Command): Command {
+  return command
+    .option('--estimate', 'only tell what it would take, from a short sample')
+    .option('--no-estimate', 'start at once, without telling beforehand what it takes');
+}
+
 /** `ask --file`: starts a run, or goes on with the interrupted one of the same files. */
 export async function askFile(
   terminal: Terminal,
@@ -42,11 +50,20 @@ export async function askFile(
 ): Promise<number> {
   const file = resolve(terminal.workingDirectory, options.file ?? '');
   const out = options.out === undefined ? undefined : resolve(terminal.workingDirectory, options.out);
+  const estimating = (mill: Mill) =>
+    tellEstimate(terminal, options, 'questions', (leastItems) =>
+      mill.estimate.askMany(readQuestions(file), { ...asked, ...concurrencyOf(options), leastItems, signal: terminal.signal }),
+    );
+  if (options.estimate === true) {
+    await estimating(await session.open('read'));
+    return 0;
+  }
   const output = out === undefined ? undefined : await createRunOutput('ask-many', out, { force: options.force === true });
   try {
     const mill = await session.open('write');
     const label: Label = { file, ...(out === undefined ? {} : { out }) };
     const before = options.force === true ? undefined : await interruptedRun(mill, 'ask-many', label);
+    if (before === undefined) await estimating(mill);
     const stream =
       before === undefined
         ? mill.askMany(readQuestions(file), { ...asked, ...limitsOf(options), label: { ...label }, signal: terminal.signal })
@@ -201,9 +218,13 @@ export function sayHowToGoOn(terminal: Terminal, run: string): void {
   terminal.error(`The run is on record: millrace runs resume ${run}\n`);
 }
 
+export function concurrencyOf(options: Options) {
+  return options.concurrency === undefined ? {} : { concurrency: options.concurrency };
+}
+
 export function limitsOf(options: Options) {
   return {
-    ...(options.concurrency === undefined ? {} : { concurrency: options.concurrency }),
+    ...concurrencyOf(options),
     ...(options.ordered === true ? { ordered: true } : {}),
     ...(options.questionTimeout === undefined ? {} : { questionTimeoutMs: options.questionTimeout * 1_000 }),
     ...(options.maxTime === undefined ? {} : { maxTimeMs: options.maxTime }),

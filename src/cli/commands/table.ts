@@ -11,13 +11,14 @@ import type { Given, Session } from '../session.ts';
 import { showIngest } from '../show-ingest.ts';
 import { readTableQuestions } from '../table-questions.ts';
 import { type Terminal, visible } from '../terminal.ts';
-import { follow, interruptedRun, limitsOf, withRunOptions } from './runs.ts';
+import { tellEstimate } from '../show-estimate.ts';
+import { concurrencyOf, follow, interruptedRun, limitsOf, withEstimate, withRunOptions } from './runs.ts';
 import { modeOption } from './questions.ts';
 
 type Options = Given['options'];
 
 export function addTable(program: Command, session: Session): void {
-  withRunOptions(
+  const command = withRunOptions(
     session.command(
       program,
       'table',
@@ -26,7 +27,8 @@ export function addTable(program: Command, session: Session): void {
     ),
     'cells',
     16,
-  )
+  );
+  withEstimate(command)
     .requiredOption(
       '--questions <file>',
       '.csv or .tsv with the columns "question" and perhaps "id", "type", "unit", "schema"; .jsonl, or .txt',
@@ -49,13 +51,21 @@ export function addTable(program: Command, session: Session): void {
 async function makeTable(terminal: Terminal, session: Session, options: Options): Promise<number> {
   const file = resolve(terminal.workingDirectory, options.questions ?? '');
   const out = options.out === undefined ? undefined : resolve(terminal.workingDirectory, options.out);
+  const questions = await readTableQuestions(file);
+  if (!options.quiet && !options.json) sayProblems(terminal, questions);
+  const estimating = (mill: Mill) =>
+    tellEstimate(terminal, options, 'cells', (leastItems) =>
+      mill.estimate.table(questions, { ...tableOptionsOf(options), ...concurrencyOf(options), leastItems, signal: terminal.signal }),
+    );
+  if (options.estimate === true) {
+    await estimating(await session.open('read'));
+    return 0;
+  }
   const output =
     out === undefined
       ? undefined
       : await createRunOutput('table', out, { force: options.force === true, details: options.details === true });
   try {
-    const questions = await readTableQuestions(file);
-    if (!options.quiet) sayProblems(terminal, questions);
     const mill = await session.open('write');
     const label = { file, documents: JSON.stringify(options.documents ?? []), ...(out === undefined ? {} : { out }) };
     const before = options.force === true ? undefined : await interruptedRun(mill, 'table', label);
@@ -64,6 +74,7 @@ async function makeTable(terminal: Terminal, session: Session, options: Options)
       return await follow(terminal, session, options, mill, stream, output);
     }
     if (options.documents !== undefined && options.ingest !== false) await ingestNamed(terminal, mill, options);
+    await estimating(mill);
     const stream = mill.table(questions, { ...tableOptionsOf(options), ...limitsOf(options), label, signal: terminal.signal });
     return await follow(terminal, session, options, mill, stream, output);
   } finally {

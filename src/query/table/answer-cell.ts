@@ -21,6 +21,7 @@ export interface StoredCell {
   readonly text: string;
   readonly citations: readonly Citation[];
   readonly support: number | null;
+  readonly meanLogProbability: number | null;
   readonly read: 'whole' | 'passages';
   readonly timings: StageTimings;
   readonly usage: Usage;
@@ -67,7 +68,7 @@ export async function answerCell(
   call.signal.throwIfAborted();
   const reading = document.type === 'whole' ? readWhole(document) : await readPassages(parts, settings, document, column.question, call);
   if (reading.passages.length === 0) {
-    return { ...empty(''), read: document.type, timings: timed(reading.timings), usage: noUsage, model: 'none' };
+    return { ...empty(''), meanLogProbability: null, read: document.type, timings: timed(reading.timings), usage: noUsage, model: 'none' };
   }
   const generated = await generateAnswer(
     parts.scheduler,
@@ -86,9 +87,10 @@ export async function answerCell(
     },
     clock.monotonic,
   );
-  const { text, usage } = generated.final;
+  const { text, usage, meanLogProbability = null } = generated.final;
   const value = reader.read(text);
   const told = {
+    meanLogProbability,
     read: document.type,
     usage: { promptTokens: usage.promptTokens, cachedTokens: usage.cachedTokens, outputTokens: usage.outputTokens },
     model: generator.model.id,

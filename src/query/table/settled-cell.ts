@@ -21,6 +21,7 @@ const nothing: Omit<StoredCell, 'read' | 'timings' | 'usage' | 'model' | 'text'>
   text: null,
   citations: [],
   support: null,
+  meanLogProbability: null,
   read: null,
   timings: null,
   usage: null,

@@ -72,7 +72,7 @@ function numberReader(unit: string | undefined): ValueReader {
   }
   return {
     form: 'Answer with the number and its unit alone.',
-    grammar: `root ::= [$€£¥]? ${plainNumber} (" "? [^0-9\\n"] [^0-9\\n"]{0,23})? | ${refused}\n`,
+    grammar: `root ::= [$€£¥]? ${plainNumber} (" "? [^0-9\\n".,;:() ] [^0-9\\n".,;:]{0,23})? | ${refused}\n`,
     maxTokens: 32,
     read(text) {
       if (isRefusal(text)) return null;
