@@ -37,6 +37,13 @@ export const errorCatalogue = {
     'Correct the named setting; docs/reference/config.md lists all.',
   ),
   E_INPUT_INVALID: entry(2, 400, false, 'An argument of a library call does not have the documented shape.', 'Correct the named field.'),
+  E_STAGE_FAILED: entry(
+    1,
+    502,
+    false,
+    'A stage that the program registered failed.',
+    'Mend the stage; its own error is the cause of this one.',
+  ),
   E_PIPELINE_INVALID: entry(
     2,
     400,

@@ -50,6 +50,7 @@ export type {
 } from './spec/answers.ts';
 export { definePipeline } from './formats/define-pipeline.ts';
 export type { Pipeline } from './spec/pipeline.ts';
+export type { GenerateStage, RerankStage, RetrieveStage, RewriteStage, Stage, StageCall, Stages } from './spec/stages.ts';
 export type {
   AskManyOptions,
   BatchQuestion,

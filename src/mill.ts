@@ -30,6 +30,7 @@ import type { ChunkOptions } from './spec/chunk.ts';
 import { embedOptions, type IngestOptions, ingestOptions, type Mill, textList, updateOptions } from './spec/mill.ts';
 import type { FaultPoints } from './spec/faults.ts';
 import type { RunId } from './spec/identifiers.ts';
+import type { Stages } from './spec/stages.ts';
 import { askManyOptions, parallelRunOptions, resumeOptions, retryChoice, type RunEvent, type RunSummary } from './spec/runs.ts';
 import { tableOptions, tableQuestions } from './spec/tables.ts';
 import type { IngestEvent, IngestSummary } from './spec/events.ts';
@@ -57,6 +58,7 @@ export interface MillParts {
   readonly prefixes?: Pick<PrefixKeeper, 'status'>;
   /** Told which passages a question was about. */
   readonly asked?: (hits: Answer['hits']) => void;
+  readonly stages?: Stages;
   readonly metrics: Pick<Metrics, 'text'>;
   readonly activity: () => Promise<Activity | null>;
   /** Named steps at which tests end the process. Default: none. */
@@ -72,7 +74,9 @@ export function createMill(parts: MillParts): Mill {
   const calls = createOpenCalls(clock);
   const caches = createQueryCaches(parts.caches);
   const languages = createLanguageDetector();
-  const query = { store, scheduler, clock, languages, caches, embedder: engines.searchEmbedder, generator: engines.generator };
+  const { stages = {} } = parts;
+  const pipelineDefaults = { ...parts.questionDefaults, stages };
+  const query = { store, scheduler, clock, languages, caches, stages, embedder: engines.searchEmbedder, generator: engines.generator };
   const runs = createRuns({ ...parts, query, calls });
   let closing: Promise<void> | undefined;
 
@@ -126,7 +130,7 @@ export function createMill(parts: MillParts): Mill {
         async (producer) => {
           const { checked } = check(askOptions.strict(), options, 'options of the question');
           const text = parse(questionText, question, 'question');
-          const pipeline = pipelineOf(checked, parts.questionDefaults);
+          const pipeline = pipelineOf(checked, pipelineDefaults);
           const answer = await calls.run({ signal: producer.signal, timeoutMs: checked.timeoutMs }, (call) =>
             answerCaller(
               query,
@@ -228,7 +232,7 @@ export function createMill(parts: MillParts): Mill {
       try {
         const { work, options } = parallelArguments(given);
         const { checked, signal } = check(parallelRunOptions.strict(), options, 'options of parallelRun');
-        resolvePipelines(work.pipelines, parts.questionDefaults);
+        resolvePipelines(work.pipelines, pipelineDefaults);
         return runs.parallelRun(work, checked, signal);
       } catch (error) {
         return failedRun(toMillraceError(error), clock);

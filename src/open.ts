@@ -19,6 +19,7 @@ import type { KvMode } from './spec/engine.ts';
 import type { Mill } from './spec/mill.ts';
 import type { Models } from './spec/model.ts';
 import { defaultPrefixLimits, type StoredPrefixes } from './spec/prefixes.ts';
+import type { Stages } from './spec/stages.ts';
 import { openStore } from './store/open-store.ts';
 import { sweptStore } from './swept-store.ts';
 import { systemClock } from './util/clock.ts';
@@ -62,6 +63,8 @@ export interface OpenOptions {
   /** Defaults of questions. */
   readonly contextTokens?: number;
   readonly maxTokens?: number;
+  /** Stages of pipelines in TypeScript, by the names that pipelines give them. */
+  readonly stages?: Stages;
   /** How much is kept in memory for questions that come again. */
   readonly caches?: CacheOptions;
   readonly environment?: Readonly<Record<string, string | undefined>>;
@@ -156,6 +159,7 @@ export async function open(options: OpenOptions = {}): Promise<Mill> {
     activity: async () => (mode === 'write' ? activity.current() : readActivity(directory, clock)),
     faults: createFaultPoints(environment),
     ...(options.caches === undefined ? {} : { caches: options.caches }),
+    ...(options.stages === undefined ? {} : { stages: options.stages }),
     questionDefaults: {
       ...(options.contextTokens === undefined ? {} : { contextTokens: options.contextTokens }),
       ...(options.maxTokens === undefined ? {} : { maxTokens: options.maxTokens }),

@@ -29,7 +29,10 @@ export interface BatchPipeline {
 export async function prepareBatch(parts: QueryParts, pipeline: ResolvedPipeline, signal: AbortSignal): Promise<BatchPipeline> {
   const { collection, mode } = pipeline.retrieve;
   const embedder = mode === 'text' ? undefined : await parts.embedder(collection);
-  const generator = pipeline.generate.by === 'quotes' ? undefined : await parts.generator(() => undefined, pipeline.generate.model);
+  const generator =
+    pipeline.generate.by === 'quotes' || pipeline.stages.generate !== undefined
+      ? undefined
+      : await parts.generator(() => undefined, pipeline.generate.model);
   signal.throwIfAborted();
   const status = (await parts.store.collections()).find((one) => one.collection === collection);
   return {

@@ -8,6 +8,9 @@ type WithoutStamp<Event> = Event extends AnswerEvent ? Omit<Event, 'sequence' | 
 /** An event of an answer, before it is numbered. */
 export type AnswerEventBody = WithoutStamp<AnswerEvent>;
 
+/** What is told of an answer that is being made: its events, and that the model wrote something. */
+export type Told = AnswerEventBody | { readonly type: 'token' };
+
 export interface KeptHits {
   readonly hits: readonly Hit[];
   readonly notices: readonly string[];
@@ -18,7 +21,7 @@ export interface QueryCaches {
   readonly retrieval: SharedCache<KeptHits>;
   readonly answers: SharedCache<Answer>;
   /** Of the answers that are being made now: what was told of them so far. */
-  readonly telling: Map<string, ReplayLog<AnswerEventBody>>;
+  readonly telling: Map<string, ReplayLog<Told>>;
   statistics(): CacheReport;
 }
 

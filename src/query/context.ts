@@ -22,7 +22,7 @@ export async function fitContext(
   question: string,
   hits: readonly Hit[],
   budgetTokens: number,
-  tokenizer: Tokenizer,
+  tokenizer: Pick<Tokenizer, 'countTokens'>,
   signal: AbortSignal,
 ): Promise<Context> {
   const pieces = scorePieces(

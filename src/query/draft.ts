@@ -4,6 +4,7 @@ import type { Deadline } from '../spec/time.ts';
 import type { Permit } from '../spec/work.ts';
 import { checkAnswer, isRefusal, type Use } from './cite.ts';
 import { fitContext } from './context.ts';
+import { generateByStage, roughTokenizer } from './custom-stages.ts';
 import { type GeneratedAnswer, generateAnswer } from './generate.ts';
 import { contentWords, coverage } from './matching.ts';
 import type { QueryParts } from './parts.ts';
@@ -19,6 +20,7 @@ export interface DraftCall {
   readonly permit?: Permit | undefined;
   readonly deadline?: Deadline | undefined;
   readonly signal: AbortSignal;
+  readonly onToken?: (() => void) | undefined;
 }
 
 export interface Draft {
@@ -87,6 +89,15 @@ export async function draftAnswer(
     const text = quoted.abstained ? refusalIn(language) : quoted.text;
     await tell?.({ type: 'answer-delta', text });
     return { ...quoted, text, unsupported: [], hits, model: quotesOnly ? 'quotes' : 'none', usage: noUsage, timings: {}, verification: {} };
+  }
+  const { generate: stage } = pipeline.stages;
+  if (stage !== undefined) {
+    const { passages, hits: read } = await fitContext(question, hits, pipeline.context.tokens, roughTokenizer, call.signal);
+    const written = await generateByStage(parts, stage, { question, passages, maxTokens: pipeline.generate.maxTokens }, call.signal);
+    const { text: checked, ...rest } = checkAnswer(written.trim(), read);
+    const text = rest.abstained ? refusalIn(language) : checked;
+    await tell?.({ type: 'answer-delta', text });
+    return { ...rest, text, hits: read, model: stage.name, usage: noUsage, timings: {}, verification: {} };
   }
   const loading = clock.monotonic();
   const generator = await parts.generator((event) => {

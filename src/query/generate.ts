@@ -20,6 +20,8 @@ export interface GenerateAnswerRequest {
   readonly grammar?: string;
   /** Gets text as it comes; without it nothing is told before the end. */
   readonly onText?: (text: string) => Promise<void>;
+  /** Told of each piece of text, where nobody needs it but for its coming. */
+  readonly onToken?: (() => void) | undefined;
 }
 
 export interface GeneratedAnswer {
@@ -47,7 +49,7 @@ export async function generateAnswer(
   }
   const prefixTokens = partEnds[prefixParts - 1] ?? 0;
   const prefixKey = prefixKeyOf(generator.model.hash, request.prompt);
-  const deliver = request.onText === undefined ? 'final' : 'stream';
+  const deliver = request.onText === undefined && request.onToken === undefined ? 'final' : 'stream';
   const started = monotonic();
   const handle = scheduler.submit({
     lane: generator.lane ?? 'generate',
@@ -82,6 +84,7 @@ export async function generateAnswer(
   for await (const part of handle) {
     if (part.type !== 'text') continue;
     firstTokenMs ??= monotonic() - started;
+    request.onToken?.();
     await request.onText?.(part.text);
   }
   return { final: await handle.result(), timings: handle.timings(), firstTokenMs };

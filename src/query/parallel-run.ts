@@ -51,7 +51,7 @@ export async function preparePipelines(
   signal: AbortSignal,
 ): Promise<readonly RunPipeline[]> {
   const prepared: RunPipeline[] = [];
-  for (const [number, resolved] of resolvePipelines(pipelines, defaults).entries()) {
+  for (const [number, resolved] of resolvePipelines(pipelines, { ...defaults, stages: parts.stages }).entries()) {
     const given = pipelines[number] as Pipeline;
     try {
       const { hash, revision } = await prepareBatch(parts, resolved, signal);

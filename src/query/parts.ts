@@ -1,4 +1,5 @@
 import type { Embedder, Generator, LoadEvent } from '../spec/engine.ts';
+import type { Stages } from '../spec/stages.ts';
 import type { StoreReader } from '../spec/store.ts';
 import type { Scheduler } from '../spec/work.ts';
 import type { LanguageDetector } from '../language/detect-language.ts';
@@ -10,6 +11,8 @@ export interface QueryParts {
   readonly store: StoreReader;
   readonly scheduler: Scheduler;
   readonly clock: Clock;
+  /** Registered at `open`, by name. */
+  readonly stages?: Stages;
   /** Absent: nothing is kept or shared. */
   readonly caches?: QueryCaches;
   readonly languages: LanguageDetector;

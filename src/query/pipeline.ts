@@ -5,6 +5,7 @@ import type { Deadline } from '../spec/time.ts';
 import type { Permit } from '../spec/work.ts';
 import type { AnswerEventBody } from './caches.ts';
 import { citationsOf } from './cite.ts';
+import { findHits } from './custom-stages.ts';
 import { draftAnswer } from './draft.ts';
 import type { QueryParts } from './parts.ts';
 import { pipelineOf, queryDefaults, type ResolvedPipeline } from './resolve-pipeline.ts';
@@ -22,6 +23,8 @@ export interface QuestionCall extends Call {
   readonly tenant?: string | undefined;
   /** False shares nothing and uses no cache; true keeps the answer too. */
   readonly cache?: boolean | undefined;
+  /** Told of each piece of text that the model writes, whether it is told as text or not. */
+  readonly onToken?: (() => void) | undefined;
 }
 
 function checkQuestion(question: string, what: string): string {
@@ -97,7 +100,7 @@ async function answerAdmitted(
   const { collection } = pipeline.retrieve;
   const language = parts.languages.detect(asked);
 
-  const retrieved = await retrieveShared(parts, pipeline.retrieve, { query: asked, ...work });
+  const retrieved = await findHits(parts, pipeline, { query: asked, ...work });
   if (retrieved.hits.length === 0) await requireCollection(parts, collection);
   await emit?.({ type: 'sources', hits: retrieved.hits, timings: { ...retrieved.timings, totalMs: clock.monotonic() - started } });
 

@@ -2,7 +2,9 @@ import { MillraceError } from '../errors.ts';
 import type { AskOptions } from '../spec/answers.ts';
 import type { MetadataFilter } from '../spec/identifiers.ts';
 import type { Pipeline } from '../spec/pipeline.ts';
+import type { Stage, Stages } from '../spec/stages.ts';
 import { hashOf } from '../util/hash.ts';
+import { nearestNames } from '../util/nearest-names.ts';
 import { promptFamilies, type PromptFamily } from './prompt.ts';
 
 /** Defaults of a question. `contextTokens` is what a 1.5B model prefills in about 8 s on two cores. */
@@ -31,6 +33,8 @@ export interface ResolvedPipeline {
     readonly passages: number;
     readonly atOnce: number;
   };
+  /** TypeScript stages in the place of ours, by what they do. */
+  readonly stages: { readonly [K in Stage['kind']]?: StageReference };
   readonly generate: {
     readonly by: 'model' | 'quotes';
     /** Undefined: that of the open directory. */
@@ -56,23 +60,27 @@ export interface RetrieveSection {
   readonly perDocument: number | undefined;
 }
 
+/** A stage by its name and the version that is registered. */
+export interface StageReference {
+  readonly name: string;
+  readonly version: string;
+}
+
 /** What a call or the open directory sets where the pipeline says nothing. */
 export interface PipelineDefaults {
   readonly collection?: string | undefined;
   readonly contextTokens?: number | undefined;
   readonly contextMode?: 'joined' | 'each' | undefined;
   readonly maxTokens?: number | undefined;
+  /** Registered at `open`. */
+  readonly stages?: Stages | undefined;
 }
 
 /** Fields that are part of the interface and not of this version; a stage that learns one takes its line away. */
 const planned: readonly (readonly [path: string, isAsked: (pipeline: Pipeline) => boolean])[] = [
-  ['retrieve.stage', ({ retrieve }) => retrieve?.stage !== undefined],
-  ['retrieve.rewrite', ({ retrieve }) => retrieve?.rewrite !== undefined],
   ['retrieve.neighbours', ({ retrieve }) => (retrieve?.neighbours ?? 0) > 0],
-  ['rerank.stage', ({ rerank }) => rerank?.stage !== undefined],
   ['rerank.by', ({ rerank }) => (rerank?.by ?? 'none') !== 'none'],
   ['rerank.model', ({ rerank }) => rerank?.model !== undefined],
-  ['generate.stage', ({ generate }) => generate?.stage !== undefined],
   ['generate.prompt', ({ generate }) => generate?.prompt !== undefined && !promptFamilies.some((family) => family === generate.prompt)],
   ['verify.by', ({ verify }) => verify?.by === 'model'],
   ['cite.by', ({ cite }) => (cite?.by ?? 'sentence') !== 'sentence'],
@@ -100,6 +108,7 @@ export function resolvePipeline(pipeline: Pipeline, defaults: PipelineDefaults =
       feedback: retrieve.feedback ?? false,
       perDocument: retrieve.perDocument,
     },
+    stages: stagesOf(pipeline, defaults.stages ?? {}),
     context: {
       mode: context.mode ?? defaults.contextMode ?? queryDefaults.contextMode,
       tokens: context.tokens ?? defaults.contextTokens ?? queryDefaults.contextTokens,
@@ -119,6 +128,31 @@ export function resolvePipeline(pipeline: Pipeline, defaults: PipelineDefaults =
   } as const;
   const hash = hashOf(resolved);
   return { name: pipeline.name ?? hash.slice(0, 8), hash, ...resolved };
+}
+
+/** @throws MillraceError E_PIPELINE_INVALID where a stage is not registered, or does something else */
+function stagesOf({ retrieve, rerank, generate }: Pipeline, registered: Stages): ResolvedPipeline['stages'] {
+  const named = [
+    ['rewrite', 'retrieve.rewrite', retrieve?.rewrite],
+    ['retrieve', 'retrieve.stage', retrieve?.stage],
+    ['rerank', 'rerank.stage', rerank?.stage],
+    ['generate', 'generate.stage', generate?.stage],
+  ] as const;
+  return Object.fromEntries(
+    named.flatMap(([kind, path, name]) => {
+      if (name === undefined) return [];
+      const stage = Object.hasOwn(registered, name) ? registered[name] : undefined;
+      if (stage?.kind === kind) return [[kind, { name, version: stage.version }]];
+      const what = stage === undefined ? 'which is not registered' : `which is of kind "${stage.kind}"`;
+      const fitting = Object.keys(registered).filter((one) => registered[one]?.kind === kind);
+      const near = nearestNames(name, fitting);
+      throw new MillraceError('E_PIPELINE_INVALID', `The pipeline sets "${path}" to the stage "${name}", ${what}.`, {
+        remedy:
+          near.length > 0 ? `Did you mean ${near.join(' or ')}?` : `Register it: open({ stages: { '${name}': { kind: '${kind}', … } } }).`,
+        details: { path, nearest: near },
+      });
+    }),
+  );
 }
 
 /** The pipeline of a question: its option `pipeline`, with the question's own options over it and `defaults` under it. */

@@ -2,12 +2,12 @@ import type { Answer } from '../spec/answers.ts';
 import { hashOf } from '../util/hash.ts';
 import { createReplayLog } from '../util/replay-log.ts';
 import { untilAborted } from '../util/until-aborted.ts';
-import { type AnswerEventBody, flightOf, type QueryCaches } from './caches.ts';
+import { type AnswerEventBody, flightOf, type QueryCaches, type Told } from './caches.ts';
 import type { QueryParts } from './parts.ts';
 import { answerQuestion, type QuestionCall } from './pipeline.ts';
 import { promptVersion } from './prompt.ts';
 import type { ResolvedPipeline } from './resolve-pipeline.ts';
-import { createTokenWatch, type TokenTimeouts } from './token-watch.ts';
+import { createTokenWatch, type TokenTimeouts, type TokenWatch } from './token-watch.ts';
 
 type Emit = (event: AnswerEventBody) => Promise<void>;
 
@@ -22,24 +22,23 @@ export async function answerCaller(
   { timeouts, ...call }: QuestionCall & { readonly timeouts?: TokenTimeouts | undefined },
   emit: Emit | undefined,
 ): Promise<Answer> {
-  if (timeouts === undefined) return answerShared(parts, question, pipeline, call, emit);
+  if (timeouts === undefined) return answerShared(parts, question, pipeline, call, { emit });
   const { totalMs, firstTokenMs, betweenTokensMs } = timeouts;
   const deadline = Math.min(call.deadline ?? Infinity, parts.clock.monotonic() + (totalMs ?? Infinity));
-  const watched = firstTokenMs !== undefined || betweenTokensMs !== undefined;
   const watch = createTokenWatch(parts.clock, timeouts);
   const signal = AbortSignal.any([call.signal, watch.signal]);
   try {
-    const tell: Emit = async (event) => {
-      if (event.type === 'answer-delta') watch.came();
-      signal.throwIfAborted();
-      await emit?.(event);
-      if (event.type === 'answer-delta') watch.taken();
-    };
     const bounds = { ...call, signal, ...(Number.isFinite(deadline) ? { deadline } : {}) };
-    return await untilAborted(answerShared(parts, question, pipeline, bounds, emit !== undefined || watched ? tell : undefined), signal);
+    const watched = firstTokenMs === undefined && betweenTokensMs === undefined ? {} : { watch };
+    return await untilAborted(answerShared(parts, question, pipeline, bounds, { emit, ...watched }), signal);
   } finally {
     watch.stop();
   }
+}
+
+interface Audience {
+  readonly emit: Emit | undefined;
+  readonly watch?: TokenWatch | undefined;
 }
 
 /**
@@ -52,16 +51,31 @@ async function answerShared(
   question: string,
   pipeline: ResolvedPipeline,
   call: QuestionCall,
-  emit: Emit | undefined,
+  { emit, watch }: Audience,
 ): Promise<Answer> {
   const { caches, clock, store } = parts;
-  if (caches === undefined || call.cache === false) return answerQuestion(parts, question, pipeline, call, emit);
+  if (caches === undefined || call.cache === false) {
+    const onToken =
+      watch === undefined
+        ? undefined
+        : () => {
+            watch.came();
+            watch.taken();
+          };
+    return answerQuestion(
+      parts,
+      question,
+      pipeline,
+      { ...call, onToken },
+      emit === undefined ? undefined : (event) => hear(event, { emit, watch }),
+    );
+  }
   const startedAt = new Date(clock.now()).toISOString();
   const started = clock.monotonic();
   const revision = await store.readRevision(pipeline.retrieve.collection);
   const key = hashOf({ question, pipeline: pipeline.hash, promptVersion, revision });
   const shared = flightOf({ ...call, class: call.class ?? 'interactive' }, started);
-  const flight = `${shared.flight}\n${emit === undefined ? 'final' : 'stream'}`;
+  const flight = [shared.flight, emit !== undefined, watch !== undefined].join('\n');
   const telling = `${flight}\n${call.cache === true}\n${key}`;
   // A reader that breaks leaves as one who cancels: those who share the answer go on.
   const leaving = new AbortController();
@@ -72,15 +86,17 @@ async function answerShared(
         parts,
         question,
         pipeline,
-        { ...call, deadline: shared.deadline, signal: until },
-        emit === undefined ? undefined : tell,
+        { ...call, deadline: shared.deadline, signal: until, ...(watch === undefined ? {} : { onToken: () => tell({ type: 'token' }) }) },
+        emit === undefined ? undefined : (event) => Promise.resolve(tell(event)),
       ),
     ),
   );
   answered.catch(() => undefined);
   const log = caches.telling.get(telling);
   try {
-    if (emit !== undefined && log !== undefined) for await (const event of log.read(signal)) await emit(event);
+    if (log !== undefined && (emit !== undefined || watch !== undefined)) {
+      for await (const told of log.read(signal)) await hear(told, { emit, watch });
+    }
     const { value, origin } = await answered;
     const answer = structuredClone(value);
     if (origin === 'computed') return answer;
@@ -98,13 +114,21 @@ async function answerShared(
 }
 
 /** Makes the answer while all who share it can read along. */
-async function tellOnce(caches: QueryCaches, name: string, make: (tell: Emit) => Promise<Answer>): Promise<Answer> {
-  const log = createReplayLog<AnswerEventBody>();
+async function tellOnce(caches: QueryCaches, name: string, make: (tell: (told: Told) => void) => Promise<Answer>): Promise<Answer> {
+  const log = createReplayLog<Told>();
   caches.telling.set(name, log);
   try {
-    return await make((event) => Promise.resolve(log.append(event)));
+    return await make(log.append);
   } finally {
     log.end();
     if (caches.telling.get(name) === log) caches.telling.delete(name);
   }
+}
+
+/** Time stands still for the watch while the reader takes what was told. */
+async function hear(told: Told, { emit, watch }: Audience): Promise<void> {
+  const isText = told.type === 'token' || told.type === 'answer-delta';
+  if (isText) watch?.came();
+  if (told.type !== 'token') await emit?.(told);
+  if (isText) watch?.taken();
 }

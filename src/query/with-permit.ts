@@ -24,9 +24,9 @@ export function searchCosts(question: string, { mode }: Pick<RetrieveSection, 'm
 }
 
 /** What a question wants of the engines, if its passages fill the context. */
-export function questionCosts(question: string, { retrieve, context, generate }: ResolvedPipeline): AdmissionRequest['costs'] {
+export function questionCosts(question: string, { retrieve, context, generate, stages }: ResolvedPipeline): AdmissionRequest['costs'] {
   const costs = searchCosts(question, retrieve);
-  if (generate.by === 'quotes') return costs;
+  if (generate.by === 'quotes' || stages.generate !== undefined) return costs;
   const promptTokens = context.tokens + tokensOf(question);
   const lane = generate.model === undefined ? 'generate' : (`generate:${generate.model}` as const);
   return { ...costs, [lane]: { tokens: promptTokens, kvTokens: promptTokens + generate.maxTokens, bytes: promptTokens * 8 } };

@@ -27,7 +27,7 @@ export function createQuestionRuns(records: RunRecords, questionDefaults: Pipeli
 
   async function unchanged(run: RunRecord, signal: AbortSignal): Promise<BatchPipeline> {
     const { options, pipelineHash } = run.definition as QuestionRunDefinition;
-    const pipeline = await prepareBatch(query, pipelineOf(options), signal);
+    const pipeline = await prepareBatch(query, pipelineOf(options, { stages: query.stages }), signal);
     if (pipeline.hash !== pipelineHash) throw otherModel(run.id);
     return pipeline;
   }
@@ -72,7 +72,7 @@ export function createQuestionRuns(records: RunRecords, questionDefaults: Pipeli
       signal: AbortSignal,
     ): Promise<RunAtWork> {
       const options: AskOptions = { ...questionDefaults, ...asked };
-      const pipeline = await prepareBatch(query, pipelineOf(options), signal);
+      const pipeline = await prepareBatch(query, pipelineOf(options, { stages: query.stages }), signal);
       const definition: QuestionRunDefinition = { options, pipelineHash: pipeline.hash, label: label ?? {} };
       const journal = (durable ?? store.writable) ? await records.create('ask-many', definition) : createTransientJournal(query.clock);
       const limits = definedOnly({ concurrency, ordered, questionTimeoutMs, maxTimeMs });

@@ -15,6 +15,7 @@ import type { Mill } from '../spec/mill.ts';
 import type { InstalledModel } from '../spec/model.ts';
 import type { FaultPoints } from '../spec/faults.ts';
 import type { DocumentParser } from '../spec/parser.ts';
+import type { Stages } from '../spec/stages.ts';
 import type { Store } from '../spec/store.ts';
 import type { Scheduler } from '../spec/work.ts';
 import { createMemoryStore } from '../store/memory/memory-store.ts';
@@ -31,6 +32,7 @@ export interface FakeMillOptions {
   readonly freeMemoryBytes?: () => number;
   /** As the option of `open`. */
   readonly caches?: CacheOptions;
+  readonly stages?: Stages;
   /** Those that are installed; the first one is the default. Default: one fake embedder. */
   readonly embedders?: readonly Embedder[];
   /** As the option of `open`: id of the embedder to work with. */
@@ -99,6 +101,7 @@ export function createFakeMill(options: FakeMillOptions): FakeMill {
     activity: activity.current,
     questionDefaults: {},
     ...(options.caches === undefined ? {} : { caches: options.caches }),
+    ...(options.stages === undefined ? {} : { stages: options.stages }),
     async close() {
       await activity.close();
       await scheduler.close();
