@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createPrefixFolder } from '../../src/engines/llama/prefixes/prefix-folder.ts';
 import { MillraceError } from '../../src/errors.ts';
 import type { Store } from '../../src/spec/store.ts';
 import { openStore } from '../../src/store/open-store.ts';
@@ -170,6 +171,23 @@ describe.skipIf(refusal !== undefined)('a full disk', () => {
       expect((events[0] as { resumedBytes: number }).resumedBytes).toBeGreaterThan(0);
     } finally {
       await bench.close();
+    }
+  });
+
+  it('refuses a prefix, leaves nothing half-written of it, and takes it when there is room', async () => {
+    const folder = createPrefixFolder({ path: join(disk.path, 'prefixes'), limitBytes: 1e9, clock: systemClock });
+    const cells = (seed: number) => Uint8Array.from({ length: 4_000_000 }, (_, index) => (index + seed) % 251);
+    const entry = (seed: number) => ({ model: 'm', key: `20-${String(seed).padStart(32, '0')}`, tokens: 20, owners: [] });
+    await folder.write(entry(1), cells(1));
+    const ballast = fill(2_000_000);
+    await expect(folder.write(entry(2), cells(2))).rejects.toMatchObject({ code: 'ENOSPC' });
+    expect(readdirSync(join(disk.path, 'prefixes', 'm'))).toEqual([`${entry(1).key}.kv`]);
+    rmSync(ballast);
+    expect(await folder.write(entry(2), cells(2))).toBe(true);
+    for (const seed of [1, 2]) {
+      let memory = new Uint8Array(0);
+      expect(await folder.read('m', entry(seed).key, (bytes) => (memory = new Uint8Array(bytes)))).toMatchObject({ outcome: 'ok' });
+      expect(memory).toEqual(cells(seed));
     }
   });
 });

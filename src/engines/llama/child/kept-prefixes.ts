@@ -3,7 +3,7 @@ import type { GenerateCommand, PrefixEvent } from './messages.ts';
 import type { NativeMemory } from './native-memory.ts';
 import type { StoredBeginning } from './placement.ts';
 import { createPrefixCache, type PrefixCells } from './prefix-cache.ts';
-import type { SequenceState } from './sequence-state.ts';
+import type { SequenceState, StateBlock } from './sequence-state.ts';
 
 /** Memory that the other thread may hold of saved cells, in bytes; beyond it nothing more is saved. */
 const maxLentBytes = 256 * 1024 * 1024;
@@ -49,6 +49,15 @@ export function createKeptPrefixes(options: {
   /** Keys that the library would not save: they are not tried again. */
   const refused = new Set<string>();
 
+  /** Without memory for a copy the request goes on all the same. */
+  function copyOf(sequence: number, tokens: number): StateBlock | undefined {
+    try {
+      return state.save(sequence, tokens);
+    } catch {
+      return undefined;
+    }
+  }
+
   return {
     mustWait(id, { key }) {
       if (cache.has(key)) return false;
@@ -78,7 +87,7 @@ export function createKeptPrefixes(options: {
     },
     lacks: (key) => !cache.has(key) && !refused.has(key) && cache.lentBytes < maxLentBytes,
     save({ key, owners }, sequence, tokens) {
-      const block = state.save(sequence, tokens);
+      const block = copyOf(sequence, tokens);
       if (block === undefined) {
         refused.add(key);
         return;

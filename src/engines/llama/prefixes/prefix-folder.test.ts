@@ -1,6 +1,10 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, open, readdir, readFile, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { decodeHeader, encodeHeader } from './entry-file.ts';
 import { createPrefixFolder, type PrefixFolder } from './prefix-folder.ts';
@@ -124,6 +128,31 @@ describe('a folder of stored prefixes', () => {
     now = Date.parse('2020-01-01');
     expect(await folder.list()).toEqual([]);
     expect(await readdir(join(path, model))).toEqual([`${keyOf(1)}.kv.${pids.living}.0a-0b.partial`]);
+  });
+});
+
+describe('a process that is killed while it writes', () => {
+  it('leaves whole entries, and what it began is cleaned up', { timeout: 60_000 }, async () => {
+    const script = fileURLToPath(new URL('../../../../test/support/prefix-writing-child.ts', import.meta.url));
+    const acknowledged = new Set<string>();
+    for (let round = 0; round < 3; round++) {
+      const child = spawn(process.execPath, [script, path, model], { stdio: ['ignore', 'pipe', 'inherit'] });
+      const exited = once(child, 'exit');
+      let begun = 0;
+      for await (const line of createInterface({ input: child.stdout })) {
+        if (line.startsWith('there ')) acknowledged.add(line.slice(6));
+        // In the middle of an entry: it was begun, and its end was not told.
+        else if (++begun === 2 + round) child.kill('SIGKILL');
+      }
+      await exited;
+    }
+    const folder = folderOf({ limitBytes: 1e12 });
+    expect(acknowledged.size).toBeGreaterThan(0);
+    const keys = await folder.keys(model);
+    for (const key of acknowledged) expect(keys).toContain(key);
+    for (const key of keys) expect((await folder.read(model, key, (bytes) => new Uint8Array(bytes))).outcome).toBe('ok');
+    await folder.list();
+    expect((await readdir(join(path, model))).filter((name) => !name.endsWith('.kv'))).toEqual([]);
   });
 });
 
