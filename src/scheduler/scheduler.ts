@@ -1,6 +1,7 @@
 import { MillraceError } from '../errors.ts';
 import type { WorkClass } from '../spec/engine.ts';
 import type {
+  AdmissionRequest,
   AdmittedWork,
   LaneDefinition,
   LaneName,
@@ -16,6 +17,7 @@ import type { Clock } from '../util/clock.ts';
 import { createDeferred } from '../util/deferred.ts';
 import { createAbortListeners } from './abort-listeners.ts';
 import { completeCost, findExcess } from './admission.ts';
+import { atDeadline } from './at-deadline.ts';
 import { createFeeders } from './feeders.ts';
 import { createLane, findOverload, snapshotLane } from './lane.ts';
 import type { Lane, LaneResult } from './lane.ts';
@@ -57,8 +59,6 @@ type Outcome = PromiseSettledResult<LaneResult>;
 
 /** A feeder that was let in and does not submit loses its place after this time. */
 const placeMs = 1_000;
-/** Longest delay that every timer implementation can hold. */
-const maxTimerMs = 2_147_483_647;
 
 /**
  * The place where work waits. Everything that decides is in `plan.ts` (who runs next), `lane.ts` (who is refused) and `ticket.ts` (who
@@ -269,50 +269,39 @@ export function createScheduler({ clock, observe }: SchedulerOptions): Scheduler
     lane.heldBytes += waiting.cost.bytes;
     const { signal, deadline } = work;
     if (signal !== undefined) ticket.cleanups.push(abortListeners.listen(signal, () => drop(ticket, abortReason(signal))));
-    if (deadline !== undefined && Number.isFinite(deadline)) watchDeadline(ticket, deadline);
+    if (deadline !== undefined) ticket.cleanups.push(atDeadline(clock, deadline, () => drop(ticket, deadlineError())));
     wake();
     return ticket.stream;
   }
 
-  function watchDeadline(ticket: Ticket, deadline: number): void {
-    let cancel = arm();
-    ticket.cleanups.push(() => cancel());
-
-    function arm(): () => void {
-      return clock.after(Math.min(Math.max(0, deadline - clock.monotonic()), maxTimerMs), () => {
-        // Timers count whole milliseconds and may be a little early; very long ones are armed again.
-        if (deadline - clock.monotonic() > 1) cancel = arm();
-        else drop(ticket, deadlineError());
-      });
-    }
-  }
-
-  /** A promise for a place that its caller may give up. */
+  /** A promise for a place that its caller may give up, and gives up at its deadline. */
   function waitForRoom<Result>(
-    signal: AbortSignal | undefined,
+    { signal, deadline }: Pick<AdmissionRequest, 'signal' | 'deadline'>,
     wait: (resolve: (result: Result) => void, reject: (error: MillraceError) => void) => () => void,
   ): Promise<Result> {
     return new Promise((resolve, reject) => {
       if (closing) return reject(shuttingDown());
-      if (signal === undefined) {
-        wait(resolve, reject);
-        return;
-      }
-      if (signal.aborted) return reject(abortReason(signal));
-      const stopListening = abortListeners.listen(signal, () => {
-        leave();
-        reject(abortReason(signal));
-      });
+      if (signal?.aborted) return reject(abortReason(signal));
+      if (deadline !== undefined && deadline <= clock.monotonic()) return reject(deadlineError());
+      const cleanups: (() => void)[] = [];
+      let isOver = false;
+      const end = (settle: () => void): void => {
+        isOver = true;
+        for (const cleanup of cleanups) cleanup();
+        settle();
+      };
       const leave = wait(
-        (result) => {
-          stopListening();
-          resolve(result);
-        },
-        (error) => {
-          stopListening();
-          reject(error);
-        },
+        (result) => end(() => resolve(result)),
+        (error) => end(() => reject(error)),
       );
+      if (isOver) return undefined;
+      const giveUp = (error: MillraceError): void => {
+        leave();
+        end(() => reject(error));
+      };
+      if (signal !== undefined) cleanups.push(abortListeners.listen(signal, () => giveUp(abortReason(signal))));
+      if (deadline !== undefined) cleanups.push(atDeadline(clock, deadline, () => giveUp(deadlineError())));
+      return undefined;
     });
   }
 
@@ -326,7 +315,7 @@ export function createScheduler({ clock, observe }: SchedulerOptions): Scheduler
     hasLane: (name) => lanes.has(name),
     submit,
     admit(request) {
-      return waitForRoom<Permit>(request.signal, (resolve, reject) =>
+      return waitForRoom<Permit>(request, (resolve, reject) =>
         permits.request(request, resolve, (error, lane) => {
           observe?.({ lane, class: request.class, outcome: outcomeOf(error, 'refused'), timings: { queuedMs: 0, runMs: 0, attempts: 0 } });
           reject(error);
@@ -340,7 +329,7 @@ export function createScheduler({ clock, observe }: SchedulerOptions): Scheduler
       const excess = findExcess(name, lane.definition.limits, complete);
       if (excess !== undefined) return Promise.reject(excess);
       const part = { class: 'batch', tenant: undefined, size: sizeOf(complete, true) } as const;
-      return waitForRoom<void>(signal, (resolve, reject) =>
+      return waitForRoom<void>({ signal }, (resolve, reject) =>
         feeders.wait({
           needs: [{ room: lane.room, bytes: complete.bytes }],
           onReady() {

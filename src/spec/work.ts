@@ -58,7 +58,7 @@ export interface AdmissionRequest {
   readonly class: WorkClass;
   readonly tenant?: string | undefined;
   readonly costs: Readonly<Partial<Record<LaneName, WorkCost>>>;
-  /** Monotonic ms. An interactive request that would not be answered by then is refused at once. */
+  /** Monotonic ms. An interactive request that would not be answered by then is refused at once; others wait no longer than that. */
   readonly deadline?: Deadline | undefined;
   readonly signal?: AbortSignal | undefined;
 }
