@@ -10,7 +10,7 @@ import type { FigureName, GenerateCommand, GeneratorSettings, LoadedContext, Pre
 import { nativeMemory } from './native-memory.ts';
 import { batchTokens, openContext, warmUp } from './open-context.ts';
 import type { PrefixCells } from './prefix-cache.ts';
-import { byClaim, plan, type Chunk } from './plan.ts';
+import { byClaim, plan, takePart, type Chunk } from './plan.ts';
 import { createSamplerFactory, type Sampler } from './sampler.ts';
 import { begunOf, readsOnly, type Sequence, viewOf } from './sequence.ts';
 import { createSequenceState } from './sequence-state.ts';
@@ -120,7 +120,7 @@ export function createGeneratorContext({
   const stepLimit = library.supportsGpu()
     ? { batch: maxStepMs.gpu, interactive: maxStepMs.gpu }
     : { batch: maxStepMs.processor, interactive: maxStepMs.interactive };
-  let arrivals = 0;
+  let [arrivals, steps] = [0, 0];
 
   function start(command: GenerateCommand, arrival: number): boolean {
     const promptTokens = command.tokens.length;
@@ -254,7 +254,7 @@ export function createGeneratorContext({
   const byId = (id: number): Sequence | undefined => [...active.values()].find((item) => item.id === id);
 
   function planWithin(items: readonly Sequence[]): Chunk[] {
-    const views = items.map(viewOf);
+    const views = takePart(items.map(viewOf), steps);
     const interactive = items.some((item) => item.class === 'interactive');
     const decodes = views.filter((item) => item.decoding).length;
     const promptTokens = budget.promptTokens(decodes, interactive ? stepLimit.interactive : stepLimit.batch);
@@ -306,6 +306,7 @@ export function createGeneratorContext({
     },
     decode(chunks) {
       batch.clear();
+      steps += 1;
       let decodes = 0;
       for (const { sequence, start: from, count: tokens, output } of chunks) {
         const item = active.get(sequence)!;

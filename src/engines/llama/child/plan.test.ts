@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { chooseKind, kindFloor, minimumPromptTokens, plan, type ActiveSequence } from './plan.ts';
+import { chooseKind, kindFloor, minimumPromptTokens, plan, sharedStepInterval, takePart, type ActiveSequence } from './plan.ts';
 
 const prompt = (sequence: number, wanted: number, overrides: Partial<ActiveSequence> = {}): ActiveSequence => ({
   sequence,
@@ -97,6 +97,23 @@ describe('plan', () => {
         if (active.length > 0) expect(chunks.length).toBeGreaterThan(0);
       }),
     );
+  });
+});
+
+describe('takePart', () => {
+  const others = [decode(0), prompt(1, 300), prompt(2, 300, { class: 'background' })];
+  const asked = prompt(3, 300, { class: 'interactive' });
+  const answered = { ...decode(4), class: 'interactive' } as const;
+
+  it('keeps steps for a question while its prompt is computed, and every fourth one for all', () => {
+    const all = [...others, asked, answered];
+    const sizes = Array.from({ length: 2 * sharedStepInterval }, (_, step) => takePart(all, step).length);
+    expect(sizes).toEqual([5, 2, 2, 2, 5, 2, 2, 2]);
+    expect(takePart(all, 1)).toEqual([asked, answered]);
+  });
+
+  it('lets everybody in when no prompt of a question is left', () => {
+    for (const active of [others, [...others, answered], [asked]]) expect(takePart(active, 1)).toEqual(active);
   });
 });
 

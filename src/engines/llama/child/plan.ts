@@ -65,6 +65,22 @@ export function plan(active: readonly ActiveSequence[], limits: StepLimits): Chu
   return chunks.sort((a, b) => a.sequence - b.sequence);
 }
 
+/** One step in so many is for all while the prompt of a question is computed. */
+export const sharedStepInterval = 4;
+
+/**
+ * Who takes part in a step. A question's first token waits for its whole prompt, and every token of others in a step makes that longer;
+ * what others lose meanwhile they have afterwards. So while an interactive prompt is computed three steps of four are for interactive
+ * work alone, and the fourth is for all, so that nobody stands still.
+ */
+export function takePart<Sequence extends Pick<ActiveSequence, 'class' | 'decoding'>>(
+  active: readonly Sequence[],
+  step: number,
+): readonly Sequence[] {
+  const isUrgent = active.some((item) => item.class === 'interactive' && !item.decoding);
+  return isUrgent && step % sharedStepInterval !== 0 ? active.filter((item) => item.class === 'interactive') : active;
+}
+
 function chunkOf(item: ActiveSequence, count: number): Chunk {
   return { sequence: item.sequence, start: item.computed, count, output: item.computed + count === item.wanted };
 }
