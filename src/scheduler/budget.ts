@@ -38,6 +38,8 @@ export interface LaneBudget {
   retries(): number;
   hasSlot(workClass: WorkClass): boolean;
   hasKvTokens(work: WaitingWork): boolean;
+  /** Whether this work leaves the reserve alone; what does not runs by itself. */
+  leavesReserve(work: WaitingWork): boolean;
   /** Interactive work that what is held back for its class can take, whatever else is free. */
   fitsReserve(work: WaitingWork): boolean;
   /** True while the prefix of this work is being computed by another. */
@@ -99,6 +101,8 @@ export function createBudget(limits: LaneLimits, from: LaneUsage = emptyUsage): 
     return work.cost.kvTokens + (work.prefixKey === undefined ? 0 : joined(work).tokens - heldTokens);
   }
 
+  const leavesReserve = (work: WaitingWork): boolean => growth(work, 0) <= limits.kvTokens - reserve.kvTokens;
+
   return {
     usage: () => ({ slots, kvTokens, retries, prefixes, recent }),
     usedKvTokens: allKvTokens,
@@ -113,12 +117,12 @@ export function createBudget(limits: LaneLimits, from: LaneUsage = emptyUsage): 
       if (allKvTokens() + growth(work, held?.tokens ?? 0) > limits.kvTokens) return false;
       if (work.class === 'interactive') return true;
       const used = otherKvTokens() + prefixTokens(({ otherHolders }) => otherHolders > 0);
-      const left = limits.kvTokens - reserve.kvTokens;
       // Work that is larger than what the reserve leaves has to run some time: by itself.
-      if (growth(work, 0) > left) return used === 0;
+      if (!leavesReserve(work)) return used === 0;
       const heldByOthers = held !== undefined && held.otherHolders > 0 ? held.tokens : 0;
-      return used + growth(work, heldByOthers) <= left;
+      return used + growth(work, heldByOthers) <= limits.kvTokens - reserve.kvTokens;
     },
+    leavesReserve,
     fitsReserve(work) {
       if (slots.interactive >= reserve.concurrency) return false;
       const used = kvTokens.interactive + prefixTokens(({ otherHolders }) => otherHolders === 0);

@@ -46,7 +46,7 @@ export interface Plan {
  * prefix in memory before what is not urgent (`service-order.ts`).
  *
  * What does not fit stops its class and those below it: nothing behind it overtakes, so large work is not starved by small. Once such a
- * class has aged, nothing else starts but interactive work inside its reserve. Twins of a prefix that is being computed are stepped
+ * class has aged, nothing else starts but interactive work inside its reserve, and nothing at all if the work needs the reserve. Twins of a prefix that is being computed are stepped
  * over, because waiting for their turn would idle the device.
  */
 export function plan(lanes: readonly PlannedLane[], capacity: ReadonlyMap<LaneName, LaneUsage>, now: number): Plan {
@@ -137,12 +137,13 @@ function planLane(planning: Planning): void {
       if (other !== 'interactive') open.delete(other);
     }
     if (isAged) onlyReserve = true;
+    if (isAged && !budget.leavesReserve(work)) open.clear();
   }
 
-  const retrying = planRetries(planning, wait);
-  onlyReserve = retrying.isBlocked;
+  const beside = planRetries(planning, wait);
+  onlyReserve = beside === 'reserve';
   const residents = budget.residents();
-  for (const workClass of retrying.isQuiet ? classOrder.slice(0, 1) : classOrder) {
+  for (const workClass of classesBeside[beside]) {
     if (waiting.count(workClass) > 0) open.set(workClass, waiting.read(workClass, { now, residents }));
   }
 
@@ -176,6 +177,9 @@ function planLane(planning: Planning): void {
   if (waits[0] !== undefined) decided.wait.push(waits[0]);
 }
 
+/** Who may start beside work that is tried again, or that waits for it: `reserve` is interactive work in what is held back for it. */
+const classesBeside = { all: classOrder, interactive: ['interactive'], reserve: ['interactive'], nobody: [] } as const;
+
 /**
  * Work that is tried again comes before all other, by itself. Where calls share their fate, one at a time is, and bulk work only while no
  * other bulk work runs: what crashes the engine a second time then ends nothing else for good.
@@ -183,7 +187,7 @@ function planLane(planning: Planning): void {
 function planRetries(
   { lane, sharesFate, waiting, now, budget, decided }: Planning,
   wait: (work: WaitingWork, reason: PlannedWait['for']) => void,
-): { readonly isQuiet: boolean; readonly isBlocked: boolean } {
+): keyof typeof classesBeside {
   const bulk = (): number => budget.slots('batch') + budget.slots('background');
   let isQuiet = sharesFate && budget.retries() > 0 && bulk() > 0;
   for (const work of waiting.retries()) {
@@ -199,14 +203,14 @@ function planRetries(
     }
     if (!budget.hasSlot(work.class) || !budget.hasKvTokens(work)) {
       wait(work, budget.hasSlot(work.class) ? 'kv-tokens' : 'slot');
-      return { isQuiet: true, isBlocked: true };
+      return budget.leavesReserve(work) ? 'reserve' : 'nobody';
     }
     decided.start.push({ lane, class: work.class, works: [work.id], isRetry: true });
     budget.takeSlot(work.class, true);
     budget.charge(work);
     if (sharesFate && work.class !== 'interactive') isQuiet = true;
   }
-  return { isQuiet, isBlocked: false };
+  return isQuiet ? 'interactive' : 'all';
 }
 
 function isPast(work: WaitingWork, now: number): boolean {
