@@ -52,6 +52,8 @@ export interface MixedResult {
 }
 
 const shape = { limit: 3, contextTokens: 600, maxTokens: 48 };
+/** All passages in one prompt, as the rivals get them, and nothing that was computed before. */
+const asking = { ...shape, mode: 'text', cache: false, pipeline: { context: { mode: 'joined' }, verify: { by: 'none' } } } as const;
 const atOnce = 8;
 const sequenceTokens = 1_536;
 
@@ -104,7 +106,9 @@ async function openMill(
   const sequences = atOnce + 1;
   const kvTokens = sequences * sequenceTokens;
   const place = { directory: join(folder, 'mixed'), ...(home === undefined ? {} : { home }) };
-  const mill = stack.use(await open({ ...place, generator: model, threads, sequences, kvTokens }));
+  const mill = stack.use(
+    await open({ ...place, generator: model, threads, sequences, kvTokens, idleReading: false, prefixMemoryBytes: 0, prefixDiskBytes: 0 }),
+  );
   progress('ingesting');
   await mill.ingest(documents, { embed: false, signal }).result();
   return mill;
@@ -173,14 +177,14 @@ function ours(mill: Mill, flags: string): Contestant {
     async ask(question, signal) {
       const startedAt = performance.now();
       let firstTokenMs: number | undefined;
-      const stream = mill.ask(question, { ...shape, mode: 'text', cache: false, signal });
+      const stream = mill.ask(question, { ...asking, signal });
       for await (const event of stream) if (event.type === 'answer-delta') firstTokenMs ??= performance.now() - startedAt;
       const { usage } = await stream.result();
       if (firstTokenMs === undefined) throw new Error('An answer had no text.');
       return { firstTokenMs, computedTokens: usage.promptTokens - usage.cachedTokens + usage.outputTokens };
     },
     async batch(questions, signal) {
-      await mill.askMany(endless(questions), { ...shape, mode: 'text', cache: false, concurrency: atOnce, signal }).result();
+      await mill.askMany(endless(questions), { ...asking, concurrency: atOnce, signal }).result();
     },
     async computedTokens() {
       const metrics = await mill.metrics();

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { type Mill, open, openEngine } from '../src/index.ts';
+import { type Mill, open, openEngine, type Pipeline } from '../src/index.ts';
 import { boundOfGain } from './bound.ts';
 import { type Closing, closingAfter } from './closing.ts';
 import type { GeneratingContestant } from './contestant.ts';
@@ -17,11 +17,11 @@ import { type BenchResult, heading, scenarioTable, type ScenarioResult } from '.
 import { startGeneratingServer } from './rivals/llama-server.ts';
 import { findNodeLlamaCpp, startNodeLlamaCpp } from './rivals/node-llama-cpp.ts';
 import { tokensOfRun } from './scenarios.ts';
-import { summarise } from './statistics.ts';
+import { pairedRatio, summarise } from './statistics.ts';
 
 export interface QueriesBenchOptions {
   readonly data: string;
-  readonly sets: readonly QuestionSetName[];
+  readonly scenarios: readonly QueriesScenario[];
   readonly model: string;
   readonly threads: number;
   readonly runs: number;
@@ -35,11 +35,26 @@ export interface QueriesBenchOptions {
   readonly progress: (text: string) => void;
 }
 
-/** Hits, tokens of the passages and of the answer, for each set; what the rivals get is made of the same hits. */
-const shapes = {
-  scifact: { limit: 3, contextTokens: 600, maxTokens: 48 },
-  xquad: { limit: 3, contextTokens: 900, maxTokens: 32 },
-} as const;
+export const scenarioNames = ['scifact', 'xquad', 'xquad-read'] as const;
+export type QueriesScenario = (typeof scenarioNames)[number];
+
+/**
+ * Hits, tokens of the passages and of the answer; what the rivals get is made of the same hits. With `read` an earlier engine has read the
+ * passages, and each is asked by itself; the rivals get them together, as always.
+ */
+const shapes: Readonly<Record<QueriesScenario, Shape>> = {
+  scifact: { set: 'scifact', limit: 3, contextTokens: 600, maxTokens: 48, read: false },
+  xquad: { set: 'xquad', limit: 3, contextTokens: 900, maxTokens: 32, read: false },
+  'xquad-read': { set: 'xquad', limit: 3, contextTokens: 900, maxTokens: 32, read: true },
+};
+
+interface Shape {
+  readonly set: QuestionSetName;
+  readonly limit: number;
+  readonly contextTokens: number;
+  readonly maxTokens: number;
+  readonly read: boolean;
+}
 const atOnce = 8;
 /** Cells of one sequence: the longest prompt, its answer and what stands around them. */
 const sequenceTokens = 1_536;
@@ -57,7 +72,7 @@ export async function runQueriesBench(options: QueriesBenchOptions): Promise<Ben
   };
   const contestants: BenchResult['contestants'][number][] = [];
   const results: ScenarioResult[] = [];
-  for (const name of options.sets) {
+  for (const name of options.scenarios) {
     await closingAfter(async (stack) => {
       const { entries, introduced, bound } = await contest(stack, name, options);
       options.print(`${heading({ ...head, contestants: introduced })}\n\n`);
@@ -75,7 +90,7 @@ export async function runQueriesBench(options: QueriesBenchOptions): Promise<Ben
         title: titleOf(name, questions),
         compares: 'computed' as const,
         entries: measured,
-        gain: await bound(measured),
+        ...(shapes[name].read ? {} : { gain: await bound(measured) }),
       };
       results.push(result);
       options.print(`${scenarioTable(result)}\n${rateLines(result)}\n\n`);
@@ -84,40 +99,37 @@ export async function runQueriesBench(options: QueriesBenchOptions): Promise<Ben
   return { ...head, contestants, scenarios: results };
 }
 
-function titleOf(name: QuestionSetName, questions: number): string {
-  const { limit, contextTokens, maxTokens } = shapes[name];
-  return `${questions} questions of ${name}, ${limit} passages of at most ${contextTokens} tokens together, at most ${maxTokens} tokens out`;
+function titleOf(name: QueriesScenario, questions: number): string {
+  const { set, limit, contextTokens, maxTokens, read } = shapes[name];
+  const passages = read
+    ? `up to ${limit} passages read before, asked one after the other`
+    : `${limit} passages of at most ${contextTokens} tokens together`;
+  return `${questions} questions of ${set}, ${passages}, at most ${maxTokens} tokens out`;
 }
 
-/** Opens everything that takes part in a set and gives the lines of its table. */
-async function contest(stack: Closing, name: QuestionSetName, options: QueriesBenchOptions) {
+/** Opens everything that takes part in a scenario and gives the lines of its table. */
+async function contest(stack: Closing, name: QueriesScenario, options: QueriesBenchOptions) {
   const { model, threads, signal, home } = options;
   const shape = shapes[name];
-  const set = await readQuestionSet(name, options.data);
+  const set = await readQuestionSet(shape.set, options.data);
   const folder = await mkdtemp(join(tmpdir(), 'millrace-bench-'));
   stack.defer(() => rm(folder, { recursive: true, force: true }));
-  const mill = stack.use(
-    await open({
+  const place = { ...(home === undefined ? {} : { home }), generator: model, threads };
+  const openMill = (): Promise<Mill> =>
+    open({
+      ...place,
       directory: join(folder, name),
-      generator: model,
-      threads,
-      sequences: atOnce,
-      kvTokens: atOnce * sequenceTokens,
-      ...(home === undefined ? {} : { home }),
-    }),
-  );
-  options.progress(`ingesting ${set.documents.length} documents of ${name}`);
-  await mill.ingest(set.documents, { embed: false, signal }).result();
-
-  const engine = stack.use(
-    await openEngine({
-      generator: model,
-      threads,
-      sequences: atOnce,
-      kvTokens: atOnce * sequenceTokens,
-      ...(home === undefined ? {} : { home }),
-    }),
-  );
+      // A place that is kept for questions comes on top of those of a run.
+      sequences: atOnce + 1,
+      kvTokens: (atOnce + 1) * sequenceTokens,
+      idleReading: false,
+      ...(shape.read ? {} : { prefixMemoryBytes: 0, prefixDiskBytes: 0 }),
+    });
+  options.progress(`ingesting ${set.documents.length} documents`);
+  const asked = Array.from({ length: options.runs + 1 }, (_, run) => sliceOf(set, run - 1, options.questions)).flat();
+  await ingestAndRead(openMill, set, shape, asked, options);
+  const mill = stack.use(await openMill());
+  const engine = stack.use(await openEngine({ ...place, sequences: atOnce, kvTokens: atOnce * sequenceTokens }));
   const { tokenizer } = engine.generator!;
   const jobs = createJobs(mill, tokenizer, shape);
   const rivals: GeneratingContestant[] = [];
@@ -144,8 +156,7 @@ async function contest(stack: Closing, name: QuestionSetName, options: QueriesBe
   const ours = ourGenerator(engine, engine.generator!, ownVersion(), 'split');
   const entries: Entry[] = [
     ask(`askMany, ${atOnce} at once`, atOnce, true),
-    ask(`askMany, ${atOnce} at once, no record`, atOnce, false),
-    ask('askMany, one at a time', 1, true),
+    ...(shape.read ? [] : [ask(`askMany, ${atOnce} at once, no record`, atOnce, false), ask('askMany, one at a time', 1, true)]),
     ...rivals.map((rival): Entry => ({
       label: `${rival.name}, ${atOnce} at once`,
       flags: rival.flags,
@@ -174,6 +185,30 @@ async function contest(stack: Closing, name: QuestionSetName, options: QueriesBe
   };
 }
 
+/** By an engine that is closed afterwards. */
+async function ingestAndRead(
+  openMill: () => Promise<Mill>,
+  set: QuestionSet,
+  shape: Shape,
+  questions: readonly string[],
+  { signal, progress }: QueriesBenchOptions,
+): Promise<void> {
+  const mill = await openMill();
+  try {
+    await mill.ingest(set.documents, { embed: false, signal }).result();
+    if (!shape.read) return;
+    const sources = new Set<string>();
+    for (const question of questions) {
+      const { hits } = await mill.search(question, { mode: 'text', limit: shape.limit });
+      for (const { source } of hits) sources.add(source);
+    }
+    progress(`reading ${sources.size} documents`);
+    await mill.read([...sources], { signal }).result();
+  } finally {
+    await mill.close();
+  }
+}
+
 function sliceOf({ questions }: QuestionSet, run: number, count: number): readonly string[] {
   if (run < 0) return questions.slice(-warmUpQuestions);
   return Array.from({ length: count }, (_, index) => questions[(run * count + index) % (questions.length - warmUpQuestions)]!);
@@ -182,17 +217,13 @@ function sliceOf({ questions }: QuestionSet, run: number, count: number): readon
 async function askAll(
   mill: Mill,
   questions: readonly string[],
-  options: {
-    readonly limit: number;
-    readonly contextTokens: number;
-    readonly maxTokens: number;
-    readonly concurrency: number;
-    readonly durable: boolean;
-  },
+  { limit, contextTokens, maxTokens, read, concurrency, durable }: Shape & { readonly concurrency: number; readonly durable: boolean },
   signal: AbortSignal,
 ) {
   const usages: { promptTokens: number; cachedTokens: number; outputTokens: number }[] = [];
-  for await (const event of mill.askMany(questions, { ...options, mode: 'text', cache: false, signal })) {
+  const pipeline: Pipeline = { context: { mode: read ? 'each' : 'joined' }, ...(read ? {} : { verify: { by: 'none' } }) };
+  const asking = { pipeline, limit, contextTokens, maxTokens, mode: 'text', cache: false } as const;
+  for await (const event of mill.askMany(questions, { ...asking, concurrency, durable, signal })) {
     if (event.type !== 'item-settled') continue;
     if (event.item.usage === null) throw new Error(`A question failed: ${event.item.error?.message ?? event.item.status}`);
     usages.push(event.item.usage);
@@ -201,10 +232,15 @@ async function askAll(
 }
 
 function rateLines({ entries }: ScenarioResult): string {
+  const [ours] = entries;
   const lines = entries.map(({ label, runs }) => {
+    const ratio = pairedRatio(
+      runs.map((run) => run.elapsedMs),
+      ours!.runs.map((run) => run.elapsedMs),
+    );
     const tokens = mean(runs.map((run) => run.effectiveTokens - run.outputTokens));
     const seconds = summarise(runs.map((run) => run.elapsedMs / 1_000));
-    return `  ${label}: ${seconds.median.toFixed(1)} s a run (${seconds.minimum.toFixed(1)}–${seconds.maximum.toFixed(1)}), ${tokens.toFixed(0)} prompt tokens and ${mean(runs.map((run) => run.outputTokens)).toFixed(0)} of answers`;
+    return `  ${label}: ${seconds.median.toFixed(1)} s a run (${seconds.minimum.toFixed(1)}–${seconds.maximum.toFixed(1)}), ${tokens.toFixed(0)} prompt tokens and ${mean(runs.map((run) => run.outputTokens)).toFixed(0)} of answers, ${ratio.median.toFixed(2)}x our time`;
   });
   return lines.join('\n');
 }

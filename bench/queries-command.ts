@@ -2,12 +2,11 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { createOutput, positive } from './output.ts';
-import { runQueriesBench } from './queries-bench.ts';
-import { questionSetNames, type QuestionSetName } from './question-set.ts';
+import { type QueriesScenario, runQueriesBench, scenarioNames } from './queries-bench.ts';
 
 interface QueriesFlags {
   readonly data: string;
-  readonly set: readonly QuestionSetName[];
+  readonly scenario: readonly QueriesScenario[];
   readonly model: string;
   readonly threads: number;
   readonly runs: number;
@@ -21,11 +20,11 @@ interface QueriesFlags {
 const examples = `
 Examples:
   npm run bench -- queries --data ~/data
-  npm run bench -- queries --data ~/data --set xquad --questions 10 --runs 2
+  npm run bench -- queries --data ~/data --scenario xquad --questions 10 --runs 2
   npm run bench -- queries --data ~/data --llama-server ~/llama.cpp/build/bin/llama-server --node-llama-cpp ~/somewhere
 
 Ours are whole questions: retrieval by words, prompt, generation, checked citations, the durable run. The rivals get prompts made of the same
-hits, all at once. The best possible gain of asking together is printed beside the measured one.`;
+hits, all at once. With xquad-read an earlier process of ours has read the passages; the rivals compute them. The best possible gain of asking together is printed beside the measured one.`;
 
 export function addQueries(program: Command, signal: AbortSignal): void {
   program
@@ -33,9 +32,9 @@ export function addQueries(program: Command, signal: AbortSignal): void {
     .description('Many questions over real documents: together, one at a time, and beside plain requests to others.')
     .requiredOption('--data <folder>', 'folder with ir-scifact (BEIR layout) and qa-xquad/xquad.en.json (SQuAD layout)')
     .addOption(
-      new Option('--set <names>', `only these, separated by commas: ${questionSetNames.join(', ')}`)
-        .argParser(setList)
-        .default(questionSetNames),
+      new Option('--scenario <names>', `only these, separated by commas: ${scenarioNames.join(', ')}`)
+        .argParser(scenarioList)
+        .default(scenarioNames),
     )
     .option('--model <name>', 'generator: catalogue id or path', 'smollm2-135m')
     .option('--threads <count>', 'compute threads of every contestant', positive, availableParallelism())
@@ -47,12 +46,12 @@ export function addQueries(program: Command, signal: AbortSignal): void {
     .option('--json', 'print the result as JSON instead of tables', false)
     .addHelpText('after', examples)
     .action(async (flags: QueriesFlags) => {
-      const { set, llamaServer, nodeLlamaCpp, home, json, ...rest } = flags;
+      const { scenario, llamaServer, nodeLlamaCpp, home, json, ...rest } = flags;
       const output = createOutput('queries', json);
       await output.finish(
         await runQueriesBench({
           ...rest,
-          sets: set,
+          scenarios: scenario,
           ...(llamaServer === undefined ? {} : { llamaServer: path.resolve(llamaServer) }),
           ...(nodeLlamaCpp === undefined ? {} : { nodeLlamaCpp: path.resolve(nodeLlamaCpp) }),
           ...(home === undefined ? {} : { home }),
@@ -63,9 +62,9 @@ export function addQueries(program: Command, signal: AbortSignal): void {
     });
 }
 
-function setList(text: string): QuestionSetName[] {
+function scenarioList(text: string): QueriesScenario[] {
   const wanted = text.split(',').map((name) => name.trim());
-  const unknown = wanted.find((name) => !questionSetNames.some((known) => known === name));
-  if (unknown !== undefined) throw new InvalidArgumentError(`There is no set "${unknown}"; there are ${questionSetNames.join(', ')}.`);
-  return questionSetNames.filter((name) => wanted.includes(name));
+  const unknown = wanted.find((name) => !scenarioNames.some((known) => known === name));
+  if (unknown !== undefined) throw new InvalidArgumentError(`There is no scenario "${unknown}"; there are ${scenarioNames.join(', ')}.`);
+  return scenarioNames.filter((name) => wanted.includes(name));
 }
