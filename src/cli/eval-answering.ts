@@ -25,7 +25,7 @@ import { systemClock } from '../util/clock.ts';
 import { sha256 } from '../util/hash.ts';
 import type { EvalOptions } from './eval-options.ts';
 import { differenceLines, writeReport } from './eval-report.ts';
-import { evaluationDirectory, ingestCorpus } from './evaluation-corpus.ts';
+import { openEvaluation, ingestCorpus } from './evaluation-corpus.ts';
 import { readPipelineFile } from './pipeline-file.ts';
 import type { Session } from './session.ts';
 import { createStatusLine } from './status-line.ts';
@@ -63,11 +63,8 @@ export async function evaluateAnswering(terminal: Terminal, session: Session, op
       remedy: 'Give --documents with files or folders, or questions that each have their passage under "context".',
     });
   }
-  const directory = evaluationDirectory(session, options, basename(file), [
-    file,
-    ...paths.map((path) => resolve(terminal.workingDirectory, path)),
-  ]);
-  const mill = await session.open('write', { directory });
+  const places = [file, ...paths.map((path) => resolve(terminal.workingDirectory, path))];
+  const { mill } = await openEvaluation(terminal, session, options, basename(file), places);
   const { documents } = await ingestAll(terminal, mill, options.pool === true ? all : questions, options);
   const asked = options.pool === true ? questions.map(inPool) : questions;
   const measured: Measured[] = [];

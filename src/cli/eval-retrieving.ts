@@ -19,7 +19,7 @@ import { alignColumns } from '../util/align-columns.ts';
 import { systemClock } from '../util/clock.ts';
 import type { EvalOptions } from './eval-options.ts';
 import { differenceLines, writeReport } from './eval-report.ts';
-import { evaluationDirectory, ingestCorpus } from './evaluation-corpus.ts';
+import { openEvaluation, ingestCorpus } from './evaluation-corpus.ts';
 import { readPipelineFile } from './pipeline-file.ts';
 import type { Session } from './session.ts';
 import { createStatusLine } from './status-line.ts';
@@ -40,8 +40,7 @@ export async function evaluateRetrieving(terminal: Terminal, session: Session, o
   const contestants = await contestantsOf(terminal, options);
   const folder = resolve(terminal.workingDirectory, options.beir ?? '');
   const data = await readBeirFolder(folder, options.split === undefined ? {} : { split: options.split });
-  const directory = evaluationDirectory(session, options, data.name, [data.path]);
-  const mill = await session.open('write', { directory });
+  const { mill, directory } = await openEvaluation(terminal, session, options, data.name, [data.path]);
   const embed = contestants.some(({ mode, pipeline }) => (mode ?? pipeline.retrieve?.mode ?? 'hybrid') !== 'text');
   const { documents } = await ingestCorpus(terminal, mill, data.corpus(), { ...options, embed });
   const queries = sample(data.queries, options.limit, options.seed);

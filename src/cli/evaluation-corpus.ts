@@ -1,4 +1,6 @@
+import { stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { MillraceError } from '../errors.ts';
 import type { HandedSource, IngestSource, Mill } from '../spec/mill.ts';
 import { systemClock } from '../util/clock.ts';
 import { hashOf } from '../util/hash.ts';
@@ -6,14 +8,39 @@ import type { Given, Session } from './session.ts';
 import { showIngest } from './show-ingest.ts';
 import type { Terminal } from './terminal.ts';
 
+/** Stands in every directory whose documents are there to be measured with, and may be removed. */
+const markerName = 'evaluation';
+
 /**
- * Where documents that are measured with are kept: the directory that was given, else one of their own for each place they come from and
- * each embedder, inside the directory of the command. They are read again there only where they changed.
+ * Opens where documents that are measured with are kept: the directory that was given, else one of their own for each place they come from
+ * and each embedder, inside the directory of the command. They are read again there only where they changed.
+ *
+ * @throws MillraceError E_USAGE where the given directory holds a record that was made for something else: its documents would be removed
  */
-export function evaluationDirectory(session: Session, options: Given['options'], name: string, places: readonly string[]): string {
-  if (options.directory !== undefined) return options.directory;
-  const { directory, embedder } = session.settings();
-  return join(directory, 'eval', `${name.replace(/[^\p{L}\p{N}_.-]+/gu, '-')}-${hashOf({ places, embedder }).slice(0, 8)}`);
+export async function openEvaluation(
+  terminal: Terminal,
+  session: Session,
+  options: Given['options'],
+  name: string,
+  places: readonly string[],
+): Promise<{ readonly mill: Mill; readonly directory: string }> {
+  const { directory: own, embedder } = session.settings();
+  const part = `${name.replace(/[^\p{L}\p{N}_.-]+/gu, '-')}-${hashOf({ places, embedder }).slice(0, 8)}`;
+  const directory = options.directory ?? join(own, 'eval', part);
+  const path = resolve(terminal.workingDirectory, directory);
+  const marker = join(path, markerName);
+  if (options.directory !== undefined && (await exists(join(path, 'record.sqlite'))) && !(await exists(marker))) {
+    throw new MillraceError('E_USAGE', `The directory ${directory} holds a record that was not made for measuring.`, {
+      remedy: 'Give a directory that does not exist yet, or leave --directory out.',
+    });
+  }
+  const mill = await session.open('write', { directory });
+  await writeFile(marker, 'The documents here are there to be measured with. millrace eval and check remove and replace them.\n');
+  return { mill, directory };
+}
+
+async function exists(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined)) !== undefined;
 }
 
 export interface IngestedCorpus {
@@ -45,8 +72,15 @@ export async function ingestCorpus(
   let afterKey: string | undefined;
   do {
     const page = await mill.documents.list({ collection: options.collection, ...(afterKey === undefined ? {} : { afterKey }) });
-    for (const { key } of page.sources) if (!found.has(key)) await mill.documents.remove(key, { collection: options.collection });
+    for (const { key } of page.sources) if (!isAmong(found, key)) await mill.documents.remove(key, { collection: options.collection });
     afterKey = page.nextKey ?? undefined;
   } while (afterKey !== undefined);
   return { documents: found.size, failed };
+}
+
+/** A file inside a container that did not change is not told of; the container is. */
+function isAmong(found: ReadonlySet<string>, key: string): boolean {
+  if (found.has(key)) return true;
+  for (let at = key.indexOf('!/'); at !== -1; at = key.indexOf('!/', at + 2)) if (found.has(key.slice(0, at))) return true;
+  return false;
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { writeZip } from '../../src/parse/fixtures/write-zip.ts';
 import { runInProcess } from '../support/command-line.ts';
 
 let folder: string;
@@ -57,6 +58,20 @@ describe('check', () => {
     expect((await check()).exitCode).toBe(0);
     rmSync(join(folder, 'docs', 'rules.md'));
     expect(await check()).toMatchObject({ exitCode: 1, out: expect.stringContaining('No passage of "rules.md" was found.') });
+  });
+
+  it('touches no record that was made for something else', async () => {
+    put('other.md', 'Other text.');
+    expect((await run('ingest', 'other.md', '--no-embed', '--directory', 'mine')).exitCode).toBe(0);
+    expect(await check('--directory', 'mine')).toMatchObject({ exitCode: 2, error: expect.stringContaining('not made for measuring') });
+    expect((await run('documents', 'list', '--directory', 'mine')).out).toContain('other.md');
+  });
+
+  it('keeps the files of an archive that did not change', async () => {
+    writeFileSync(join(folder, 'docs', 'more.zip'), writeZip({ 'bikes.md': '# Bikes\n\nA bicycle costs 9 euros.\n' }));
+    put('q.yaml', '- question: What does a bicycle cost?\n  expected: 9 euros\n  source: bikes.md\n');
+    expect(await check()).toMatchObject({ exitCode: 0 });
+    expect(await check()).toMatchObject({ exitCode: 0 });
   });
 
   it('passes on the example documents', async () => {

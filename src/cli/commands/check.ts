@@ -16,7 +16,7 @@ import {
 import type { Mill } from '../../spec/mill.ts';
 import { systemClock } from '../../util/clock.ts';
 import { writeFileAtomically } from '../../util/files.ts';
-import { evaluationDirectory, ingestCorpus } from '../evaluation-corpus.ts';
+import { openEvaluation, ingestCorpus } from '../evaluation-corpus.ts';
 import { numberOption } from '../number-option.ts';
 import { readPipelineFile } from '../pipeline-file.ts';
 import type { Given, Session } from '../session.ts';
@@ -64,7 +64,7 @@ async function check(terminal: Terminal, session: Session, argument: string, opt
   const knownFailures = options.baseline === undefined ? new Set<string>() : await readBaseline(terminal, options.baseline);
   const paths = options.documents.map((path) => resolve(terminal.workingDirectory, path));
   for (const path of paths) await requirePath(path);
-  const mill = await session.open('write', { directory: evaluationDirectory(session, options, basename(file), ['check', ...paths]) });
+  const { mill } = await openEvaluation(terminal, session, options, basename(file), ['check', ...paths]);
   const { documents, failed: unread } = await ingestCorpus(terminal, mill, paths, { ...options, embed: options.mode !== 'text' });
   if (documents === unread) throw new MillraceError('E_SOURCE_MISSING', `There is no document to read in ${options.documents.join(', ')}.`);
   const status = createStatusLine(terminal, systemClock, options.quiet || options.json);
