@@ -134,7 +134,16 @@ export function runOperation(connection: Connection, operation: RunOperation): O
   }
 }
 
-/** Pending items and those whose lease has run out, lowest number first, each with a new attempt and a new fence. */
+/**
+ * Pending items and those whose lease has run out, lowest number first. Two reads of the index by state: one condition with `OR` would pass
+ * over all that is settled, each time.
+ */
+export const claimableItems = `
+  SELECT number FROM (SELECT number FROM run_items WHERE run = @run AND state = 'pending' ORDER BY number LIMIT @limit)
+  UNION ALL SELECT number FROM run_items WHERE run = @run AND state = 'claimed' AND lease_until <= @at
+  ORDER BY number LIMIT @limit`;
+
+/** Claimable items, each with a new attempt and a new fence. */
 export function claimItems(
   connection: Connection,
   run: RunId,
@@ -144,9 +153,7 @@ export function claimItems(
   const rows = connection
     .prepare(
       `UPDATE run_items SET state = 'claimed', attempt = attempt + 1, fence = fence + 1, lease_until = @leaseUntil, started_at = @at
-       WHERE run = @run AND number IN (
-         SELECT number FROM run_items WHERE run = @run AND (state = 'pending' OR (state = 'claimed' AND lease_until <= @at))
-         ORDER BY number LIMIT @limit)
+       WHERE run = @run AND number IN (${claimableItems})
        RETURNING ${itemColumns}`,
     )
     .all({ leaseUntil: options.leaseUntil, at: options.at, run, limit: options.limit });
