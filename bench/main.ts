@@ -1,6 +1,8 @@
 import { Command, CommanderError } from 'commander';
 import { isMillraceError } from '../src/index.ts';
+import { addCrash } from './crash/command.ts';
 import { addEngine } from './engine-command.ts';
+import { addIngest } from './ingest/command.ts';
 import { addMixed } from './mixed-command.ts';
 import { addOverload } from './overload/command.ts';
 import { addQuality } from './quality-command.ts';
@@ -10,7 +12,8 @@ import { addTable } from './table-command.ts';
 
 function createProgram(signal: AbortSignal): Command {
   const program = new Command('bench').description('Measures millrace beside others.').showSuggestionAfterError(true).exitOverride();
-  for (const add of [addRead, addEngine, addQueries, addMixed, addOverload, addQuality, addTable]) add(program, signal);
+  for (const add of [addRead, addEngine, addQueries, addMixed, addOverload, addQuality, addTable, addIngest, addCrash])
+    add(program, signal);
   return program;
 }
 

@@ -89,11 +89,14 @@ export async function findSameContent(
   { chunkerHash, parser }: Versions,
   content: Required<SeenContent>,
 ): Promise<DocumentId | undefined> {
-  for (const { name, version } of parser.formats) {
-    const key = { bytesSha256: content.bytesSha256, parser: name, parserVersion: version, parseOptionsHash: parser.optionsHash };
-    const id = await store.findDocument(collection, key, chunkerHash);
-    const document = id === undefined ? undefined : await store.readDocument(id);
-    if (document !== undefined && !document.contentType.startsWith('text/') && isOfType(document, content.contentType)) return document.id;
+  // Of what a program hands over as text nothing could be shared.
+  if (content.contentType?.startsWith('text/') === true) return undefined;
+  for (const document of await store.findDocuments(collection, content.bytesSha256)) {
+    const isCurrent =
+      document.chunkerHash === chunkerHash &&
+      document.parseOptionsHash === parser.optionsHash &&
+      parser.formats.some(({ name, version }) => name === document.parser && version === document.parserVersion);
+    if (isCurrent && !document.contentType.startsWith('text/') && isOfType(document, content.contentType)) return document.id;
   }
   return undefined;
 }

@@ -319,8 +319,8 @@ export interface StoreReader {
   /** In the order of `ids`. */
   documentStates(ids: readonly DocumentId[]): Promise<readonly DocumentState[]>;
   readDocument(id: DocumentId): Promise<DocumentRecord | undefined>;
-  /** The document of a collection that these bytes and parser versions already made, if any. */
-  findDocument(collection: string, key: DocumentKey, chunkerHash: string): Promise<DocumentId | undefined>;
+  /** The documents of a collection that were made of these bytes, by whatever parsers. */
+  findDocuments(collection: string, bytesSha256: string): Promise<readonly DocumentRecord[]>;
   readPages(
     id: DocumentId,
   ): Promise<

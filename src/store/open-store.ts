@@ -246,7 +246,7 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     listVersions: reading('listVersions'),
     documentStates: reading('documentStates'),
     readDocument: reading('readDocument'),
-    findDocument: reading('findDocument'),
+    findDocuments: reading('findDocuments'),
     readPages: reading('readPages'),
     readSpan: reading('readSpan'),
     listChunks: reading('listChunks'),

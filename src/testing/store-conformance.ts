@@ -82,8 +82,9 @@ export function describeStoreConformance(runner: SuiteRunner, name: string, crea
       assert.deepEqual(chunks[0]?.page, { number: 1, label: 'i', start: 0, end: 22 });
       assert.deepEqual((await store.readPages(id))[0]?.boxes, Uint32Array.of(0, 1, 2, 3, 4, 5));
       assert.equal((await store.readDocument(id))?.chunks, 2);
-      assert.equal(await store.findDocument('main', lineDocument('first line\nsecond line'), 'by-line'), id);
-      assert.equal(await store.findDocument('main', lineDocument('first line\nsecond line'), 'other'), undefined);
+      const { bytesSha256 } = lineDocument('first line\nsecond line');
+      assert.deepEqual(await store.findDocuments('main', bytesSha256), [await store.readDocument(id)]);
+      assert.deepEqual(await store.findDocuments('other', bytesSha256), []);
     });
 
     test('changes nothing when a commit is repeated', async (store) => {

@@ -66,7 +66,7 @@ export function createMemoryStore(options: { readonly clock: Clock; readonly ran
     listVersions: reading('listVersions'),
     documentStates: reading('documentStates'),
     readDocument: reading('readDocument'),
-    findDocument: reading('findDocument'),
+    findDocuments: reading('findDocuments'),
     readPages: reading('readPages'),
     readSpan: reading('readSpan'),
     listChunks: reading('listChunks'),

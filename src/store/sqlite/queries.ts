@@ -142,31 +142,29 @@ function collectionStatuses(connection: Connection): readonly CollectionStatus[]
   });
 }
 
+const documentColumns = `id, collection, bytes_sha256 AS bytesSha256, parser, parser_version AS parserVersion,
+  parse_options_hash AS parseOptionsHash, content_type AS contentType, text_sha256 AS textSha256, text_length AS textLength,
+  title, author, language, created_at AS createdAt, modified_at AS modifiedAt, pages, chunks, chunker_hash AS chunkerHash,
+  warnings, committed_at AS committedAt`;
+
+function documentOf(value: unknown): DocumentRecord {
+  const row = value as Omit<DocumentRecord, 'warnings'> & { readonly warnings: string };
+  return { ...row, warnings: JSON.parse(row.warnings) as string[] };
+}
+
 /** Everything that reads the record alone; searching and verifying have their own files. */
 export function createQueries(connection: Connection): RecordQueries {
   return {
     ...createSourceQueries(connection),
     readDocument(id) {
-      const row = connection
-        .prepare(
-          `SELECT id, collection, bytes_sha256 AS bytesSha256, parser, parser_version AS parserVersion,
-             parse_options_hash AS parseOptionsHash, content_type AS contentType, text_sha256 AS textSha256, text_length AS textLength,
-             title, author, language, created_at AS createdAt, modified_at AS modifiedAt, pages, chunks, chunker_hash AS chunkerHash,
-             warnings, committed_at AS committedAt
-           FROM documents WHERE id = ?`,
-        )
-        .get(id) as (Omit<DocumentRecord, 'warnings'> & { readonly warnings: string }) | undefined;
-      return row === undefined ? undefined : { ...row, warnings: JSON.parse(row.warnings) as string[] };
+      const row = connection.prepare(`SELECT ${documentColumns} FROM documents WHERE id = ?`).get(id);
+      return row === undefined ? undefined : documentOf(row);
     },
-    findDocument(collection, key, chunkerHash) {
-      const row = connection
-        .prepare(
-          `SELECT id FROM documents WHERE collection = ? AND bytes_sha256 = ? AND parser = ? AND parser_version = ?
-             AND parse_options_hash = ? AND chunker_hash = ?`,
-        )
-        .get(collection, key.bytesSha256, key.parser, key.parserVersion, key.parseOptionsHash, chunkerHash);
-      return (row as { readonly id: DocumentId } | undefined)?.id;
-    },
+    findDocuments: (collection, bytesSha256) =>
+      connection
+        .prepare(`SELECT ${documentColumns} FROM documents WHERE collection = ? AND bytes_sha256 = ?`)
+        .all(collection, bytesSha256)
+        .map(documentOf),
     readPages(id) {
       const rows = connection
         .prepare('SELECT number, label, start, "end", width, height, boxes FROM pages WHERE document = ? ORDER BY number')

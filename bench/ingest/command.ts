@@ -1,0 +1,71 @@
+import path from 'node:path';
+import { type Command, InvalidArgumentError } from 'commander';
+import { createOutput, positive } from '../output.ts';
+import { partNames, type PartName, runIngestBench } from './ingest-bench.ts';
+
+const help = `
+  throughput  documents a second with the fake embedder: durable and isolated, without isolation, without either, and LlamaIndex
+  again       a folder ingested again, unchanged and with a changed tenth
+  memory      peak of the main process, by number of documents
+  turns       longest turn of the process that answers questions while it ingests
+  tokens      tokens a second that an ingestion keeps of the real embedder's own
+
+Both sides of "throughput" read the same texts, cut them to the same size, take vectors that cost nothing, and end when everything is on the
+disk. Runs alternate, each in a process and a directory of its own.
+
+Examples:
+  npm run bench -- ingest --data ~/data
+  npm run bench -- ingest --data ~/data --llama-index ~/venv/bin/python --documents 5183 --runs 5
+  npm run bench -- ingest --data ~/data --part memory --memory-documents 5000,50000`;
+
+interface IngestFlags {
+  readonly data: string;
+  readonly part: readonly PartName[];
+  readonly documents: number;
+  readonly memoryDocuments: readonly number[];
+  readonly tokenDocuments: number;
+  readonly runs: number;
+  readonly embedder: string;
+  readonly llamaIndex?: string;
+  readonly json: boolean;
+}
+
+export function addIngest(program: Command, signal: AbortSignal): void {
+  program
+    .command('ingest')
+    .description('Documents a second, memory, turns and cost of re-processing of ingestion, beside LlamaIndex.')
+    .requiredOption('--data <folder>', 'folder with ir-scifact (BEIR layout)')
+    .option('--part <names>', `only these, separated by commas: ${partNames.join(', ')}`, partList, [...partNames])
+    .option('--documents <count>', 'texts of one ingestion', positive, 1_000)
+    .option('--memory-documents <counts>', 'separated by commas', countList, [1_000, 5_000])
+    .option('--token-documents <count>', 'texts for the real embedder', positive, 100)
+    .option('--runs <count>', 'runs of each contestant', positive, 3)
+    .option('--embedder <name>', 'real embedder: catalogue id or path', 'minilm-l6')
+    .option('--llama-index <python>', 'a Python with llama-index-core 0.14; measured too')
+    .option('--json', 'print the result as JSON instead of tables', false)
+    .addHelpText('after', help)
+    .action(async ({ part, llamaIndex, json, data, ...rest }: IngestFlags) => {
+      const output = createOutput('ingest', json);
+      await output.finish(
+        await runIngestBench({
+          ...rest,
+          data: path.resolve(data),
+          parts: part,
+          ...(llamaIndex === undefined ? {} : { llamaIndex: path.resolve(llamaIndex) }),
+          signal,
+          ...output,
+        }),
+      );
+    });
+}
+
+function partList(text: string): PartName[] {
+  const wanted = text.split(',').map((name) => name.trim());
+  const unknown = wanted.find((name) => !partNames.some((known) => known === name));
+  if (unknown !== undefined) throw new InvalidArgumentError(`There is no part "${unknown}"; there are ${partNames.join(', ')}.`);
+  return partNames.filter((name) => wanted.includes(name));
+}
+
+function countList(text: string): number[] {
+  return text.split(',').map((one) => positive(one.trim()));
+}

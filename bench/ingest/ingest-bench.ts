@@ -1,0 +1,297 @@
+import { execFile, spawn } from 'node:child_process';
+import { createReadStream } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { text as readAll } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { createGunzip } from 'node:zlib';
+import { open } from '../../src/index.ts';
+import { alignColumns } from '../../src/util/align-columns.ts';
+import { describeMachine } from '../machine.ts';
+import { pairedRatio, summarise, type Summary } from '../statistics.ts';
+import type { IngestFigures, IngestTask } from './child.ts';
+
+export const partNames = ['throughput', 'again', 'memory', 'turns', 'tokens'] as const;
+export type PartName = (typeof partNames)[number];
+
+export interface IngestBenchOptions {
+  /** With `ir-scifact/corpus.jsonl.gz`. */
+  readonly data: string;
+  readonly parts: readonly PartName[];
+  readonly documents: number;
+  readonly memoryDocuments: readonly number[];
+  readonly tokenDocuments: number;
+  readonly runs: number;
+  readonly embedder: string;
+  /** A Python with llama-index-core. */
+  readonly llamaIndex?: string;
+  readonly signal: AbortSignal;
+  readonly print: (text: string) => void;
+  readonly progress: (text: string) => void;
+}
+
+interface Contestant {
+  readonly label: string;
+  run(number: number): Promise<{ readonly documents: number; readonly chunks: number; readonly ms: number; readonly peakBytes: number }>;
+}
+
+const child = fileURLToPath(new URL('child.ts', import.meta.url));
+const rival = fileURLToPath(new URL('../rivals/llama_index_ingest.py', import.meta.url));
+const dimensions = 256;
+/** Tokens of one chunk on both sides: what ours makes of an embedder of 256 tokens. */
+const chunkTokens = 180;
+
+/** Every part that was asked for, one after the other; tables as they come, all figures at the end. */
+export async function runIngestBench(options: IngestBenchOptions) {
+  const root = await mkdtemp(path.join(tmpdir(), 'millrace-bench-ingest-'));
+  const startedAt = new Date().toISOString();
+  const machine = describeMachine();
+  options.print(
+    `${Object.entries(machine)
+      .map(([name, value]) => `${name} ${value}`)
+      .join(', ')}\n`,
+  );
+  try {
+    const texts = path.join(root, 'texts.jsonl');
+    const found = await prepareTexts(path.join(options.data, 'ir-scifact', 'corpus.jsonl.gz'), texts);
+    const bench = { ...options, root, texts, documents: Math.min(options.documents, found) };
+    const results: Partial<Record<PartName, unknown>> = {};
+    for (const part of options.parts) {
+      options.signal.throwIfAborted();
+      results[part] = await parts[part](bench);
+    }
+    const { signal: _signal, print: _print, progress: _progress, ...settings } = options;
+    return { startedAt, machine, settings: { ...settings, dimensions, chunkTokens }, results };
+  } finally {
+    await rm(root, { recursive: true, force: true });
+  }
+}
+
+type Bench = IngestBenchOptions & { readonly root: string; readonly texts: string };
+
+const parts: Readonly<Record<PartName, (bench: Bench) => Promise<unknown>>> = { throughput, again, memory, turns, tokens };
+
+async function prepareTexts(corpus: string, target: string): Promise<number> {
+  const lines: string[] = [];
+  for await (const line of createInterface({ input: createReadStream(corpus).pipe(createGunzip()) })) {
+    const { _id: id, title, text } = JSON.parse(line) as { readonly _id: string; readonly title: string; readonly text: string };
+    lines.push(JSON.stringify({ id, text: `${title}\n\n${text}` }));
+  }
+  await writeFile(target, `${lines.join('\n')}\n`);
+  return lines.length;
+}
+
+/** Documents a second, in alternating runs, each in a process and a directory of its own. */
+async function throughput(bench: Bench) {
+  const ours = (label: string, durability: IngestTask['durability'], isolation: boolean): Contestant => ({
+    label,
+    run: (number) =>
+      ingestOnce(bench, {
+        directory: path.join(bench.root, `${label}-${number}`),
+        texts: bench.texts,
+        documents: bench.documents,
+        durability,
+        isolation,
+      }),
+  });
+  const contestants: Contestant[] = [
+    ours('millrace, durable, isolated', 'full', true),
+    ours('millrace, durable, not isolated', 'full', false),
+    ours('millrace, neither', 'none', false),
+    ...(bench.llamaIndex === undefined ? [] : [llamaIndex(bench, bench.llamaIndex)]),
+  ];
+  const measured = contestants.map(({ label }) => ({ label, rates: [] as number[], chunks: 0, peakBytes: 0 }));
+  for (let run = 0; run < bench.runs; run += 1) {
+    for (let turn = 0; turn < contestants.length; turn += 1) {
+      const place = (run + turn) % contestants.length;
+      const { label, run: ingest } = contestants[place]!;
+      bench.progress(`${label}, run ${run + 1} of ${bench.runs}`);
+      const { documents, chunks, ms, peakBytes } = await ingest(run);
+      const entry = measured[place]!;
+      entry.rates.push((documents / ms) * 1_000);
+      entry.chunks = chunks;
+      entry.peakBytes = Math.max(entry.peakBytes, peakBytes);
+    }
+  }
+  const first = measured[0]!;
+  const rows = measured.map(({ label, rates, chunks, peakBytes }) => [
+    label,
+    spread(summarise(rates), 0),
+    label === first.label ? '' : spread(pairedRatio(first.rates, rates), 2),
+    String(chunks),
+    megabytes(peakBytes),
+  ]);
+  table(bench, `Ingestion of ${bench.documents} texts`, [['', 'documents/s', 'first/this', 'chunks', 'peak MB'], ...rows]);
+  return measured;
+}
+
+function llamaIndex(bench: Bench, python: string): Contestant {
+  let version = '';
+  return {
+    label: 'LlamaIndex',
+    async run(number) {
+      const texts = path.join(bench.root, 'rival.jsonl');
+      const lines = (await readFile(bench.texts, 'utf8')).split('\n').slice(0, bench.documents);
+      await writeFile(texts, lines.join('\n'));
+      const target = path.join(bench.root, `llama-index-${number}`);
+      const { stdout } = await promisify(execFile)(python, [rival, texts, target, String(chunkTokens), String(dimensions)], {
+        signal: bench.signal,
+      });
+      await rm(target, { recursive: true, force: true });
+      const result = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Awaited<ReturnType<Contestant['run']>> & {
+        readonly version: string;
+      };
+      if (version !== result.version)
+        bench.print(`LlamaIndex ${result.version}: SentenceSplitter(${chunkTokens}, overlap 0), MockEmbedding(${dimensions}), persist()\n`);
+      version = result.version;
+      return result;
+    },
+  };
+}
+
+/** A folder ingested again: unchanged, and with a changed tenth. */
+async function again(bench: Bench) {
+  const folder = path.join(bench.root, 'folder');
+  await mkdir(folder);
+  const lines = (await readFile(bench.texts, 'utf8')).split('\n').slice(0, bench.documents);
+  const write = async (line: string, edit: string): Promise<void> => {
+    const { id, text } = JSON.parse(line) as { readonly id: string; readonly text: string };
+    const file = path.join(folder, `${id}.txt`);
+    await writeFile(file, `${text}${edit}`);
+    // A file of this moment is read again: it may be written to without a new time.
+    const old = Date.now() / 1_000 - 3_600 - Math.random() * 60;
+    await utimes(file, old, old);
+  };
+  for (const line of lines) await write(line, '');
+  const task = { directory: path.join(bench.root, 'again'), folder, documents: 0, durability: 'full', isolation: true } as const;
+  const first = await ingestOnce(bench, task, true);
+  const unchanged = await ingestOnce(bench, task, true);
+  for (const line of lines.filter((_, index) => index % 10 === 0)) await write(line, ' Edited.');
+  const tenth = await ingestOnce(bench, task);
+  const share = (ms: number): string => `${((ms / first.ms) * 100).toFixed(1)} %`;
+  table(bench, `A folder of ${lines.length} files, again`, [
+    ['', 'ms', 'share', 'indexed', 'skipped'],
+    ['first', first.ms.toFixed(0), share(first.ms), String(first.documents), String(first.skipped)],
+    ['unchanged', unchanged.ms.toFixed(0), share(unchanged.ms), String(unchanged.documents), String(unchanged.skipped)],
+    ['a tenth edited', tenth.ms.toFixed(0), share(tenth.ms), String(tenth.documents), String(tenth.skipped)],
+  ]);
+  return { first, unchanged, tenth };
+}
+
+/** Resident memory of the main process, all of its threads included; parser processes are not. */
+async function memory(bench: Bench) {
+  const measured: { documents: number; peakBytes: number; ms: number }[] = [];
+  for (const documents of bench.memoryDocuments) {
+    bench.progress(`memory, ${documents} documents`);
+    const directory = path.join(bench.root, `memory-${documents}`);
+    const { peakBytes, ms } = await ingestOnce(bench, { directory, texts: bench.texts, documents, durability: 'full', isolation: true });
+    measured.push({ documents, peakBytes, ms });
+  }
+  table(bench, 'Memory of the main process', [
+    ['documents', 'peak MB', 'to the first', 's'],
+    ...measured.map(({ documents, peakBytes, ms }) => [
+      String(documents),
+      megabytes(peakBytes),
+      `${((peakBytes / measured[0]!.peakBytes - 1) * 100).toFixed(1)} %`,
+      (ms / 1_000).toFixed(1),
+    ]),
+  ]);
+  return measured;
+}
+
+/** Questions to the process that ingests. */
+async function turns(bench: Bench) {
+  const task = {
+    directory: path.join(bench.root, 'turns'),
+    texts: bench.texts,
+    documents: bench.documents,
+    durability: 'full',
+    isolation: true,
+    askEveryMs: 100,
+  } as const;
+  const figures = await ingestOnce(bench, task);
+  table(bench, 'The process that answers while it ingests', [
+    ['', ''],
+    ['longest own turn, ms of CPU (at most)', figures.longestTurnCpuMs.toFixed(1)],
+    ['longest delay of a timer, ms of wall time', figures.longestDelayMs.toFixed(1)],
+    ['questions answered meanwhile', String(figures.answered)],
+  ]);
+  return figures;
+}
+
+/** Tokens a second of the real embedder inside a whole ingestion, beside the same texts embedded alone. */
+async function tokens(bench: Bench) {
+  const lines = (await readFile(bench.texts, 'utf8')).split('\n').slice(0, bench.tokenDocuments);
+  // One chunk each, so that both sides embed the same texts.
+  const sources = lines.map((line) => {
+    const { id, text } = JSON.parse(line) as { readonly id: string; readonly text: string };
+    return { id, text: text.slice(0, 600).replaceAll(/\s+/gu, ' ') };
+  });
+  const shares: number[] = [];
+  const rates: { alone: number; whole: number }[] = [];
+  for (let run = 0; run < bench.runs; run += 1) {
+    bench.progress(`tokens, run ${run + 1} of ${bench.runs}`);
+    const { count, aloneMs, wholeMs } = await embedBoth(bench, run, sources);
+    shares.push(aloneMs / wholeMs);
+    rates.push({ alone: (count / aloneMs) * 1_000, whole: (count / wholeMs) * 1_000 });
+  }
+  table(bench, `Tokens/s of ${bench.embedder}, ${sources.length} texts`, [
+    ['', 'tokens/s', 'share'],
+    ['embedded alone', spread(summarise(rates.map(({ alone }) => alone)), 0), ''],
+    ['whole ingestion', spread(summarise(rates.map(({ whole }) => whole)), 0), spread(summarise(shares), 3)],
+  ]);
+  return { rates, share: summarise(shares) };
+}
+
+async function embedBoth(bench: Bench, run: number, sources: readonly { readonly id: string; readonly text: string }[]) {
+  const mill = await open({ directory: path.join(bench.root, `tokens-${run}`), embedder: bench.embedder });
+  let count = 0;
+  const alone = async (): Promise<number> => {
+    const begun = performance.now();
+    await mill.embedMany(
+      sources.map(({ text }) => text),
+      { kind: 'passage' },
+    );
+    return performance.now() - begun;
+  };
+  const whole = async (): Promise<number> => {
+    const begun = performance.now();
+    for await (const event of mill.ingest(sources)) if (event.type === 'vectors-committed') count += event.tokens;
+    return performance.now() - begun;
+  };
+  try {
+    await mill.embedMany(['warm'], { kind: 'passage' });
+    // The one that goes first changes from run to run.
+    const before = run % 2 === 0 ? await alone() : 0;
+    const wholeMs = await whole();
+    return { count, wholeMs, aloneMs: run % 2 === 0 ? before : await alone() };
+  } finally {
+    await mill.close();
+  }
+}
+
+async function ingestOnce(bench: Bench, task: Omit<IngestTask, 'dimensions'>, keep = false): Promise<IngestFigures> {
+  const running = spawn(process.execPath, [child, JSON.stringify({ ...task, dimensions } satisfies IngestTask)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    signal: bench.signal,
+  });
+  const failed = new Promise<never>((_, reject) => running.once('error', reject));
+  const output = await Promise.race([readAll(running.stdout), failed]);
+  if (!keep) await rm(task.directory, { recursive: true, force: true });
+  return JSON.parse(output) as IngestFigures;
+}
+
+function table({ print }: Bench, title: string, rows: readonly (readonly string[])[]): void {
+  print(`\n${title}\n${alignColumns(rows)}\n`);
+}
+
+function spread({ median, minimum, maximum }: Summary, digits: number): string {
+  return `${median.toFixed(digits)} (${minimum.toFixed(digits)}–${maximum.toFixed(digits)})`;
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(0);
+}
