@@ -3,6 +3,7 @@ import { MillraceError } from './errors.ts';
 import type { OpenCalls } from './open-calls.ts';
 import type { DocumentId } from './spec/identifiers.ts';
 import { addedSources, type HandedSource, listOptions, type Mill, scopeOptions, sourceKey, textList } from './spec/mill.ts';
+import type { PrefixKeeper } from './spec/prefixes.ts';
 import type { NewBlob, Store } from './spec/store.ts';
 import type { Clock } from './util/clock.ts';
 
@@ -10,10 +11,11 @@ export interface DocumentsParts {
   readonly store: Store;
   readonly clock: Clock;
   readonly calls: OpenCalls;
+  readonly prefixes?: Pick<PrefixKeeper, 'purge'> | undefined;
 }
 
 /** The sources and documents of one open directory. */
-export function createDocuments({ store, clock, calls }: DocumentsParts): Omit<Mill['documents'], 'update'> {
+export function createDocuments({ store, clock, calls, prefixes }: DocumentsParts): Omit<Mill['documents'], 'update'> {
   function named(key: string, options: unknown): { readonly name: string; readonly collection: string } {
     const { collection = 'default' } = check(scopeOptions.strict(), options, 'options').checked;
     return { name: parse(sourceKey, key, 'key'), collection };
@@ -46,7 +48,12 @@ export function createDocuments({ store, clock, calls }: DocumentsParts): Omit<M
     },
     async purge(key, options = {}) {
       const { name, collection } = named(key, options);
-      return calls.run({}, async () => (await store.purgeSource(collection, name)) ?? null);
+      return calls.run({}, async () => {
+        const report = await store.purgeSource(collection, name);
+        // What a model has read of the text is text in another form.
+        if (report !== undefined) await prefixes?.purge(report.documents);
+        return report ?? null;
+      });
     },
     async add(sources, options = {}) {
       const { collection = 'default' } = check(scopeOptions.strict(), options, 'options').checked;

@@ -55,7 +55,7 @@ export interface MillParts {
   readonly engines: LoadedEngines;
   readonly questionDefaults: PipelineDefaults;
   /** Prefixes of prompts that are kept beyond the KV cache. Default: none are. */
-  readonly prefixes?: Pick<PrefixKeeper, 'status'>;
+  readonly prefixes?: Pick<PrefixKeeper, 'status' | 'purge'>;
   /** Told which passages a question was about. */
   readonly asked?: (hits: Answer['hits']) => void;
   readonly stages?: Stages;
@@ -195,7 +195,7 @@ export function createMill(parts: MillParts): Mill {
     },
 
     documents: {
-      ...createDocuments({ store, clock, calls }),
+      ...createDocuments({ store, clock, calls, prefixes: parts.prefixes }),
       update(options = {}) {
         try {
           const { checked, signal } = check(updateOptions.strict(), options, 'options of update');
