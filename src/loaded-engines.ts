@@ -1,7 +1,8 @@
 import { MillraceError } from './errors.ts';
 import { embedLane } from './lanes.ts';
 import { createLoadedGenerators, type LoadedGeneratorsParts } from './loaded-generators.ts';
-import type { Embedder, Generator, LoadEvent, LocalDevice } from './spec/engine.ts';
+import { createLoadedReranker } from './loaded-reranker.ts';
+import type { Embedder, Generator, LoadEvent, LocalDevice, Reranker } from './spec/engine.ts';
 import type { InstalledModel } from './spec/model.ts';
 import type { Store } from './spec/store.ts';
 
@@ -27,10 +28,12 @@ export interface LoadedEngines {
   ingestEmbedder(collection: string): Promise<Embedder>;
   /** The generator of the open directory, or the one that is named. */
   generator(onEvent: (event: LoadEvent) => void, name?: string): Promise<Generator>;
+  /** The cross-encoder of this name; without one that in use, or the default one. */
+  reranker(name?: string): Promise<Reranker>;
 }
 
 export interface LoadedEnginesParts extends LoadedGeneratorsParts {
-  readonly device: Pick<LocalDevice, 'loadEmbedder' | 'loadGenerator'>;
+  readonly device: Pick<LocalDevice, 'loadEmbedder' | 'loadGenerator' | 'loadReranker'>;
   readonly store: Pick<Store, 'readSetting' | 'writeSetting'>;
   readonly options: LoadedGeneratorsParts['options'] & { readonly embedder?: string };
 }
@@ -128,6 +131,7 @@ export function createLoadedEngines(parts: LoadedEnginesParts): LoadedEngines {
       return embedder;
     },
     generator: (onEvent, name) => generators.use(name, onEvent),
+    reranker: createLoadedReranker({ device, models, scheduler }),
   };
 }
 

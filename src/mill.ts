@@ -76,7 +76,17 @@ export function createMill(parts: MillParts): Mill {
   const languages = createLanguageDetector();
   const { stages = {} } = parts;
   const pipelineDefaults = { ...parts.questionDefaults, stages };
-  const query = { store, scheduler, clock, languages, caches, stages, embedder: engines.searchEmbedder, generator: engines.generator };
+  const query = {
+    store,
+    scheduler,
+    clock,
+    languages,
+    caches,
+    stages,
+    embedder: engines.searchEmbedder,
+    generator: engines.generator,
+    reranker: engines.reranker,
+  };
   const runs = createRuns({ ...parts, query, calls });
   let closing: Promise<void> | undefined;
 

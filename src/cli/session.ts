@@ -32,6 +32,8 @@ export interface Given {
     readonly temperature?: number;
     readonly seed?: number;
     readonly quotes?: boolean;
+    readonly showSources?: boolean;
+    readonly contextMode?: 'each' | 'joined';
     readonly embed?: boolean;
     readonly reread?: boolean;
     readonly all?: boolean;

@@ -94,7 +94,7 @@ export async function estimateIngest(
     await parts.scheduler.ready('parse', cost, signal);
     const parsed = await parts.scheduler.submit({ lane: 'parse', class: 'background', input, cost, signal, deliver: 'final' }).result();
     const identity = { bytesSha256: sha256, parseOptionsHash: parts.parser.optionsHash };
-    const document = await makeDocument(parsed, identity, parts.chunker, embedder.tokenizer, signal);
+    const document = await makeDocument(parsed, identity, parts.chunker, embedder, signal);
     sample.readMs += clock.monotonic() - started;
     sample.files += 1;
     sample.bytes += bytes.length;

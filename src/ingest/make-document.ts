@@ -1,8 +1,9 @@
 import { packSlices } from '../chunk/pack.ts';
 import { segmentSlices } from '../chunk/segment.ts';
 import { refineSpans } from '../chunk/split-oversized.ts';
+import { createLanguageDetector } from '../language/detect-language.ts';
 import type { ChunkOptions, TextSpan } from '../spec/chunk.ts';
-import type { Tokenizer } from '../spec/engine.ts';
+import type { Embedder } from '../spec/engine.ts';
 import type { ParsedDocument } from '../spec/parser.ts';
 import type { NewChunk, NewDocument } from '../spec/store.ts';
 import { eventLoopTurn } from '../util/event-loop-turn.ts';
@@ -13,6 +14,16 @@ export interface Chunker {
   readonly hash: string;
 }
 
+/** The embedder counts tokens, and is named where it was not made for the language of a document. */
+export interface MakingEmbedder {
+  readonly tokenizer: Pick<Embedder['tokenizer'], 'countTokens'>;
+  readonly model: Pick<Embedder['model'], 'id' | 'languages'>;
+}
+
+const { detect } = createLanguageDetector();
+/** What is taken where the embedder does not read the language; the catalogue has it. */
+const multilingualEmbedder = 'multilingual-e5-small';
+
 /** Rounds of recounting spans that were too long; what is still too long then is cut by bytes. */
 const refineRounds = 3;
 
@@ -21,7 +32,7 @@ export async function makeDocument(
   parsed: ParsedDocument,
   identity: { readonly bytesSha256: string; readonly parseOptionsHash: string },
   chunker: Chunker,
-  tokenizer: Pick<Tokenizer, 'countTokens'>,
+  { tokenizer, model }: MakingEmbedder,
   signal: AbortSignal,
 ): Promise<NewDocument> {
   let spans: TextSpan[] = [];
@@ -62,6 +73,8 @@ export async function makeDocument(
     signal.throwIfAborted();
     if (slice.length > 0) await eventLoopTurn();
   }
+  const language = languageOf(parsed);
+  const foreign = language === undefined ? undefined : foreignWarning(language, model);
   return {
     bytesSha256: identity.bytesSha256,
     parser: parsed.parser,
@@ -72,13 +85,27 @@ export async function makeDocument(
     textSha256: await sha256InSteps(parsed.text),
     pages: parsed.pages,
     blocks: parsed.blocks,
-    warnings: parsed.warnings,
+    warnings: foreign === undefined ? parsed.warnings : [...parsed.warnings, foreign],
     chunkerHash: chunker.hash,
     chunks,
     ...(parsed.title === undefined ? {} : { title: parsed.title }),
     ...(parsed.author === undefined ? {} : { author: parsed.author }),
-    ...(parsed.language === undefined ? {} : { language: parsed.language }),
+    ...(language === undefined ? {} : { language }),
     ...(parsed.createdAt === undefined ? {} : { createdAt: parsed.createdAt }),
     ...(parsed.modifiedAt === undefined ? {} : { modifiedAt: parsed.modifiedAt }),
   };
+}
+
+/** What the document says of itself, else what its beginning is written in. */
+function languageOf({ language, text }: ParsedDocument): string | undefined {
+  return language ?? detect(text);
+}
+
+function foreignWarning(language: string, { id, languages }: MakingEmbedder['model']): string | undefined {
+  const [primary = language] = language.toLowerCase().split(/[-_]/);
+  if (languages.includes('*') || languages.includes(primary)) return undefined;
+  return (
+    `It is in the language "${primary}"; the embedder ${id} was made for ${languages.join(', ')}, so it is found by its words only where ` +
+    `the question is in that language too. --embedder ${multilingualEmbedder} for a new collection reads it.`
+  );
 }

@@ -184,7 +184,7 @@ async function parse(
 
 function chunk(run: IngestRun, { signal }: Visit, parsed: ParsedDocument, sha256: string): Promise<NewDocument> {
   const { parser, chunker } = run.parts;
-  return makeDocument(parsed, { bytesSha256: sha256, parseOptionsHash: parser.optionsHash }, chunker, run.embedder.tokenizer, signal);
+  return makeDocument(parsed, { bytesSha256: sha256, parseOptionsHash: parser.optionsHash }, chunker, run.embedder, signal);
 }
 
 /** Prepares the files of a container, and removes those that its last version had and this one has not. */

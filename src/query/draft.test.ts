@@ -66,4 +66,25 @@ describe('a question put to one passage after the other', () => {
     expect(answer).toMatchObject({ abstained: true, answer: 'Not in the documents.' });
     expect(answer.confidence).toBeLessThan(0.5);
   });
+
+  it('reads more of the document around a small hit where that is asked for, and still cites to the character', async () => {
+    const filler = (name: string) => Array.from({ length: 60 }, (_, line) => `The ${name} has line ${line} in its book.`).join(' ');
+    const text = `${filler('mill')} The lighthouse keeper is called Odalys. ${filler('depot')}`;
+    const prompts: string[] = [];
+    const options: MillBenchOptions = {
+      sources: [{ id: 'book', text }],
+      generator: {
+        answer({ prompt }) {
+          prompts.push(prompt.messages[1]?.parts[0] ?? '');
+          return 'Odalys';
+        },
+      },
+    };
+    const { hits, citations } = await answerOf(options, 'Who is the lighthouse keeper?', { pipeline: { retrieve: { neighbours: 1 } } });
+    expect(prompts[0]?.length).toBeGreaterThan((hits[0]?.text.length ?? 0) * 1.5);
+    expect(prompts[0]).toContain(hits[0]?.text);
+    const [citation] = citations;
+    expect(citation?.quote).toContain('Odalys');
+    expect(text.slice(citation?.start, citation?.end)).toBe(citation?.quote);
+  });
 });

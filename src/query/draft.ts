@@ -1,27 +1,18 @@
 import type { Answer, AnswerEvent, Hit, StageTimings, Usage } from '../spec/answers.ts';
-import type { GenerateUsage, Generator, WorkClass } from '../spec/engine.ts';
-import type { Deadline } from '../spec/time.ts';
-import type { Permit } from '../spec/work.ts';
+import type { GenerateUsage, Generator } from '../spec/engine.ts';
 import { checkAnswer, isRefusal, type Use } from './cite.ts';
 import { fitContext } from './context.ts';
 import { generateByStage, roughTokenizer } from './custom-stages.ts';
-import { type GeneratedAnswer, generateAnswer } from './generate.ts';
+import { type EngineCall, type GeneratedAnswer, generateAnswer } from './generate.ts';
 import { contentWords, coverage } from './matching.ts';
 import type { QueryParts } from './parts.ts';
 import { type AnswerPrompt, answerPrompt, modelRefusal, passagePrompt, type PromptFamily, promptFamilyOf } from './prompt.ts';
 import { quoteAnswer } from './quotes.ts';
 import { refusalIn } from './refusals.ts';
+import { orderByLikelihood } from './rerank.ts';
 import type { ResolvedPipeline } from './resolve-pipeline.ts';
 import { type Verdict, verify } from './verify.ts';
-
-export interface DraftCall {
-  readonly class: WorkClass;
-  readonly tenant?: string | undefined;
-  readonly permit?: Permit | undefined;
-  readonly deadline?: Deadline | undefined;
-  readonly signal: AbortSignal;
-  readonly onToken?: (() => void) | undefined;
-}
+import { widen } from './widen.ts';
 
 export interface Draft {
   readonly text: string;
@@ -53,7 +44,7 @@ interface Asking {
   /** All hits of the question. */
   readonly found: readonly Hit[];
   readonly family: PromptFamily;
-  readonly call: DraftCall;
+  readonly call: EngineCall;
   /** What all calls of the model cost together. */
   readonly spent: Spent;
 }
@@ -78,7 +69,7 @@ export async function draftAnswer(
   question: string,
   hits: readonly Hit[],
   pipeline: ResolvedPipeline,
-  call: DraftCall,
+  call: EngineCall,
   tell: Tell | undefined,
 ): Promise<Draft> {
   const { clock } = parts;
@@ -109,7 +100,10 @@ export async function draftAnswer(
   const asking: Asking = { parts, question, language, pipeline, generator, found: hits, family, call, spent };
   const verified = pipeline.verify.by !== 'none';
   const each = pipeline.context.mode === 'each' && hits.length > 0;
-  const candidates = each ? await askEach(asking, hits) : [await askJoined(asking, hits, verified ? undefined : tell)];
+  const ordered =
+    pipeline.rerank.by === 'model' ? await orderByLikelihood(parts, generator, question, hits, pipeline.rerank, family, call) : hits;
+  const read = await widen(parts.store, ordered, pipeline.retrieve.neighbours);
+  const candidates = each ? await askEach(asking, read) : [await askJoined(asking, read, verified ? undefined : tell)];
   const given = candidates.find((one) => !one.checked.abstained && (one.verdict?.supported ?? true));
   const text = given === undefined ? refusalIn(language) : given.checked.text;
   if (verified || each) await tell?.({ type: 'answer-delta', text });

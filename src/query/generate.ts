@@ -4,24 +4,28 @@ import type { Deadline } from '../spec/time.ts';
 import type { Permit, Scheduler, WorkTimings } from '../spec/work.ts';
 import { type AnswerPrompt, prefixKey as prefixKeyOf } from './prompt.ts';
 
-export interface GenerateAnswerRequest {
-  readonly prompt: AnswerPrompt;
-  readonly maxTokens: number;
-  readonly temperature: number;
-  readonly seed: number;
+/** For whom and until when an engine works. */
+export interface EngineCall {
   readonly class: WorkClass;
   readonly tenant?: string | undefined;
   readonly permit?: Permit | undefined;
   readonly deadline?: Deadline | undefined;
   readonly signal: AbortSignal;
+  /** Told of each piece of text, where nobody needs it but for its coming. */
+  readonly onToken?: (() => void) | undefined;
+}
+
+export interface GenerateAnswerRequest extends EngineCall {
+  readonly prompt: AnswerPrompt;
+  readonly maxTokens: number;
+  readonly temperature: number;
+  readonly seed: number;
   /** Texts whose first token is weighed as the first of the answer. */
   readonly weigh?: readonly string[];
   /** GBNF that the answer must follow. */
   readonly grammar?: string;
   /** Gets text as it comes; without it nothing is told before the end. */
   readonly onText?: (text: string) => Promise<void>;
-  /** Told of each piece of text, where nobody needs it but for its coming. */
-  readonly onToken?: (() => void) | undefined;
 }
 
 export interface GeneratedAnswer {

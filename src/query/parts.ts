@@ -1,4 +1,4 @@
-import type { Embedder, Generator, LoadEvent } from '../spec/engine.ts';
+import type { Embedder, Generator, LoadEvent, Reranker } from '../spec/engine.ts';
 import type { Stages } from '../spec/stages.ts';
 import type { StoreReader } from '../spec/store.ts';
 import type { Scheduler } from '../spec/work.ts';
@@ -20,4 +20,6 @@ export interface QueryParts {
   embedder(collection: string): Promise<Embedder | undefined>;
   /** The generator of the open directory, or the installed one that is named. Loads on first use and tells how far it is. */
   generator(onEvent: (event: LoadEvent) => void, name?: string): Promise<Generator>;
+  /** The cross-encoder of this name, or the installed one. Loads on first use. */
+  reranker(name?: string): Promise<Reranker>;
 }

@@ -165,6 +165,7 @@ describe('a reader whose connection breaks', () => {
       scheduler: mill.scheduler,
       clock,
       languages: createLanguageDetector(),
+      reranker: () => Promise.reject(new Error('not needed')),
       embedder: () => Promise.resolve(undefined),
       generator() {
         loaded.push(generator.model.id);

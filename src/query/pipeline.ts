@@ -7,8 +7,10 @@ import type { AnswerEventBody } from './caches.ts';
 import { citationsOf } from './cite.ts';
 import { findHits } from './custom-stages.ts';
 import { draftAnswer } from './draft.ts';
+import { injectionNotice } from './injection.ts';
 import type { QueryParts } from './parts.ts';
 import { pipelineOf, queryDefaults, type ResolvedPipeline } from './resolve-pipeline.ts';
+import { rerank } from './rerank.ts';
 import { retrieveShared } from './shared-retrieval.ts';
 import { questionCosts, searchCosts, withPermit } from './with-permit.ts';
 
@@ -102,13 +104,18 @@ async function answerAdmitted(
 
   const retrieved = await findHits(parts, pipeline, { query: asked, ...work });
   if (retrieved.hits.length === 0) await requireCollection(parts, collection);
-  await emit?.({ type: 'sources', hits: retrieved.hits, timings: { ...retrieved.timings, totalMs: clock.monotonic() - started } });
+  const reranking = clock.monotonic();
+  const hits = [...(await rerank(parts, asked, retrieved.hits, pipeline.rerank, work))];
+  const rerankMs = pipeline.rerank.by === 'none' ? undefined : clock.monotonic() - reranking;
+  const found = { ...retrieved.timings, ...(rerankMs === undefined ? {} : { rerankMs }) };
+  await emit?.({ type: 'sources', hits, timings: { ...found, totalMs: clock.monotonic() - started } });
 
-  const drafted = await draftAnswer(parts, asked, retrieved.hits, pipeline, work, emit);
+  const drafted = await draftAnswer(parts, asked, hits, pipeline, work, emit);
+  const injected = injectionNotice(hits);
   const citing = clock.monotonic();
   const citations = await citationsOf(drafted.uses, drafted.hits, store, asked);
   const timings: StageTimings = {
-    ...retrieved.timings,
+    ...found,
     ...drafted.timings,
     citeMs: clock.monotonic() - citing,
     totalMs: clock.monotonic() - started,
@@ -122,10 +129,10 @@ async function answerAdmitted(
     unsupported: [...drafted.unsupported],
     ...(language === undefined ? {} : { language }),
     ...drafted.verification,
-    hits: retrieved.hits,
+    hits,
     model: drafted.model,
     usage: drafted.usage,
-    notices: retrieved.notices,
+    notices: [...retrieved.notices, ...(injected === undefined ? [] : [injected])],
     timings,
     startedAt,
     endedAt: new Date(clock.now()).toISOString(),

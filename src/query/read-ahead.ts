@@ -5,7 +5,7 @@ import type { ReadEvent, ReadOptions, ReadSummary } from '../spec/reading.ts';
 import type { StoreReader } from '../spec/store.ts';
 import { runTogether } from '../util/run-together.ts';
 import type { QueryParts } from './parts.ts';
-import { passageOf, passagePrompt } from './prompt.ts';
+import { passageOf, passagePrompt, promptFamilyOf } from './prompt.ts';
 import { isKept, readPassage, type UnreadPassage } from './read-passage.ts';
 
 type EventBody = ReadEvent extends infer Each ? (Each extends ReadEvent ? Omit<Each, 'sequence' | 'at'> : never) : never;
@@ -175,7 +175,7 @@ async function* candidatesOf(
     for (let start = 0; start < ids.length; start += batchChunks) {
       signal.throwIfAborted();
       const chunks = await store.readChunks(ids.slice(start, start + batchChunks));
-      const prompts = chunks.map((chunk) => passagePrompt('', passageOf(chunk)));
+      const prompts = chunks.map((chunk) => passagePrompt('', passageOf(chunk), promptFamilyOf(generator.model.id)));
       const states = await generator.prefixes!.find(prompts, signal);
       for (const [index, chunk] of chunks.entries()) {
         const found = states[index]!;

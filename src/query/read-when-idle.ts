@@ -3,7 +3,7 @@ import type { Generator } from '../spec/engine.ts';
 import type { ChunkId } from '../spec/identifiers.ts';
 import type { StoreReader } from '../spec/store.ts';
 import type { Scheduler } from '../spec/work.ts';
-import { passageOf, passagePrompt } from './prompt.ts';
+import { passageOf, passagePrompt, promptFamilyOf } from './prompt.ts';
 import { isKept, readPassage } from './read-passage.ts';
 
 /** Passages that are counted; beyond it all counts are halved, and what falls to nothing is forgotten. */
@@ -49,7 +49,7 @@ export function readWhenIdle(parts: IdleReadingParts): IdleReading {
     if (generator?.prefixes === undefined) return;
     const ids = [...counts].sort((a, b) => b[1] - a[1]).slice(0, mostAsked);
     const chunks = await parts.store.readChunks(ids.map(([id]) => id));
-    const prompts = chunks.map((chunk) => passagePrompt('', passageOf(chunk)));
+    const prompts = chunks.map((chunk) => passagePrompt('', passageOf(chunk), promptFamilyOf(generator.model.id)));
     const found = await generator.prefixes.find(prompts, signal);
     for (const [index, prompt] of prompts.entries()) {
       const state = found[index];

@@ -23,18 +23,15 @@ describe('resolvePipeline', () => {
     expect(resolvePipeline({}).name).toBe(plain.slice(0, 8));
   });
 
-  it.each([
-    { rerank: { by: 'cross-encoder' } },
-    { generate: { prompt: 'verbose' } },
-    { retrieve: { neighbours: 2 } },
-    { verify: { by: 'model' } },
-    { cite: { by: 'grammar' } },
-  ])('refuses %j rather than ignoring it', (value) => {
-    const [section = '', fields = {}] = Object.entries(value)[0] ?? [];
-    expect(() => resolvePipeline(pipeline.parse(value))).toThrow(
-      expect.objectContaining({ code: 'E_PIPELINE_INVALID', message: expect.stringContaining(`${section}.${Object.keys(fields)[0]}`) }),
-    );
-  });
+  it.each([{ generate: { prompt: 'verbose' } }, { verify: { by: 'model' } }, { cite: { by: 'grammar' } }])(
+    'refuses %j rather than ignoring it',
+    (value) => {
+      const [section = '', fields = {}] = Object.entries(value)[0] ?? [];
+      expect(() => resolvePipeline(pipeline.parse(value))).toThrow(
+        expect.objectContaining({ code: 'E_PIPELINE_INVALID', message: expect.stringContaining(`${section}.${Object.keys(fields)[0]}`) }),
+      );
+    },
+  );
 });
 
 describe('pipelineOf', () => {

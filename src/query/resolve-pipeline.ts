@@ -5,6 +5,7 @@ import type { Pipeline } from '../spec/pipeline.ts';
 import type { Stage, Stages } from '../spec/stages.ts';
 import { hashOf } from '../util/hash.ts';
 import { nearestNames } from '../util/nearest-names.ts';
+import type { RerankSection } from './rerank.ts';
 import { promptFamilies, type PromptFamily } from './prompt.ts';
 
 /** Defaults of a question. `contextTokens` is what a 1.5B model prefills in about 8 s on two cores. */
@@ -26,6 +27,7 @@ export interface ResolvedPipeline {
   /** sha256 over everything but the name: equal hash, equal pipeline. Models stand in it by name, not by their weights. */
   readonly hash: string;
   readonly retrieve: RetrieveSection;
+  readonly rerank: RerankSection;
   readonly context: {
     readonly mode: 'joined' | 'each';
     readonly tokens: number;
@@ -58,6 +60,8 @@ export interface RetrieveSection {
   /** Whether the best hits tell further words to search for. */
   readonly feedback: boolean;
   readonly perDocument: number | undefined;
+  /** Chunks before and after a hit that are read with it. */
+  readonly neighbours: number;
 }
 
 /** A stage by its name and the version that is registered. */
@@ -78,9 +82,6 @@ export interface PipelineDefaults {
 
 /** Fields that are part of the interface and not of this version; a stage that learns one takes its line away. */
 const planned: readonly (readonly [path: string, isAsked: (pipeline: Pipeline) => boolean])[] = [
-  ['retrieve.neighbours', ({ retrieve }) => (retrieve?.neighbours ?? 0) > 0],
-  ['rerank.by', ({ rerank }) => (rerank?.by ?? 'none') !== 'none'],
-  ['rerank.model', ({ rerank }) => rerank?.model !== undefined],
   ['generate.prompt', ({ generate }) => generate?.prompt !== undefined && !promptFamilies.some((family) => family === generate.prompt)],
   ['verify.by', ({ verify }) => verify?.by === 'model'],
   ['cite.by', ({ cite }) => (cite?.by ?? 'sentence') !== 'sentence'],
@@ -95,7 +96,7 @@ export function resolvePipeline(pipeline: Pipeline, defaults: PipelineDefaults =
       details: { path },
     });
   }
-  const { retrieve = {}, context = {}, generate = {}, verify = {} } = pipeline;
+  const { retrieve = {}, rerank = {}, context = {}, generate = {}, verify = {} } = pipeline;
   const limit = retrieve.limit ?? queryDefaults.askLimit;
   const resolved = {
     retrieve: {
@@ -107,8 +108,10 @@ export function resolvePipeline(pipeline: Pipeline, defaults: PipelineDefaults =
       depth: Math.max(limit, retrieve.depth ?? queryDefaults.depth),
       feedback: retrieve.feedback ?? false,
       perDocument: retrieve.perDocument,
+      neighbours: retrieve.neighbours ?? 0,
     },
     stages: stagesOf(pipeline, defaults.stages ?? {}),
+    rerank: { by: rerank.by ?? 'none', model: rerank.model, limit: rerank.limit },
     context: {
       mode: context.mode ?? defaults.contextMode ?? queryDefaults.contextMode,
       tokens: context.tokens ?? defaults.contextTokens ?? queryDefaults.contextTokens,

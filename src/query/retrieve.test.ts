@@ -27,6 +27,7 @@ beforeEach(async () => {
     languages: createLanguageDetector(),
     embedder: () => Promise.resolve(embedder),
     generator: () => Promise.reject(new Error('not needed')),
+    reranker: () => Promise.reject(new Error('not needed')),
     scheduler: {
       ...mill.scheduler,
       submit(work) {
@@ -82,6 +83,12 @@ describe('retrieve', () => {
     expect(german.hits[0]?.ranks.vector).toBeUndefined();
     expect(german.notices).toEqual([expect.stringMatching(/reads en only.*in de.*multilingual/)]);
     expect((await search({ query: 'How many people does the ferry carry?' })).notices).toEqual([]);
+    expect((await search({ query: 'Wie viele Menschen trägt die ferry?', mode: 'vector' })).hits.length).toBeGreaterThan(0);
+    await bench.drive(bench.mill.ingest([{ id: 'fähre', text: 'Die Fähre trägt im Winter nur zwölf Menschen und keinen Hund.' }]).result());
+    // The words of the question do not tell, those of what it finds do.
+    const short = await search({ query: 'Fähre Menschen' });
+    expect(short.hits[0]).toMatchObject({ source: 'fähre' });
+    expect(short.hits.every(({ ranks }) => ranks.vector === undefined)).toBe(true);
   });
 
   it('takes one of several hits with the same text, and no more of one document than allowed', async () => {
@@ -100,12 +107,15 @@ describe('retrieve', () => {
     expect((await search({ limit: 50, perDocument: 2 })).hits.filter(({ source }) => source === 'long')).toHaveLength(2);
   });
 
-  it('finds more with words of the best hits where that is asked for', async () => {
-    await bench.drive(bench.mill.ingest([{ id: 'd', text: 'Passengers pay on board.' }]).result());
-    const mode = 'hybrid';
-    parts = { ...parts, embedder: () => Promise.resolve(undefined) };
-    expect((await found({ query: 'ferry', mode })).toSorted()).toEqual(['a', 'b']);
-    expect(await found({ query: 'ferry', mode, feedback: true })).toContain('d');
+  it('searches again with words of the best hits where that is asked for and both rankings found something', async () => {
+    const searched: string[] = [];
+    const { store } = parts;
+    parts = { ...parts, store: { ...store, searchText: (query, ...rest) => (searched.push(query), store.searchText(query, ...rest)) } };
+    await search({ query: 'ferry', feedback: true });
+    expect(searched).toEqual(['ferry', expect.stringContaining('passengers')]);
+    await search({ query: 'ferry' });
+    await search({ query: 'ferry', mode: 'text', feedback: true });
+    expect(searched).toHaveLength(4);
   });
 
   it('searches by words and says so where there is no embedder', async () => {

@@ -7,6 +7,7 @@ import type { Deadline } from '../spec/time.ts';
 import type { Permit } from '../spec/work.ts';
 import { hashOf } from '../util/hash.ts';
 import { flightOf } from './caches.ts';
+import { isForeign, languageNotice, reads } from './embedder-language.ts';
 import { feedbackQuery, feedbackWeight, largestFeedbackChunks } from './feedback.ts';
 import { type FusedChunk, fuseByScore, type Ranking } from './fuse.ts';
 import type { QueryParts } from './parts.ts';
@@ -33,8 +34,8 @@ export interface Retrieved {
 }
 
 /**
- * Text search and vector search side by side, fused by score, searched once more with words of the best where the section asks for it, read
- * from the record. An embedder that was not made for the query's language is left out.
+ * Text search and vector search side by side, fused by score, searched once more with words of the best where the section asks for it and
+ * both found something, read from the record. An embedder that was not made for the query's language is left out.
  */
 export async function retrieve(parts: QueryParts, section: RetrieveSection, request: RetrieveRequest): Promise<Retrieved> {
   const { store, clock } = parts;
@@ -64,7 +65,7 @@ export async function retrieve(parts: QueryParts, section: RetrieveSection, requ
       notices.push('No embedder is installed for this collection: only the text index was searched.');
       return [];
     }
-    if (!reads(embedder, language)) {
+    if (mode === 'hybrid' && !reads(embedder, language)) {
       notices.push(languageNotice(embedder, language));
       return [];
     }
@@ -85,13 +86,16 @@ export async function retrieve(parts: QueryParts, section: RetrieveSection, requ
   }
   const indexing = describeIndexing(await store.readSetting(indexingSetting(collection)));
   if (indexing !== undefined) notices.push(indexing);
+  const foreign = mode === 'hybrid' && language === undefined && vector.length > 0 && (await isForeign(parts, collection, text));
   const rankings: readonly Ranking[] = [
     { chunks: text, weight: section.weights.text, name: 'text' },
-    { chunks: vector, weight: section.weights.vector, name: 'vector' },
+    { chunks: vector, weight: foreign ? 0 : section.weights.vector, name: 'vector' },
   ];
   const first = fuseByScore(rankings, Number.POSITIVE_INFINITY);
   const feedback =
-    section.feedback && mode === 'hybrid' ? await searchAgain(parts, { query: request.query, language }, scope, first, depth) : [];
+    section.feedback && vector.length > 0 && text.length > 0 && !foreign
+      ? await searchAgain(parts, { query: request.query, language }, scope, first, depth)
+      : [];
   const fused =
     feedback.length === 0 ? first : fuseByScore([...rankings, { chunks: feedback, weight: feedbackWeight }], Number.POSITIVE_INFINITY);
   const reading = clock.monotonic();
@@ -130,18 +134,6 @@ function hitOf(chunk: StoredChunk, { score, ranks }: FusedChunk, rank: number): 
     chunk: chunk.id,
     ranks: { ...ranks },
   };
-}
-
-/** False where the embedder was made for other languages than that of the query. */
-function reads({ model }: Embedder, language: string | undefined): boolean {
-  return language === undefined || model.languages.includes('*') || model.languages.includes(language);
-}
-
-function languageNotice({ model }: Embedder, language: string | undefined): string {
-  return (
-    `The embedder ${model.id} reads ${model.languages.join(', ')} only and the question is in ${language ?? 'another language'}: only words were searched. ` +
-    `A collection ingested with --embedder multilingual-e5-small is found by meaning too.`
-  );
 }
 
 /** The text ranking for words of the best chunks; empty where the collection is too large for a second search or they have no words. */

@@ -62,6 +62,7 @@ export const stageTimings = z.object({
   searchVectorsMs: z.number().optional(),
   readMs: z.number().optional(),
   sourcesMs: z.number().optional(),
+  rerankMs: z.number().optional(),
   modelMs: z.number().optional(),
   queuedMs: z.number().optional(),
   firstTokenMs: z.number().optional(),

@@ -1,5 +1,6 @@
 import { createActivityWatch } from '../activity.ts';
 import { createFakeEmbedder } from '../engines/fake/embedder.ts';
+import { createFakeReranker } from '../engines/fake/reranker.ts';
 import { createFakeGenerator } from '../engines/fake/generator.ts';
 import { MillraceError } from '../errors.ts';
 import { parseLane } from '../lanes.ts';
@@ -10,7 +11,7 @@ import { createFormatParsers } from '../parse/formats.ts';
 import { parseDocument } from '../parse/parse-document.ts';
 import { createScheduler } from '../scheduler/scheduler.ts';
 import type { CacheOptions } from '../spec/caches.ts';
-import type { Embedder, Generator } from '../spec/engine.ts';
+import type { Embedder, Generator, Reranker } from '../spec/engine.ts';
 import type { Mill } from '../spec/mill.ts';
 import type { InstalledModel } from '../spec/model.ts';
 import type { FaultPoints } from '../spec/faults.ts';
@@ -81,7 +82,7 @@ export function createFakeMill(options: FakeMillOptions): FakeMill {
   const generator = options.generator === undefined ? createFakeGenerator({ clock }) : options.generator;
   const generators = [...(generator === null ? [] : [generator]), ...(options.furtherGenerators ?? [])];
   const engines = createLoadedEngines({
-    ...fakeModels(embedders, generators, options.loading ?? (() => Promise.resolve())),
+    ...fakeModels(embedders, generators, createFakeReranker({ clock }), options.loading ?? (() => Promise.resolve())),
     store,
     scheduler,
     options: options.embedder === undefined ? {} : { embedder: options.embedder },
@@ -127,6 +128,7 @@ function createParser(): DocumentParser {
 function fakeModels(
   embedders: readonly Embedder[],
   generators: readonly Generator[],
+  reranker: Reranker,
   loading: (model: string) => Promise<void>,
 ): Pick<LoadedEnginesParts, 'device' | 'models'> {
   function find<Engine extends Embedder | Generator>(engines: readonly Engine[], name: string): Engine {
@@ -146,10 +148,18 @@ function fakeModels(
         onEvent?.({ type: 'model-loading', model: id, doneBytes: 100, totalBytes: 100 });
         return find(generators, id);
       },
+      async loadReranker({ id }) {
+        await loading(id);
+        return reranker;
+      },
     },
     models: {
       resolve: async (name, { task = 'generator' } = {}) =>
-        task === 'embedder' ? describeEmbedder(find(embedders, name)) : describeModel(find(generators, name), 'generator'),
+        task === 'embedder'
+          ? describeEmbedder(find(embedders, name))
+          : task === 'reranker'
+            ? describeModel(reranker, task)
+            : describeModel(find(generators, name), 'generator'),
       recommend: () => Promise.resolve(undefined),
       list: () => Promise.resolve(generators.map((one) => ({ ...describeModel(one, 'generator'), ...listed }))),
     },
@@ -158,7 +168,7 @@ function fakeModels(
 
 const listed = { parameters: '0', downloadBytes: 0, installedBytes: 0, installed: true, sources: [] };
 
-function describeModel({ model }: Generator | Embedder, task: InstalledModel['task']): InstalledModel {
+function describeModel({ model }: Generator | Embedder | Reranker, task: InstalledModel['task']): InstalledModel {
   const { id, title, hash } = model;
   return { id, task, title, path: `/fake/${id}.gguf`, bytes: 0, sha256: hash, licence: 'MIT', contextTokens: 4_096 };
 }

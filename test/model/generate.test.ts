@@ -16,6 +16,17 @@ describe.skipIf(withoutModels).each(['split', 'unified'] as const)('generating w
 
   const idle = async () => expect(await device.statistics()).toMatchObject({ activeSequences: 0 });
 
+  it('tells how likely its output was, and given words as its first', async () => {
+    const asked = ask('What is the capital of France?', { maxTokens: 4 });
+    const { text, meanLogProbability } = await finalOf(generator.generate(asked, callOptions()));
+    expect(meanLogProbability).toBeLessThan(0);
+    expect(meanLogProbability).toBeGreaterThan(-5);
+    const { weights } = await finalOf(generator.generate({ ...asked, weigh: [text, 'Xylophone'] }, callOptions()));
+    const [said = 0, other = 0] = weights ?? [];
+    expect(said).toBeLessThanOrEqual(0);
+    expect(said).toBeGreaterThan(other);
+  });
+
   it('streams the text that the final part holds, with its usage', async () => {
     const parts: GeneratePart[] = [];
     for await (const part of generator.generate(ask('What is the capital of France?', { deliver: 'stream' }), callOptions()))

@@ -7,6 +7,7 @@ import { filterOption } from '../filter-option.ts';
 import { numberOption } from '../number-option.ts';
 import type { Given, Session } from '../session.ts';
 import { askFile, noQuestion, withEstimate, withRunOptions } from './runs.ts';
+import { askInSession } from '../question-session.ts';
 import { createStatusLine } from '../status-line.ts';
 import { shorten, sourceName, type Terminal, visible } from '../terminal.ts';
 
@@ -56,7 +57,7 @@ export function addAsk(program: Command, session: Session): void {
     session.command(
       program,
       'ask [question]',
-      'Answer a question from the documents, with citations. "-" reads it from standard input, --file many from a file.',
+      'Answer a question from the documents, with citations. "-" reads it from standard input, --file many from a file; on a terminal, none begins a session.',
       'millrace ask "When is the rent due?"\n  millrace ask --file questions.csv --out answers.jsonl',
     ),
     'questions',
@@ -66,7 +67,11 @@ export function addAsk(program: Command, session: Session): void {
     .option('--file <file>', 'many questions: .csv or .tsv with a column "question", .jsonl, or .txt with one a line')
     .option('--out <file>', 'with --file: where the answers go, .jsonl or .csv; the same command again goes on after an interruption')
     .option('--force', 'with --file: start anew and replace the file of answers')
-    .option('--quotes', 'answer with verbatim quotes, without a generator')
+    .option('--quote, --quotes', 'answer with verbatim quotes, without a generator')
+    .option('--show-sources', 'print each citation with version, range, place on the page and the passage it was read from')
+    .addOption(
+      new Option('--context-mode <mode>', 'passages one after the other (default) or all in one prompt').choices(['each', 'joined']),
+    )
     .addOption(modeOption())
     .option('--filter <key=value>', 'only documents with this metadata; may be repeated', filterOption)
     .option('--temperature <number>', '0 takes the likeliest token always (default)', numberOption({ least: 0, most: 2, whole: false }))
@@ -82,40 +87,46 @@ export function addAsk(program: Command, session: Session): void {
           ...(options.quotes === true ? { quotesOnly: true } : {}),
           ...(options.temperature === undefined ? {} : { temperature: options.temperature }),
           ...(options.seed === undefined ? {} : { seed: options.seed }),
+          ...(options.contextMode === undefined ? {} : { contextMode: options.contextMode }),
         };
         if (options.file !== undefined) {
           const { signal: _signal, timeoutMs: _timeoutMs, ...searching } = searchOptions(terminal, options);
           return askFile(terminal, session, options, { ...searching, ...answering });
         }
-        if (!hasArgument) throw noQuestion();
+        const inSession = !hasArgument && process.stdin.isTTY && !options.json;
+        if (!hasArgument && !inSession) throw noQuestion();
         const mill = await session.open('read');
-        const stream = mill.ask(await questionOf(argument, terminal.signal), {
-          ...searchOptions(terminal, options),
-          ...answering,
-        });
-        const status = createStatusLine(terminal, systemClock, options.quiet || options.json);
-        let streamed = '';
-        for await (const event of stream) {
-          status.clear();
-          if (options.json) continue;
-          if (event.type === 'sources' && !options.quiet) {
-            for (const hit of event.hits) terminal.error(`${describeHit(hit)}\n`);
-            terminal.error('\n');
-          } else if (event.type === 'model-loading') {
-            status.show(`loading ${event.model}: ${Math.round((event.doneBytes / Math.max(1, event.totalBytes)) * 100)} %`);
-          } else if (event.type === 'answer-delta') {
-            streamed += event.text;
-            terminal.out(visible(event.text));
+        const asking = { ...searchOptions(terminal, options), ...answering };
+        if (inSession) return askInSession(terminal, process.stdin, (question) => tellAnswer(question));
+        await tellAnswer(await questionOf(argument, terminal.signal));
+        return 0;
+
+        async function tellAnswer(question: string): Promise<void> {
+          const stream = mill.ask(question, asking);
+          const status = createStatusLine(terminal, systemClock, options.quiet || options.json);
+          let streamed = '';
+          for await (const event of stream) {
+            status.clear();
+            if (options.json) continue;
+            if (event.type === 'sources' && !options.quiet) {
+              for (const hit of event.hits) terminal.error(`${describeHit(hit)}\n`);
+              terminal.error('\n');
+            } else if (event.type === 'model-loading') {
+              status.show(`loading ${event.model}: ${Math.round((event.doneBytes / Math.max(1, event.totalBytes)) * 100)} %`);
+            } else if (event.type === 'answer-delta') {
+              streamed += event.text;
+              terminal.out(visible(event.text));
+            }
+          }
+          const answer = await stream.result();
+          if (options.json) terminal.out(`${JSON.stringify(answer)}\n`);
+          else {
+            terminal.out(describeAnswer(answer, streamed));
+            if (options.showSources === true) terminal.out(describeSources(answer));
+            if (!options.quiet) for (const notice of answer.notices) terminal.error(`${notice}\n`);
+            if (options.verbose) terminal.error(`${describeUsage(answer)}\n${describeTimings(answer.timings)}\n`);
           }
         }
-        const answer = await stream.result();
-        if (options.json) terminal.out(`${JSON.stringify(answer)}\n`);
-        else {
-          terminal.out(describeAnswer(answer, streamed));
-          if (!options.quiet) for (const notice of answer.notices) terminal.error(`${notice}\n`);
-          if (options.verbose) terminal.error(`${describeUsage(answer)}\n${describeTimings(answer.timings)}\n`);
-        }
-        return 0;
       }),
     );
 }
@@ -177,6 +188,29 @@ export function describeCitations(answer: Answer): string {
   return [...cited, ...unsupported].join('');
 }
 
+/** Everything that is known of each citation: version of the document, page, range, place on the page, and the passage around the quote. */
+function describeSources({ citations, hits, confidence, doubts = [], otherAnswers = [] }: Answer): string {
+  const sources = citations.map(({ number, source, document, page, pageLabel, start, end, boxes = [] }) => {
+    const hit = hits.find(({ rank }) => rank === number);
+    const place = boxes.map(({ left, top, right, bottom }) => `${percent(left)},${percent(top)}–${percent(right)},${percent(bottom)}`);
+    return [
+      `\n[${number}] ${sourceName(source)}`,
+      `  document ${document}, page ${visible(pageLabel ?? String(page))}, characters ${start}–${end}`,
+      ...(place.length === 0 ? [] : [`  on the page, in per cent of its width and height: ${place.join('; ')}`]),
+      ...(hit === undefined ? [] : [`  ${visible(hit.text.trim()).replaceAll('\n', '\n  ')}`]),
+      '',
+    ].join('\n');
+  });
+  const others = otherAnswers.map(({ answer, agrees, rank }) => `${agrees ? 'Also' : 'But'} [${rank}]: ${visible(answer)}\n`);
+  const sure =
+    confidence === undefined ? '' : `Confidence ${confidence.toFixed(2)}${doubts.length === 0 ? '' : `: ${visible(doubts.join('; '))}`}\n`;
+  return [...sources, ...others, sure].join('');
+}
+
+function percent(share: number): string {
+  return (share * 100).toFixed(1);
+}
+
 export function describeUsage({ model, usage }: Answer): string {
   return `${model}: ${usage.promptTokens} prompt tokens (${usage.cachedTokens} reused), ${usage.outputTokens} written`;
 }
@@ -187,6 +221,7 @@ const stageNames = {
   searchVectorsMs: 'vector search',
   readMs: 'read',
   sourcesMs: 'sources',
+  rerankMs: 'rerank',
   modelMs: 'model',
   queuedMs: 'queued',
   prefillMs: 'prefill',

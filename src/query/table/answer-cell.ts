@@ -137,6 +137,7 @@ async function readPassages(
     depth: queryDefaults.depth,
     feedback: false,
     perDocument: undefined,
+    neighbours: 0,
   };
   const { hits, timings } = await retrieve(parts, section, { query: question, documents: [document], class: 'batch', ...call });
   const context = await fitContext(question, hits, settings.contextTokens, settings.generator.tokenizer, call.signal);

@@ -7,7 +7,7 @@ import { queryTerms, textQuery } from './text-query.ts';
 /** In smaller collections common words cost nothing, and leaving them out could leave only words that nothing holds. */
 const largeCollectionChunks = 1_000;
 /** BM25 costs about a microsecond for each chunk that holds any of the words: a word in more than this many is too dear for what it says. */
-const dearestTermChunks = 10_000;
+const dearestTermChunks = 5_000;
 /** Of column text, headings and title: a word in a heading says twice as much of what the chunk is about. */
 const columnWeights = '1.0, 2.0, 2.0';
 

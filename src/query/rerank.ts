@@ -1,0 +1,97 @@
+import type { Hit } from '../spec/answers.ts';
+import type { Generator } from '../spec/engine.ts';
+import { type EngineCall, generateAnswer } from './generate.ts';
+import type { QueryParts } from './parts.ts';
+import { modelRefusal, passagePrompt, type PromptFamily } from './prompt.ts';
+import { signalScores } from './signals.ts';
+
+export interface RerankSection {
+  readonly by: 'none' | 'signals' | 'model' | 'cross-encoder';
+  /** The cross-encoder; undefined: the one that is installed. */
+  readonly model: string | undefined;
+  /** Hits that are scored; the rest stays behind them. Undefined: all. */
+  readonly limit: number | undefined;
+}
+
+/** The hits in the order of cheap signals or of a cross-encoder, ranked anew; as they are where the section asks for neither. */
+export async function rerank(
+  parts: QueryParts,
+  query: string,
+  hits: readonly Hit[],
+  { by, model, limit = hits.length }: RerankSection,
+  call: EngineCall,
+): Promise<readonly Hit[]> {
+  if ((by !== 'signals' && by !== 'cross-encoder') || hits.length < 2) return hits;
+  const scored = hits.slice(0, limit);
+  const scores =
+    by === 'signals'
+      ? signalScores(query, scored, parts.languages.detect(query)).map((score, index) => score + (scored[index]?.score ?? 0))
+      : await scoreByCrossEncoder(parts, query, scored, model, call);
+  return [...byScore(scored, scores), ...hits.slice(limit)].map((hit, index) => ({ ...hit, rank: index + 1 }));
+}
+
+/**
+ * The hits in the order in which the generator would rather answer from them than refuse: one token each over rules and passage, which are
+ * the tokens that `each` asks the question over, so that they are computed once. Ranks stay as they were shown. As they are where the engine
+ * tells no log-probabilities.
+ */
+export async function orderByLikelihood(
+  parts: QueryParts,
+  generator: Generator,
+  question: string,
+  hits: readonly Hit[],
+  { limit = hits.length }: RerankSection,
+  family: PromptFamily,
+  call: EngineCall,
+): Promise<readonly Hit[]> {
+  const scored = hits.slice(0, limit);
+  const refusals = await Promise.all(
+    scored.map(async (hit) => {
+      const request = {
+        prompt: passagePrompt(question, hit, family),
+        maxTokens: 1,
+        temperature: 0,
+        seed: 0,
+        weigh: [modelRefusal],
+        ...call,
+      };
+      const { final } = await generateAnswer(parts.scheduler, generator, request, parts.clock.monotonic);
+      return final.weights?.[0];
+    }),
+  );
+  const scores = refusals.map((refusal) => (refusal === undefined ? 0 : -refusal));
+  return [...byScore(scored, scores), ...hits.slice(limit)];
+}
+
+async function scoreByCrossEncoder(
+  parts: QueryParts,
+  query: string,
+  hits: readonly Hit[],
+  name: string | undefined,
+  call: EngineCall,
+): Promise<readonly number[]> {
+  // Loading it makes the lane.
+  await parts.reranker(name);
+  const passages = hits.map(({ title, headingPath, tableHeader, text }) =>
+    [...new Set([title ?? '', ...headingPath]), tableHeader ?? '', text].filter((part) => part !== '').join('\n'),
+  );
+  const bytes = passages.reduce((sum, passage) => sum + (passage.length + query.length) * 2, 0);
+  const handle = parts.scheduler.submit({
+    lane: 'rerank',
+    class: call.class,
+    tenant: call.tenant,
+    input: { query, passages },
+    cost: { tokens: Math.ceil(bytes / 8), items: 1, bytes },
+    signal: call.signal,
+    ...(call.deadline === undefined ? {} : { deadline: call.deadline }),
+    deliver: 'final',
+  });
+  return [...(await handle.result())];
+}
+
+function byScore(hits: readonly Hit[], scores: readonly number[]): Hit[] {
+  return hits
+    .map((hit, index) => ({ hit, score: scores[index] ?? 0, index }))
+    .sort((a, b) => b.score - a.score || a.index - b.index)
+    .map(({ hit }) => hit);
+}
