@@ -6,13 +6,14 @@ import { addIngest } from './ingest/command.ts';
 import { addMixed } from './mixed-command.ts';
 import { addOverload } from './overload/command.ts';
 import { addQuality } from './quality-command.ts';
+import { addParse } from './parse/command.ts';
 import { addQueries } from './queries-command.ts';
 import { addRead } from './read-command.ts';
 import { addTable } from './table-command.ts';
 
 function createProgram(signal: AbortSignal): Command {
   const program = new Command('bench').description('Measures millrace beside others.').showSuggestionAfterError(true).exitOverride();
-  for (const add of [addRead, addEngine, addQueries, addMixed, addOverload, addQuality, addTable, addIngest, addCrash])
+  for (const add of [addRead, addEngine, addQueries, addMixed, addOverload, addQuality, addTable, addIngest, addCrash, addParse])
     add(program, signal);
   return program;
 }

@@ -34,7 +34,7 @@ function textFormats(): FormatParser[] {
     },
     {
       name: 'html',
-      version: 2,
+      version: 3,
       contentTypes: ['text/html', 'application/xhtml+xml'],
       isText: true,
       endings: { html: 'text/html', htm: 'text/html', xhtml: 'text/html' },
@@ -96,7 +96,7 @@ function binaryFormats(): FormatParser[] {
   return [
     {
       name: 'pdf',
-      version: 3,
+      version: 4,
       contentTypes: ['application/pdf'],
       parse: async (bytes, context) => {
         pdf ??= import('./pdf/pdf.ts').then(({ createPdfReader }) => createPdfReader());

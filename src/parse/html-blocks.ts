@@ -77,14 +77,59 @@ export function substance(root: ParentNode): { readonly textLength: number; read
     if ('value' in node) textLength += node.value.trim().length;
     if (!isElement(node) || unread.has(node.tagName) || boilerplate.has(node.tagName)) continue;
     if (boilerplateRoles.has(attribute(node, 'role') ?? '')) continue;
-    if (node.tagName === 'table' && (dataTable(node)?.rows.length ?? 0) > 1) tables += 1;
+    if (node.tagName === 'table' && isTelling(dataTable(node))) tables += 1;
     for (const child of node.childNodes.toReversed()) stack.push(child);
   }
   return { textLength, tables };
 }
 
+/** Lists of at least so many short links are menus. */
+const menu = { items: 3, lettersPerItem: 30, linkShare: 0.8 };
+
+/** Takes lists out that only lead elsewhere: sections of a site, buttons to share. */
+export function removeMenus(root: ParentNode): void {
+  // All are found before any is taken out.
+  const lists = Array.from(elements(root)).filter(({ tagName }) => tagName === 'ul' || tagName === 'ol');
+  for (const list of lists) {
+    const items = list.childNodes.filter(isElement).filter(({ tagName }) => tagName === 'li').length;
+    const letters = visibleText(list).length;
+    if (items < menu.items || letters > items * menu.lettersPerItem || linkLetters(list) < menu.linkShare * letters) continue;
+    const siblings = list.parentNode?.childNodes;
+    siblings?.splice(siblings.indexOf(list), 1);
+  }
+}
+
+function linkLetters(root: ParentNode): number {
+  let letters = 0;
+  for (const element of elements(root)) if (element.tagName === 'a') letters += visibleText(element).length;
+  return letters;
+}
+
+interface TableRows {
+  readonly rows: string[][];
+  readonly headerRows: number;
+}
+
+function isTelling(table: TableRows | undefined): table is TableRows {
+  return (table?.rows.length ?? 0) > 1;
+}
+
+/** The data tables of a page outside navigation, footers and the like, as `substance` counts them. */
+export function dataTables(root: ParentNode): TableRows[] {
+  const found: TableRows[] = [];
+  const stack: Node[] = root.childNodes.toReversed();
+  for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
+    if (!isElement(node) || unread.has(node.tagName) || boilerplate.has(node.tagName)) continue;
+    if (boilerplateRoles.has(attribute(node, 'role') ?? '')) continue;
+    const table = node.tagName === 'table' ? dataTable(node) : undefined;
+    if (isTelling(table)) found.push(table);
+    for (const child of node.childNodes.toReversed()) stack.push(child);
+  }
+  return found;
+}
+
 /** Rows of cells of a data table, or `undefined` for a table that only arranges a page (it holds tables or headings, or one column). */
-function dataTable(table: Element): { readonly rows: string[][]; readonly headerRows: number } | undefined {
+function dataTable(table: Element): TableRows | undefined {
   const rows: SpanningCell[][] = [];
   let headerRows = 0;
   for (const element of elements(table)) {
@@ -111,8 +156,11 @@ interface List {
   started: boolean;
 }
 
-/** Walks a tree and appends its readable blocks. Iterative: documents nest without limit. */
-export function addHtmlBlocks(builder: DocumentBuilder, root: ParentNode): void {
+/**
+ * Walks a tree and appends its readable blocks. Iterative: documents nest without limit. `images`: their alternative texts are read;
+ * default true.
+ */
+export function addHtmlBlocks(builder: DocumentBuilder, root: ParentNode, options: { readonly images?: boolean } = {}): void {
   const lists: List[] = [];
   let quoteDepth = 0;
   let inline = '';
@@ -149,7 +197,7 @@ export function addHtmlBlocks(builder: DocumentBuilder, root: ParentNode): void 
       inline += '\n';
       continue;
     }
-    if (tag === 'img') inline += ` ${attribute(node, 'alt') ?? ''} `;
+    if (tag === 'img' && options.images !== false) inline += ` ${attribute(node, 'alt') ?? ''} `;
     if (!inlineElements.has(tag)) {
       flush(undefined);
       if (tag === 'pre') {

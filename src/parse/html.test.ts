@@ -12,6 +12,8 @@ async function read(source: string) {
 const paragraph =
   '<p>The committee met on Monday and discussed the budget of the coming year, the new building, and the plans of the members.</p>';
 
+const article = Array.from({ length: 8 }, (_, day) => paragraph.replace('Monday', `day ${day + 1}`)).join('');
+
 describe('html', () => {
   it('reads blocks, lists, tables and code of a page that is no article', async () => {
     const { lines, text, blocks } = await read(`<!doctype html><html lang="de-CH"><body>
@@ -37,7 +39,7 @@ describe('html', () => {
   it('keeps the main text of an article and leaves out navigation', async () => {
     const { text, lines } = await read(
       `<html><head><title>Minutes</title></head><body><nav><a href="/">Home</a> <a href="/b">Buy our things</a></nav>
-       <article><h1>Minutes of May</h1>${paragraph.repeat(8)}</article><footer><a href="/i">Imprint</a></footer></body></html>`,
+       <article><h1>Minutes of May</h1>${article}</article><footer><a href="/i">Imprint</a></footer></body></html>`,
     );
     expect(text).not.toContain('Buy our things');
     expect(text).not.toContain('Imprint');
@@ -45,11 +47,17 @@ describe('html', () => {
     expect(lines[0]).toMatch(/^heading1: Minutes/);
   });
 
-  it('takes all text where the main text would lose a table', async () => {
+  it('leaves menus, texts that stand twice and descriptions of pictures out of an article', async () => {
+    const menu = '<ul><li><a href="/a">Home</a><li><a href="/b">Sports</a><li><a href="/c">Sign in</a></ul>';
+    const caption = '<figure><img alt="A described picture"><figcaption>The caption of the picture.</figcaption></figure>';
+    const { text } = await read(`<html><body><article><h1>Minutes</h1>${menu}${caption}${article}${caption}</article></body></html>`);
+    expect(text).not.toMatch(/Sports|described/);
+    expect(text.match(/The caption of the picture/g)).toHaveLength(1);
+  });
+
+  it('keeps a table that the main text would lose', async () => {
     const table = '<table><tr><th>Member<th>Vote</tr><tr><td>Amber<td>yes</tr></table>';
-    const { text } = await read(
-      `<html><body><article>${paragraph.repeat(8)}</article><div class="sidebar comment">${table}</div></body></html>`,
-    );
+    const { text } = await read(`<html><body><article>${article}</article><div class="sidebar comment">${table}</div></body></html>`);
     expect(text).toContain('Member | Vote\nAmber | yes');
   });
 

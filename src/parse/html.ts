@@ -4,11 +4,14 @@ import { type DefaultTreeAdapterTypes, parse, parseFragment } from 'parse5';
 import type { FormatParser, ParsedBlock } from '../spec/parser.ts';
 import { canonicalText } from './canonical-text.ts';
 import { decodeText } from './decode-text.ts';
-import { createDocumentBuilder } from './document-builder.ts';
-import { addHtmlBlocks, attribute, elements, elementsWithDepth, substance } from './html-blocks.ts';
+import { createDocumentBuilder, type DocumentBuilder } from './document-builder.ts';
+import { addHtmlBlocks, attribute, dataTables, elements, elementsWithDepth, removeMenus, substance } from './html-blocks.ts';
 
 /** Main text is taken where it keeps at least this share of what the page tells; below it, the page is no article. */
-const minMainShare = 0.4;
+const minMainShare = 0.36;
+
+/** An article of this length may stand among so much else: letters, and the share that it then keeps at least. */
+const longArticle = { letters: 2_000, minShare: 0.25 };
 
 /** Readability scores every element several times; a page with more is read whole. */
 const maxElementsForMainText = 50_000;
@@ -56,12 +59,43 @@ function mainText(source: string, document: DefaultTreeAdapterTypes.Document): C
   if (typeof article?.content !== 'string') return undefined;
   const fragment = parseFragment(article.content);
   const kept = substance(fragment);
-  if (kept.textLength < minMainShare * all.textLength || kept.tables < all.tables) return undefined;
+  const minShare = kept.textLength >= longArticle.letters ? longArticle.minShare : minMainShare;
+  if (kept.textLength < minShare * all.textLength) return undefined;
   const builder = createDocumentBuilder();
   // Readability takes the title out of the article, and makes other h1 headings h2.
   if (article.title) builder.add('heading', article.title, { level: 1 });
-  addHtmlBlocks(builder, fragment);
+  removeMenus(fragment);
+  // In an article the alternative texts of pictures say what their captions say.
+  addHtmlBlocks(withoutRepeats(builder), fragment, { images: false });
+  // A table may stand beside the article and belong to it; one that is lost is worse than one too many.
+  if (kept.tables < all.tables) addMissingTables(builder, document, fragment);
   return builder.build();
+}
+
+/** Shorter texts may well stand twice in an article. UTF-16 units. */
+const minRepeated = 25;
+
+/** Pages show captions and teasers twice, for screens of different sizes. */
+function withoutRepeats(builder: DocumentBuilder): DocumentBuilder {
+  const seen = new Set<string>();
+  return {
+    ...builder,
+    add(kind, text, options) {
+      const content = text.replace(/\s+/g, ' ').trim();
+      if (content.length >= minRepeated && seen.has(content)) return;
+      seen.add(content);
+      builder.add(kind, text, options);
+    },
+  };
+}
+
+function addMissingTables(
+  builder: DocumentBuilder,
+  document: DefaultTreeAdapterTypes.Document,
+  kept: DefaultTreeAdapterTypes.ParentNode,
+): void {
+  const there = new Set(dataTables(kept).map((table) => table.rows.join('\n')));
+  for (const { rows, headerRows } of dataTables(document)) if (!there.has(rows.join('\n'))) builder.addTable(rows, headerRows);
 }
 
 function isTractable(document: DefaultTreeAdapterTypes.Document): boolean {

@@ -6,6 +6,8 @@ export interface LineBlock {
   readonly lines: Line[];
   /** Only with `heading`. */
   readonly level?: number;
+  /** Only with `table`: its first line names the columns. */
+  readonly hasHeader?: boolean;
 }
 
 /** What is typical of the document, from all its pages. */
@@ -89,7 +91,18 @@ function finished(block: { kind: LineBlock['kind']; level?: number; lines: LineT
   const letters = block.lines.reduce((sum, { text }) => sum + text.length, 0);
   const tooLong = block.kind === 'heading' && (lines.length > maxHeadingLines || letters > maxHeadingLetters);
   if (tooLong) return { kind: 'paragraph', lines };
+  if (block.kind === 'table') return { kind: 'table', lines, hasHeader: isHeader(block.lines) };
   return { kind: block.kind, lines, ...(block.level === undefined ? {} : { level: block.level }) };
+}
+
+/** The first row is set off by its weight, or by being words over rows with numbers; every column has a name. */
+function isHeader([first, ...rest]: readonly LineText[]): boolean {
+  if (first === undefined || rest.length === 0) return false;
+  const columns = Math.max(...rest.map(({ line }) => line.cells.length));
+  if (first.line.cells.length + 1 < columns) return false;
+  if (first.line.bold && !rest.every(({ line }) => line.bold)) return true;
+  const withNumbers = rest.filter(({ text }) => /\d/.test(text)).length;
+  return !/\d/.test(first.text) && withNumbers * 2 > rest.length;
 }
 
 function isRowAt(lines: readonly LineText[], index: number, other: LineText): boolean {

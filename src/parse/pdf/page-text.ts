@@ -55,7 +55,8 @@ export function createPageText(pages: readonly PageWords[]): PageTextWriter {
       for (const block of lineBlocks) {
         let start: number | undefined;
         let pending: string | undefined;
-        for (const line of block.lines) {
+        let firstLineEnd: number | undefined;
+        for (const [lineNumber, line] of block.lines.entries()) {
           let cell = 0;
           for (const [position, word] of line.words.entries()) {
             const text = canonicalText(page.texts[word] ?? '');
@@ -73,10 +74,19 @@ export function createPageText(pages: readonly PageWords[]): PageTextWriter {
             boxes.push(wordStart, length, ...quantised(page, word));
             pending = ((page.flags[word] ?? 0) & wordFlags.hyphenated) !== 0 ? text : undefined;
           }
+          if (lineNumber === 0) firstLineEnd = length;
         }
         if (start === undefined) continue;
         if (pending !== undefined) push('-');
-        blocks.push({ kind: block.kind, start, end: length, ...(block.level === undefined ? {} : { level: block.level }) });
+        const header =
+          block.hasHeader === true && firstLineEnd !== undefined && firstLineEnd > start ? { start, end: firstLineEnd } : undefined;
+        blocks.push({
+          kind: block.kind,
+          start,
+          end: length,
+          ...(block.level === undefined ? {} : { level: block.level }),
+          ...(header === undefined ? {} : { header }),
+        });
       }
       return { text: parts.join(''), blocks, boxes: Uint32Array.from(boxes) };
     },

@@ -38,6 +38,20 @@ function isSpace(unicode: number): boolean {
   return unicode <= 0x20 || unicode === 0xa0 || (unicode >= 0x2000 && unicode <= 0x200b) || unicode === 0x3000 || unicode === 0x2028;
 }
 
+const lam = 0x644;
+/** Alef, with hamza above or below, with madda. */
+const alefs: ReadonlySet<number> = new Set([0x627, 0x623, 0x625, 0x622]);
+
+type Direction = 'left-to-right' | 'right-to-left' | 'none';
+
+/** Of letters; of Latin, Greek and Cyrillic ones, and of Hebrew and Arabic ones. */
+function directionOf(unicode: number): Direction {
+  if (unicode < 0x41) return 'none';
+  if (unicode >= 0x590)
+    return unicode <= 0x8ff && (unicode < 0x660 || unicode > 0x669) && (unicode < 0x6f0 || unicode > 0x6f9) ? 'right-to-left' : 'none';
+  return unicode <= 0x5a || (unicode >= 0x61 && unicode <= 0x7a) || (unicode >= 0xc0 && unicode <= 0x52f) ? 'left-to-right' : 'none';
+}
+
 /** Reads page `index` (from 0). Throws when pdfium cannot load it. */
 export function readPageWords(pdfium: Pdfium, document: number, index: number): PageWords {
   const page = loadPage(pdfium, document, index);
@@ -117,6 +131,9 @@ function collectWords(pdfium: Pdfium, page: number, textPage: number, scratch: n
   const view = scratch >> 2;
   const isBold = boldTest(pdfium, textPage, scratch);
   let text = '';
+  let lastDirection: Direction = 'none';
+  let lastLeft = 0;
+  let lastRight = 0;
   let first = 0;
   let left = 0;
   let top = 0;
@@ -144,6 +161,7 @@ function collectWords(pdfium: Pdfium, page: number, textPage: number, scratch: n
       (hyphenated ? wordFlags.hyphenated : 0) | (isBold(first) ? wordFlags.bold : 0) | (Math.abs(shown) > maxAngle ? wordFlags.rotated : 0),
     );
     text = '';
+    lastDirection = 'none';
   }
 
   for (let index = 0; index < count; index += 1) {
@@ -162,6 +180,9 @@ function collectWords(pdfium: Pdfium, page: number, textPage: number, scratch: n
     const charTop = floats[view + 1] ?? 0;
     const charRight = floats[view + 2] ?? 0;
     const charBottom = floats[view + 3] ?? 0;
+    const direction = directionOf(unicode);
+    // Words of two directions that stand side by side have no space between them in the file.
+    if (direction !== 'none' && lastDirection !== 'none' && direction !== lastDirection) finish(false);
     if (text === '') {
       first = index;
       left = charLeft;
@@ -174,7 +195,14 @@ function collectWords(pdfium: Pdfium, page: number, textPage: number, scratch: n
       if (charRight > right) right = charRight;
       if (charBottom < bottom) bottom = charBottom;
     }
-    text += unicode <= 0xffff ? String.fromCharCode(unicode) : String.fromCodePoint(Math.min(unicode, 0x10ffff));
+    const character = unicode <= 0xffff ? String.fromCharCode(unicode) : String.fromCodePoint(Math.min(unicode, 0x10ffff));
+    // The two letters of the ligature lam-alef share one glyph, and come in the order in which they are seen.
+    if (unicode === lam && alefs.has(text.charCodeAt(text.length - 1)) && charLeft === lastLeft && charRight === lastRight) {
+      text = text.slice(0, -1) + character + text.slice(-1);
+    } else text += character;
+    if (direction !== 'none') lastDirection = direction;
+    lastLeft = charLeft;
+    lastRight = charRight;
   }
   finish(false);
   return { width, height, texts, boxes: Float32Array.from(boxes), sizes: Float32Array.from(sizes), flags: Uint8Array.from(flags) };

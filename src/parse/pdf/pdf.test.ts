@@ -93,6 +93,8 @@ describe('pdf', () => {
       'paragraph: Our prices are below.',
       'table: Article | Price | Stock\nChair | 49 EUR | 12\nTable | 199 EUR | 3',
     ]);
+    const { header } = document.blocks[1] ?? {};
+    expect(document.text.slice(header?.start, header?.end)).toBe('Article | Price | Stock');
   });
 
   it('joins words hyphenated at line ends, and keeps the hyphen of a word that has one elsewhere', async () => {
