@@ -67,34 +67,34 @@ function spread(name: string, values: readonly number[], aim?: string): Figure[]
   ];
 }
 
+/** The texts are read, given vectors and indexed once; a preparation that was stopped goes on. */
 async function openPrepared(settings: QualitySettings, directory: string, corpus: AsyncIterable<HandedSource>): Promise<Mill> {
-  const ready = path.join(settings.work, directory, 'prepared');
-  if (!existsSync(ready)) {
-    const sentences = await sentencesOf(corpus);
-    const random = createSeededRandom(settings.seed);
-    // First those that are embedded, so that the embedder of the collection is decided; then the rest, by words only.
-    const first = await openCorpus(settings, directory, texts(sentences, random, 0, embeddedTexts));
-    try {
-      const stream = first.ingest(texts(sentences, random, embeddedTexts, settings.chunks), { embed: false, signal: settings.signal });
-      for await (const event of stream) {
-        if (event.type === 'ingest-progress') settings.progress(`latency: ${event.settled} of ${settings.chunks} texts read`);
-      }
-      await stream.result();
-    } finally {
-      await first.close();
-    }
-    await giveVectors(settings, path.join(settings.work, directory), random);
-    await writeFile(ready, '');
+  const { work, model, embedder, home, seed, chunks, signal, progress } = settings;
+  const place = path.join(work, directory);
+  const reopen = () => open({ directory: place, generator: model, embedder, ...(home === undefined ? {} : { home }) });
+  const [embedded, prepared] = [path.join(place, 'embedded'), path.join(place, 'prepared')];
+  if (existsSync(prepared)) return reopen();
+  const sentences = await sentencesOf(corpus);
+  if (!existsSync(embedded)) {
+    // So that the embedder of the collection is decided. The others are read by words only.
+    await (await openCorpus(settings, directory, texts(sentences, seed, 0, embeddedTexts))).close();
+    await writeFile(embedded, '');
   }
-  const { model, embedder, home } = settings;
-  settings.progress('latency: opening, building the vector index');
-  const mill = await open({
-    directory: path.join(settings.work, directory),
-    generator: model,
-    embedder,
-    ...(home === undefined ? {} : { home }),
-  });
-  await mill.rebuild({ signal: settings.signal });
+  const reading = await reopen();
+  try {
+    const stream = reading.ingest(texts(sentences, seed, embeddedTexts, chunks), { embed: false, signal });
+    for await (const event of stream) {
+      if (event.type === 'ingest-progress') progress(`latency: ${event.settled} of ${chunks} texts read`);
+    }
+    await stream.result();
+  } finally {
+    await reading.close();
+  }
+  await giveVectors(settings, place);
+  const mill = await reopen();
+  progress('latency: building the indexes');
+  await mill.rebuild({ signal });
+  await writeFile(prepared, '');
   return mill;
 }
 
@@ -104,8 +104,9 @@ async function sentencesOf(corpus: AsyncIterable<HandedSource>): Promise<string[
   return sentences;
 }
 
-function* texts(sentences: readonly string[], random: Random, from: number, to: number): Generator<HandedSource> {
+function* texts(sentences: readonly string[], seed: number, from: number, to: number): Generator<HandedSource> {
   for (let number = from; number < to; number += 1) {
+    const random = createSeededRandom(seed * 1_000_003 + number);
     const parts = Array.from({ length: sentencesOfText }, () => sentences[Math.floor(random.float() * sentences.length)] ?? '');
     // Short enough to be one chunk.
     yield { id: `text-${number}`, text: parts.join(' ').slice(0, 900), contentType: 'text/plain' };
@@ -113,7 +114,8 @@ function* texts(sentences: readonly string[], random: Random, from: number, to: 
 }
 
 /** Straight into the record: embedding so many texts would take an hour and say nothing about searching them. */
-async function giveVectors(settings: QualitySettings, directory: string, random: Random): Promise<void> {
+async function giveVectors(settings: QualitySettings, directory: string): Promise<void> {
+  const random = createSeededRandom(settings.seed);
   const store = await openStore({ directory, mode: 'write', clock: systemClock, random: systemRandom });
   try {
     const [collection] = await store.collections();
