@@ -42,6 +42,7 @@ export interface Given {
     readonly out?: string;
     readonly force?: boolean;
     readonly cache?: boolean;
+    readonly pipeline?: string;
     readonly questions?: string;
     readonly concurrency?: number;
     readonly ordered?: boolean;

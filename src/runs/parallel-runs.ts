@@ -61,9 +61,9 @@ export function createParallelRuns(records: RunRecords, questionDefaults: Pipeli
   const kind: RunKind = {
     async resume(run, inputs, limits, signal): Promise<RunAtWork> {
       const { order, keys, options, label } = run.definition as ParallelRunDefinition;
+      const pipelines = await unchanged(run, signal);
       const before = await records.count(run, settledQuestion);
       requireInputs(run.id, inputs, before, label);
-      const pipelines = await unchanged(run, signal);
       const journal = await records.goOn(run.id);
       const stored = (after: number, limit: number) => store.listRunItems(run.id, { after, limit });
       return {

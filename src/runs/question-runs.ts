@@ -42,9 +42,9 @@ export function createQuestionRuns(records: RunRecords, questionDefaults: Pipeli
   const kind: RunKind = {
     async resume(run, questions, limits, signal): Promise<RunAtWork> {
       const { options, label } = run.definition as QuestionRunDefinition;
+      const pipeline = await unchanged(run, signal);
       const before = await records.count(run, settledQuestion);
       requireInputs(run.id, questions, before, label);
-      const pipeline = await unchanged(run, signal);
       const journal = await records.goOn(run.id);
       const stored = (after: number, limit: number) => store.listRunItems(run.id, { after, limit });
       return {

@@ -63,6 +63,16 @@ describe('compare', () => {
     expect(await run(...command)).toMatchObject({ exitCode: 2, error: expect.stringContaining('E_OUTPUT_EXISTS') });
   });
 
+  it('asks a single question by a pipeline, too', async () => {
+    const { out, exitCode } = await run('ask', 'What does a lost key cost?', '--pipeline', 'one.yaml');
+    expect([exitCode, out]).toEqual([0, expect.stringContaining('A lost key costs 40 euros.')]);
+    writeFileSync(join(folder, 'other.yaml'), 'retrieve: { mode: text, collection: laws }\ngenerate: { by: quotes }\n');
+    expect(await run('ask', 'What does a lost key cost?', '--pipeline', 'other.yaml')).toMatchObject({
+      exitCode: 1,
+      error: expect.stringContaining('no collection "laws"'),
+    });
+  });
+
   it('names the file and the key that is wrong before anything begins', async () => {
     writeFileSync(join(folder, 'bad.yaml'), 'retrieve:\n  mod: text\n');
     const bad = await run('compare', 'one.yaml', 'bad.yaml', '--questions', 'q.csv');

@@ -2,9 +2,11 @@ import { addAbortSignal } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { type Command, Option } from 'commander';
 import type { Answer, Hit, SearchOptions, StageTimings, Timeouts } from '../../spec/answers.ts';
+import type { Pipeline } from '../../spec/pipeline.ts';
 import { systemClock } from '../../util/clock.ts';
 import { filterOption } from '../filter-option.ts';
 import { numberOption } from '../number-option.ts';
+import { readPipelineFile } from '../pipeline-file.ts';
 import type { Given, Session } from '../session.ts';
 import { askFile, noQuestion, withEstimate, withRunOptions } from './runs.ts';
 import { askInSession } from '../question-session.ts';
@@ -42,6 +44,11 @@ export function addSearch(program: Command, session: Session): void {
     );
 }
 
+/** The collection of the command, where the pipeline names none. */
+function inCollection(pipeline: Pipeline, collection: string): Pipeline {
+  return { ...pipeline, retrieve: { collection, ...pipeline.retrieve } };
+}
+
 const seconds = numberOption({ least: 0.001, most: 1e6, whole: false });
 
 function timeoutsOf({ firstTokenTimeout, tokenTimeout }: Given['options']): Timeouts | undefined {
@@ -77,12 +84,15 @@ export function addAsk(program: Command, session: Session): void {
     .option('--temperature <number>', '0 takes the likeliest token always (default)', numberOption({ least: 0, most: 2, whole: false }))
     .option('--seed <number>', 'of the sampling', numberOption({ least: 0, most: 2 ** 31 - 1 }))
     .option('--no-cache', 'compute each question by itself, also where another one is equal')
+    .option('--pipeline <file>', 'how questions are answered, as YAML or JSON; options of the command stand above it')
     .option('--first-token-timeout <seconds>', 'give up a question whose answer has not begun after this time', seconds)
     .option('--token-timeout <seconds>', 'give up a question whose answer stands still for this time', seconds)
     .action(
       session.run(async (terminal, { argument, hasArgument, options }) => {
         const timeouts = timeoutsOf(options);
+        const pipeline = options.pipeline === undefined ? undefined : await readPipelineFile(options.pipeline, terminal.workingDirectory);
         const answering = {
+          ...(pipeline === undefined ? {} : { pipeline: inCollection(pipeline, options.collection) }),
           ...(timeouts === undefined ? {} : { timeouts }),
           ...(options.quotes === true ? { quotesOnly: true } : {}),
           ...(options.temperature === undefined ? {} : { temperature: options.temperature }),
@@ -137,7 +147,8 @@ export function modeOption(): Option {
 
 function searchOptions(terminal: Terminal, options: Given['options']): SearchOptions {
   return {
-    collection: options.collection,
+    // A pipeline says itself where it searches.
+    ...(options.pipeline === undefined ? { collection: options.collection } : {}),
     signal: terminal.signal,
     ...(options.mode === undefined ? {} : { mode: options.mode }),
     ...(options.filter === undefined ? {} : { filter: options.filter }),
