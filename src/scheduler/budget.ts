@@ -20,12 +20,21 @@ export interface LaneUsage {
   /** Slots of work that is tried again after a crash. */
   readonly retries: number;
   readonly prefixes: ReadonlyMap<string, HeldPrefix>;
+  /** Ids of questions that compute their prefix for themselves, and are charged for it. */
+  readonly unshared: ReadonlySet<number>;
   /** Prefixes that were computed and that nobody holds any more, the latest last: the engine may still have them. */
   readonly recent: readonly string[];
 }
 
 const nothing: Readonly<Record<WorkClass, number>> = { interactive: 0, batch: 0, background: 0 };
-export const emptyUsage: LaneUsage = { slots: nothing, kvTokens: nothing, retries: 0, prefixes: new Map(), recent: [] };
+export const emptyUsage: LaneUsage = {
+  slots: nothing,
+  kvTokens: nothing,
+  retries: 0,
+  prefixes: new Map(),
+  unshared: new Set(),
+  recent: [],
+};
 
 /** The books of one lane. The scheduler holds the true one; `plan` works on a copy. */
 export interface LaneBudget {
@@ -42,7 +51,10 @@ export interface LaneBudget {
   leavesReserve(work: WaitingWork): boolean;
   /** Interactive work that what is held back for its class can take, whatever else is free. */
   fitsReserve(work: WaitingWork): boolean;
-  /** True while the prefix of this work is being computed by another. */
+  /**
+   * True while the prefix of this work is being computed by another. A question does not wait for bulk work to do so, which may stand
+   * behind much else: it computes the prefix a second time.
+   */
   isPrefixPending(work: WaitingWork): boolean;
   /** The prefix of this work is in memory, or was a moment ago. */
   isPrefixResident(work: WaitingWork): boolean;
@@ -63,6 +75,7 @@ export function createBudget(limits: LaneLimits, from: LaneUsage = emptyUsage): 
   // Copied when it is first changed: most plans start nothing that shares a prefix.
   let { retries, recent, prefixes } = from;
   let ownPrefixes: Map<string, HeldPrefix> | undefined;
+  const unshared = new Set(from.unshared);
   const reserve = limits.interactiveReserve ?? { concurrency: 0, kvTokens: 0 };
 
   const otherSlots = (): number => slots.batch + slots.background;
@@ -81,8 +94,19 @@ export function createBudget(limits: LaneLimits, from: LaneUsage = emptyUsage): 
     return ownPrefixes;
   }
 
-  function heldBy({ prefixKey }: WaitingWork): HeldPrefix | undefined {
-    return prefixKey === undefined ? undefined : prefixes.get(prefixKey);
+  function isHeldUp(work: WaitingWork): boolean {
+    const held = work.prefixKey === undefined ? undefined : prefixes.get(work.prefixKey);
+    return work.class === 'interactive' && held !== undefined && !held.ready && held.holders === held.otherHolders;
+  }
+
+  /** Under which key the prefix of this work is, or would be, in the books. */
+  function keyOf(work: WaitingWork): string | undefined {
+    return unshared.has(work.id) || isHeldUp(work) ? `${work.prefixKey}\n${work.id}` : work.prefixKey;
+  }
+
+  function heldBy(work: WaitingWork): HeldPrefix | undefined {
+    const key = keyOf(work);
+    return key === undefined ? undefined : prefixes.get(key);
   }
 
   /** The prefix of this work as it would be with it among its holders. */
@@ -104,7 +128,7 @@ export function createBudget(limits: LaneLimits, from: LaneUsage = emptyUsage): 
   const leavesReserve = (work: WaitingWork): boolean => growth(work, 0) <= limits.kvTokens - reserve.kvTokens;
 
   return {
-    usage: () => ({ slots, kvTokens, retries, prefixes, recent }),
+    usage: () => ({ slots, kvTokens, retries, prefixes, unshared, recent }),
     usedKvTokens: allKvTokens,
     slots: (workClass) => slots[workClass],
     retries: () => retries,
@@ -144,20 +168,25 @@ export function createBudget(limits: LaneLimits, from: LaneUsage = emptyUsage): 
     },
     charge(work) {
       kvTokens[work.class] += work.cost.kvTokens;
-      if (work.prefixKey === undefined) return;
-      changed().set(work.prefixKey, joined(work));
+      const key = keyOf(work);
+      if (key === undefined || work.prefixKey === undefined) return;
+      const prefix = joined(work);
+      if (key !== work.prefixKey) unshared.add(work.id);
+      changed().set(key, prefix);
       if (recent.includes(work.prefixKey)) recent = recent.filter((key) => key !== work.prefixKey);
     },
     release(work) {
       kvTokens[work.class] -= work.cost.kvTokens;
+      const key = keyOf(work);
       const held = heldBy(work);
-      if (work.prefixKey === undefined || held === undefined) return;
+      unshared.delete(work.id);
+      if (key === undefined || held === undefined) return;
       if (held.holders > 1) {
-        changed().set(work.prefixKey, { ...held, holders: held.holders - 1, otherHolders: held.otherHolders - isOther(work.class) });
+        changed().set(key, { ...held, holders: held.holders - 1, otherHolders: held.otherHolders - isOther(work.class) });
         return;
       }
-      changed().delete(work.prefixKey);
-      if (held.ready) recent = [...recent, work.prefixKey].slice(-maxRecent);
+      changed().delete(key);
+      if (held.ready) recent = [...recent, key].slice(-maxRecent);
     },
     markPrefixReady(prefixKey) {
       const held = prefixes.get(prefixKey);

@@ -34,6 +34,7 @@ export interface PlannedWait {
 }
 
 export interface Plan {
+  /** In the order of the decisions: each is right after those before it. */
   readonly start: readonly PlannedBatch[];
   /** Work whose deadline has passed; it is dropped here, at the pop, and never reaches an engine. */
   readonly expire: readonly number[];
@@ -83,7 +84,6 @@ interface OpenBatch {
 
 function planLane(planning: Planning): void {
   const { lane, limits, waiting, now, budget, shares, decided } = planning;
-  const started = decided.start.length;
   const waits: PlannedWait[] = [];
   const open = new Map<WorkClass, ServiceOrder>();
   const batches = new Map<WorkClass, OpenBatch>();
@@ -171,9 +171,6 @@ function planLane(planning: Planning): void {
     wait(work, reason);
     close(work);
   }
-  // Urgent calls first: an executor is called in this order.
-  const calls = decided.start.splice(started);
-  decided.start.push(...calls.toSorted((a, b) => classOrder.indexOf(a.class) - classOrder.indexOf(b.class)));
   if (waits[0] !== undefined) decided.wait.push(waits[0]);
 }
 

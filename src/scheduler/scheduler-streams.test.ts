@@ -69,6 +69,27 @@ describe('twins of a prefix', () => {
     expect(bench.running()).toEqual([['twin']]);
   });
 
+  it('do not keep a question waiting for a run: it computes the prefix for itself, and its own twins wait for it', async () => {
+    const bench = createLaneBench({ ...wide, concurrency: 5 });
+    bench.submit('run', twin('contract'));
+    await bench.clock.settle();
+    bench.submit('run too', twin('contract'));
+    bench.submit('asked', { ...twin('contract'), class: 'interactive' });
+    await bench.clock.settle();
+    expect(bench.running()).toEqual([['run'], ['asked']]);
+    const { usedKvTokens } = bench.snapshot();
+    // The prefix is in memory twice, and now a second time for everybody.
+    bench.calls[1]?.works[0]?.prefixReady();
+    await bench.clock.settle();
+    expect(bench.running()).toEqual([['run'], ['asked'], ['run too']]);
+    bench.calls[1]?.succeed();
+    await bench.clock.settle();
+    expect(bench.snapshot().usedKvTokens).toBe(usedKvTokens - 50);
+    for (const call of [0, 2]) bench.calls[call]?.succeed();
+    await bench.clock.settle();
+    expect(bench.snapshot().usedKvTokens).toBe(0);
+  });
+
   it('keep the cells of the prefix from others as long as one of them runs', async () => {
     const bench = createLaneBench({ ...wide, interactiveReserve: { concurrency: 1, kvTokens: 40 } });
     bench.submit('asked', { ...twin('contract'), class: 'interactive' });

@@ -25,7 +25,7 @@ import { createPartStream } from './part-stream.ts';
 import { createPermits } from './permits.ts';
 import { plan } from './plan.ts';
 import type { PlannedBatch } from './plan.ts';
-import { dueAt, sizeOf } from './policy.ts';
+import { classOrder, dueAt, sizeOf } from './policy.ts';
 import type { WaitingWork } from './waiting-work.ts';
 import {
   abortReason,
@@ -84,7 +84,7 @@ export function createScheduler({ clock, observe }: SchedulerOptions): Scheduler
     const decided = plan(waiting, capacity, clock.monotonic());
     for (const id of decided.expire) drop(tickets.get(id), deadlineError());
     // All books are made up before the first executor is called: it may submit and cancel at once.
-    for (const batch of decided.start.map(begin)) void run(batch);
+    for (const batch of decided.start.map(begin).toSorted(byUrgency)) void run(batch);
     feeders.admit();
   }
 
@@ -351,6 +351,10 @@ export function createScheduler({ clock, observe }: SchedulerOptions): Scheduler
       return drained.promise;
     },
   };
+}
+
+function byUrgency(a: StartedBatch, b: StartedBatch): number {
+  return classOrder.indexOf(a.class) - classOrder.indexOf(b.class);
 }
 
 /** What `decide` said the first time. */
