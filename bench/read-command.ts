@@ -19,7 +19,8 @@ Examples:
   npm run bench -- read --model qwen2.5-coder-1.5b --runs 3
 
 One question on one passage: when nothing was read, when the passage is in the KV cache, when it comes back from memory, and when another
-process finds it on disk. The same question has to give the same answer in all of them.`;
+process finds it on disk. The last line tells how often the same question gave the same tokens in all of them: on a busy machine steps are cut
+elsewhere, and two words that are nearly as likely may change places.`;
 
 export function addRead(program: Command, signal: AbortSignal): void {
   program
