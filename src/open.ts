@@ -60,6 +60,8 @@ export interface OpenOptions {
    * them. They are run in the parser processes; this one loads them for their names and versions.
    */
   readonly formats?: readonly string[];
+  /** Language of the OCR for scans and images, `false` for none. Default "eng" where its packages are installed. */
+  readonly ocr?: string | false;
   /** Defaults of questions. */
   readonly contextTokens?: number;
   readonly maxTokens?: number;
@@ -119,6 +121,7 @@ export async function open(options: OpenOptions = {}): Promise<Mill> {
   const parser = await openParser({
     workingDirectory,
     ...(options.formats === undefined ? {} : { formats: options.formats }),
+    ...(options.ocr === undefined ? {} : { ocr: options.ocr }),
     ...(options.parsers === undefined ? {} : { concurrency: options.parsers }),
   });
   scheduler.addLane(parseLane(parser));

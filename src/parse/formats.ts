@@ -1,5 +1,6 @@
 import type { FormatParser } from '../spec/parser.ts';
 import { sourceCodeEndings } from './data/source-code.ts';
+import { createOcrs } from './ocr/tesseract.ts';
 
 /**
  * Every format that can be read; a new one is a file and an entry here. Parsers are imported when their first document comes, so
@@ -93,14 +94,25 @@ function textFormats(): FormatParser[] {
 
 function binaryFormats(): FormatParser[] {
   let pdf: Promise<FormatParser['parse']> | undefined;
+  let image: Promise<FormatParser['parse']> | undefined;
+  const ocrOf = createOcrs();
   return [
     {
       name: 'pdf',
       version: 4,
       contentTypes: ['application/pdf'],
       parse: async (bytes, context) => {
-        pdf ??= import('./pdf/pdf.ts').then(({ createPdfReader }) => createPdfReader());
+        pdf ??= import('./pdf/pdf.ts').then(({ createPdfReader }) => createPdfReader(ocrOf));
         return (await pdf)(bytes, context);
+      },
+    },
+    {
+      name: 'image',
+      version: 1,
+      contentTypes: ['image/png', 'image/jpeg', 'image/bmp', 'image/tiff', 'image/webp'],
+      parse: async (bytes, context) => {
+        image ??= import('./ocr/image.ts').then(({ createImageReader }) => createImageReader(ocrOf));
+        return (await image)(bytes, context);
       },
     },
     {

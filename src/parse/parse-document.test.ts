@@ -21,7 +21,7 @@ describe('parseDocument', () => {
     ['no bytes', '', 'E_DOCUMENT_EMPTY', 'note.txt holds no bytes.'],
     ['white space', ' \n\t \n', 'E_DOCUMENT_EMPTY', 'note.txt holds no text.'],
     ['invisible characters', '\u200b\u00ad\ufeff', 'E_DOCUMENT_EMPTY', 'note.txt holds no text.'],
-    ['an image', png, 'E_DOCUMENT_UNSUPPORTED', 'note.txt looks like a PNG image (image/png), which millrace cannot read.'],
+    ['an image', png, 'E_DOCUMENT_UNSUPPORTED', 'note.txt is an image. Its text can only be read by OCR, which is not installed.'],
     ['a damaged archive', zip, 'E_DOCUMENT_DAMAGED', 'note.txt is not a complete ZIP archive: it holds no readable entry.'],
     ['unknown bytes', random, 'E_DOCUMENT_UNSUPPORTED', 'note.txt holds binary data of an unknown type, not text.'],
     [

@@ -17,9 +17,7 @@ const typeNames: Readonly<Record<string, string>> = {
   'application/x-bzip2': 'a bzip2 file',
   'application/x-xz': 'an xz file',
   'application/zstd': 'a Zstandard file',
-  'image/png': 'a PNG image',
-  'image/jpeg': 'a JPEG image',
-  'image/tiff': 'a TIFF image',
+  'image/gif': 'a GIF image',
   'image/heic': 'a HEIC image',
 };
 
@@ -49,6 +47,7 @@ export async function parseDocument(request: ParseRequest, parsers: readonly For
       name,
       ...(type.encoding === undefined ? {} : { encoding: type.encoding }),
       ...(request.membersFrom === undefined ? {} : { membersFrom: request.membersFrom }),
+      ...(request.ocr === undefined ? {} : { ocr: request.ocr }),
     });
     if (isBlank(content.text)) throw new MillraceError('E_DOCUMENT_EMPTY', `${name} holds no text.`);
     return { contentType: type.contentType, parser: parser.name, parserVersion: parser.version, ...content };

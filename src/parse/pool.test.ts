@@ -116,6 +116,17 @@ describe('createDocumentParser', () => {
     expect((await child(full)).pid).not.toBe((await child(full)).pid);
   });
 
+  it('reads pages that are images again by OCR, where that is installed', async () => {
+    const without = createParser();
+    expect((await without.parse(text('scan part'), never)).text).toBe('some');
+    expect((await failure(without.parse(text('scan empty'), never))).code).toBe('E_DOCUMENT_EMPTY');
+    const parser = createParser({ ocr: 'deu' });
+    expect((await parser.parse(text('scan part'), never)).text).toBe('all, by deu');
+    expect((await parser.parse(text('scan empty'), never)).text).toBe('all, by deu');
+    expect((await failure(parser.parse(text('damaged'), never))).code).toBe('E_DOCUMENT_DAMAGED');
+    expect(parser.formats).toContainEqual({ name: 'ocr-deu', version: 1 });
+  });
+
   it('refuses an answer whose ranges leave the text', async () => {
     const error = await failure(createParser().parse(text('garbage'), never));
     expect(error.code).toBe('E_PARSE_CRASHED');

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { MillraceError, toMillraceError } from '../errors.ts';
+import { isMillraceError, MillraceError, toMillraceError } from '../errors.ts';
 import type { DocumentParser, FormatParser, ParsedDocument, ParseRequest } from '../spec/parser.ts';
 import type { Clock } from '../util/clock.ts';
 import { entryPath } from '../util/entry.ts';
@@ -18,6 +18,8 @@ export interface DocumentParserOptions {
   /** Formats of the program, and the modules that the children load them from. Default: none. */
   readonly formats?: readonly FormatParser[];
   readonly formatModules?: readonly string[];
+  /** Language of the OCR that reads pages which are images. Default: none. */
+  readonly ocr?: string;
   /** The child's module. Default: the one with all formats. */
   readonly childEntry?: string;
 }
@@ -88,10 +90,28 @@ export function createDocumentParser(options: DocumentParserOptions): DocumentPa
     idle.push(slot);
   }
 
+  /** Reads the text that is there; where pages are images, reads all again by OCR, which takes its time. */
   async function run(request: ParseRequest, signal: AbortSignal): Promise<ParsedDocument> {
+    const deadlineMs = documentDeadlineMs(limits, request.bytes.length);
+    if (options.ocr === undefined) return runOnce(request, deadlineMs, signal);
+    let scannedPages: unknown;
+    let read: ParsedDocument | undefined;
+    try {
+      read = await runOnce(request, deadlineMs, signal);
+      ({ scannedPages } = read);
+    } catch (error) {
+      scannedPages = isMillraceError(error) ? error.details?.['scannedPages'] : undefined;
+      if (typeof scannedPages !== 'number') throw error;
+    }
+    if (read !== undefined && typeof scannedPages !== 'number') return read;
+    const withOcr = Math.min(deadlineMs + limits.ocrMsPerPage * Number(scannedPages), limits.deadline.maxMs);
+    return runOnce({ ...request, ocr: options.ocr }, withOcr, signal);
+  }
+
+  async function runOnce(request: ParseRequest, deadlineMs: number, signal: AbortSignal): Promise<ParsedDocument> {
     const slot = acquire(request.bytes.length);
     const { child } = slot;
-    const guard = guardChild(child, request, signal);
+    const guard = guardChild(child, request, deadlineMs, signal);
     let keep = false;
     try {
       const { bytes: _bytes, ...header } = request;
@@ -128,6 +148,7 @@ export function createDocumentParser(options: DocumentParserOptions): DocumentPa
   function guardChild(
     child: ParserChild,
     { name, bytes }: ParseRequest,
+    deadlineMs: number,
     signal: AbortSignal,
   ): { reason(): MillraceError | undefined; stop(): void } {
     let reason: MillraceError | undefined;
@@ -135,7 +156,6 @@ export function createDocumentParser(options: DocumentParserOptions): DocumentPa
       reason ??= error;
       child.kill();
     }
-    const deadlineMs = documentDeadlineMs(limits, bytes.length);
     const maxResident = childResidentBytes(limits, bytes.length);
     const cancelDeadline = clock.after(deadlineMs, () => {
       const message = `The parser process did not finish ${name} within ${deadlineMs / 1000} s and was ended.`;
@@ -165,7 +185,11 @@ export function createDocumentParser(options: DocumentParserOptions): DocumentPa
 
   return {
     optionsHash,
-    formats: createFormatParsers(options.formats).map(({ name, version }) => ({ name, version })),
+    // What could not be read without OCR is tried again with it.
+    formats: [
+      ...createFormatParsers(options.formats).map(({ name, version }) => ({ name, version })),
+      ...(options.ocr === undefined ? [] : [{ name: `ocr-${options.ocr}`, version: 1 }]),
+    ],
     concurrency,
     async parse(request, signal) {
       if (closed) throw new MillraceError('E_SHUTTING_DOWN', `${request.name} was not parsed: the parser is closed.`);

@@ -12,6 +12,7 @@ export const requestHeader = z.object({
   name: z.string(),
   contentType: z.string().optional(),
   membersFrom: z.number().int().nonnegative().optional(),
+  ocr: z.string().optional(),
 });
 export type RequestHeader = z.infer<typeof requestHeader>;
 

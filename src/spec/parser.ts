@@ -64,6 +64,8 @@ export const parsedDocument = z.object({
   modifiedAt: z.number().optional(),
   /** Sentences for the user about what could not be read, for example "2 of 14 pages have no text layer." */
   warnings: z.array(z.string()),
+  /** Pages that are images and were not read, for want of OCR. */
+  scannedPages: z.number().int().positive().optional(),
   /** Only of containers: a portion of their files, in order. */
   members: z.array(memberFile).optional(),
   /** Ask again with this `membersFrom` for the next portion; absent after the last one. */
@@ -80,6 +82,8 @@ export interface ParseRequest {
   readonly contentType?: string;
   /** With a container: number of the first member wanted. Default 0. */
   readonly membersFrom?: number;
+  /** Language of the OCR that reads pages which are images, for example "eng". Default: they are not read. */
+  readonly ocr?: string;
 }
 
 /** Bytes in, `ParsedDocument` out, in an isolated child; cancelled or past its deadline the child is killed. */
@@ -115,6 +119,6 @@ export interface FormatParser {
   /** `encoding`: of text formats, as detected. */
   parse(
     bytes: Uint8Array,
-    context: { readonly name: string; readonly encoding?: string; readonly membersFrom?: number },
+    context: { readonly name: string; readonly encoding?: string; readonly membersFrom?: number; readonly ocr?: string },
   ): Promise<ParsedContent>;
 }

@@ -25,12 +25,13 @@ async function answer(frame: Frame, parsers: readonly FormatParser[]): Promise<U
   let header: ResponseHeader;
   let payload: Uint8Array[] = [];
   try {
-    const { name, contentType, membersFrom } = requestHeader.parse(frame.header);
+    const { name, contentType, membersFrom, ocr } = requestHeader.parse(frame.header);
     const request = {
       bytes: frame.payload,
       name,
       ...(contentType === undefined ? {} : { contentType }),
       ...(membersFrom === undefined ? {} : { membersFrom }),
+      ...(ocr === undefined ? {} : { ocr }),
     };
     const encoded = encodeDocument(await parseDocument(request, parsers));
     header = { outcome: 'parsed', residentBytes: process.memoryUsage.rss(), document: encoded.header };

@@ -1,22 +1,25 @@
 import { MillraceError } from '../../errors.ts';
-import type { FormatParser, ParsedBlock, ParsedPage } from '../../spec/parser.ts';
+import type { FormatParser } from '../../spec/parser.ts';
 import { canonicalText } from '../canonical-text.ts';
-import { joinContinued } from './continued-paragraphs.ts';
-import { documentStyle, pageBlocks } from './page-blocks.ts';
-import { createPageText } from './page-text.ts';
+import { toPageWords } from '../ocr/read-words.ts';
+import { type Ocr, ocrRemedy, ocrWarning } from '../ocr/tesseract.ts';
+import { composeDocument, emptyPage } from './compose-document.ts';
 import { type PageWords, readPageWords } from './page-words.ts';
 import { isPdfiumFault, loadPdfium, type Pdfium, pdfiumError, readUtf16, withMemory } from './pdfium.ts';
-import { type Line, readingOrder } from './reading-order.ts';
-import { runningLines } from './running-lines.ts';
+import { renderPage } from './render-page.ts';
 
-/** Keeps one pdfium for all documents of the process; a new one is made after a fault inside it. */
-export function createPdfReader(): FormatParser['parse'] {
+/**
+ * Keeps one pdfium for all documents of the process; a new one is made after a fault inside it. Pages without a text layer are read by
+ * the OCR of the language that is asked for.
+ */
+export function createPdfReader(ocrOf: (language: string) => Promise<Ocr>): FormatParser['parse'] {
   let instance: Promise<Pdfium> | undefined;
-  return async (bytes, { name }) => {
+  return async (bytes, { name, ocr: language }) => {
     instance ??= loadPdfium();
     const pdfium = await instance;
+    const ocr = language === undefined ? undefined : await ocrOf(language);
     try {
-      return readPdf(pdfium, bytes, name);
+      return readPdf(pdfium, bytes, name, ocr);
     } catch (error) {
       if (isPdfiumFault(error)) {
         // Its memory can no longer be trusted.
@@ -30,13 +33,13 @@ export function createPdfReader(): FormatParser['parse'] {
 
 type Content = Awaited<ReturnType<FormatParser['parse']>>;
 
-function readPdf(pdfium: Pdfium, bytes: Uint8Array, name: string): Content {
+function readPdf(pdfium: Pdfium, bytes: Uint8Array, name: string, ocr: Ocr | undefined): Content {
   return withMemory(pdfium, bytes.length, (data) => {
     pdfium.bytes().set(bytes, data);
     const document = pdfium.FPDF_LoadMemDocument(data, bytes.length, 0);
     if (document === 0) throw openError(pdfium.FPDF_GetLastError(), name);
     try {
-      return readDocument(pdfium, document, name);
+      return readDocument(pdfium, document, name, ocr);
     } finally {
       pdfium.FPDF_CloseDocument(document);
     }
@@ -53,70 +56,43 @@ function openError(code: number, name: string): MillraceError {
   return new MillraceError('E_DOCUMENT_DAMAGED', `${name} is not a complete PDF: its structure cannot be read.`);
 }
 
-function readDocument(pdfium: Pdfium, document: number, name: string): Content {
+function readDocument(pdfium: Pdfium, document: number, name: string, ocr: Ocr | undefined): Content {
   const count = pdfium.FPDF_GetPageCount(document);
   const words: PageWords[] = [];
-  const lines: Line[][] = [];
   const unreadable: number[] = [];
+  const confidences: number[] = [];
   for (let index = 0; index < count; index += 1) {
     const page = readPage(pdfium, document, index);
     if (page === undefined) unreadable.push(index + 1);
-    words.push(page ?? emptyPage);
-    lines.push(readingOrder(page ?? emptyPage));
+    const isScan = page !== undefined && page.texts.length === 0;
+    const scan = isScan && ocr !== undefined ? readScan(pdfium, document, index, ocr) : undefined;
+    if (scan !== undefined) confidences.push(scan.confidence);
+    words.push(scan?.words ?? page ?? emptyPage);
   }
   const withoutText = words.filter((page) => page.texts.length === 0).length - unreadable.length;
   if (withoutText + unreadable.length === count) throw noText(name, count, unreadable.length);
 
-  const pageText = createPageText(words);
-  const placed = words.map((page, index) => ({
-    height: page.height,
-    lines: (lines[index] ?? []).map((line) => ({ line, text: pageText.lineText(page, line) })),
-  }));
-  const running = runningLines(placed);
-  const body = placed.map((page) => page.lines.filter(({ line }) => !running.has(line)));
-  const style = documentStyle(
-    body.map((pageLines) => pageLines.map(({ line }) => line)),
-    body.map((pageLines, page) => pageLines.map(({ line }) => letters(words[page] ?? emptyPage, line))),
-  );
-  const parts: string[] = [];
-  const pages: ParsedPage[] = [];
-  const blocks: ParsedBlock[] = [];
-  let length = 0;
-  for (const [index, page] of words.entries()) {
-    if (length > 0) {
-      parts.push('\n\n');
-      length += 2;
-    }
-    const written = pageText.write(page, pageBlocks(body[index] ?? [], style), length);
-    const label = readUtf16(pdfium, (buffer, size) => pdfium.FPDF_GetPageLabel(document, index, buffer, size));
-    parts.push(written.text);
-    blocks.push(...written.blocks);
-    pages.push({
-      number: index + 1,
-      ...(label === undefined ? {} : { label: canonicalText(label) }),
-      start: length,
-      end: length + written.text.length,
-      width: page.width,
-      height: page.height,
-      boxes: written.boxes,
-    });
-    length += written.text.length;
-  }
   const warnings: string[] = [];
+  if (confidences.length > 0) warnings.push(ocrWarning(confidences));
   if (withoutText > 0) warnings.push(`${withoutText} of ${count} pages ${withoutText === 1 ? 'has' : 'have'} no text layer.`);
   if (unreadable.length > 0) warnings.push(`${unreadable.length} of ${count} pages cannot be read: ${unreadable.slice(0, 10).join(', ')}.`);
-  const text = parts.join('');
-  return { text, pages, blocks: joinContinued(text, pages, blocks), ...metadata(pdfium, document), warnings };
+  const labelOf = (index: number): string | undefined =>
+    readUtf16(pdfium, (buffer, size) => pdfium.FPDF_GetPageLabel(document, index, buffer, size));
+  return {
+    ...composeDocument(words, labelOf),
+    ...metadata(pdfium, document),
+    warnings,
+    ...(withoutText > 0 && ocr === undefined ? { scannedPages: withoutText } : {}),
+  };
 }
 
-const emptyPage: PageWords = {
-  width: 0,
-  height: 0,
-  texts: [],
-  boxes: new Float32Array(0),
-  sizes: new Float32Array(0),
-  flags: new Uint8Array(0),
-};
+/** `undefined` where the page holds nothing that can be read. */
+function readScan(pdfium: Pdfium, document: number, index: number, ocr: Ocr): { words: PageWords; confidence: number } | undefined {
+  const rendered = renderPage(pdfium, document, index);
+  const read = rendered === undefined ? undefined : ocr.read(rendered.image);
+  if (rendered === undefined || read === undefined || read.words.length === 0) return undefined;
+  return { words: toPageWords(read, rendered.pointsPerPixel), confidence: read.confidence };
+}
 
 /** `undefined` for a page that pdfium refuses; the others are still read. A fault inside pdfium ends the document. */
 function readPage(pdfium: Pdfium, document: number, index: number): PageWords | undefined {
@@ -132,11 +108,10 @@ function noText(name: string, count: number, unreadable: number): MillraceError 
   if (count === 0) return new MillraceError('E_DOCUMENT_DAMAGED', `${name} is a PDF without pages.`);
   if (unreadable === count) return new MillraceError('E_DOCUMENT_DAMAGED', `None of the ${count} pages of ${name} can be read.`);
   const pages = count === 1 ? 'its page is an image' : `its ${count} pages are images`;
-  return new MillraceError('E_DOCUMENT_EMPTY', `${name} has no text layer: ${pages} or empty.`, { details: { pages: count } });
-}
-
-function letters(page: PageWords, line: Line): number {
-  return line.words.reduce((sum, word) => sum + (page.texts[word]?.length ?? 0), 0);
+  return new MillraceError('E_DOCUMENT_EMPTY', `${name} has no text layer: ${pages} or empty.`, {
+    details: { pages: count, scannedPages: count - unreadable },
+    remedy: `Nothing to do if that is expected. ${ocrRemedy()}`,
+  });
 }
 
 function metadata(pdfium: Pdfium, document: number): Pick<Content, 'title' | 'author' | 'language' | 'createdAt' | 'modifiedAt'> {

@@ -18,6 +18,19 @@ export interface PdfiumFunctions {
   FPDFCatalog_GetLanguage(document: number, buffer: number, size: number): number;
   FPDF_LoadPage(document: number, index: number): number;
   FPDF_ClosePage(page: number): void;
+  FPDFBitmap_CreateEx(width: number, height: number, format: number, buffer: number, stride: number): number;
+  FPDFBitmap_FillRect(bitmap: number, left: number, top: number, width: number, height: number, color: number): void;
+  FPDFBitmap_Destroy(bitmap: number): void;
+  FPDF_RenderPageBitmap(
+    bitmap: number,
+    page: number,
+    startX: number,
+    startY: number,
+    sizeX: number,
+    sizeY: number,
+    rotate: number,
+    flags: number,
+  ): void;
   FPDFPage_GetAnnotCount(page: number): number;
   /** Makes annotations and form fields part of the page; seen when the page is loaded again. 1: done, 2: nothing to do. */
   FPDFPage_Flatten(page: number, usage: number): number;
