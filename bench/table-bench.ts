@@ -43,6 +43,7 @@ const shapes = {
 } as const;
 /** Without reuse a cell takes so long that a part of the documents is enough to tell the rate. */
 const documentsWithoutReuse = 3;
+const warmUpQuestions = 2;
 const runTimeoutMs = 20 * 60_000;
 const restMs = 1_000;
 const system = 'Fill in a table about documents. Write only the value that is asked for, or: Not in the documents.';
@@ -143,9 +144,8 @@ function entriesOf(name: TableScenarioName, load: Load, options: TableBenchOptio
     flags: contestant.flags,
     async prepare(run) {
       const count = run < 0 ? 1 : reuse === undefined ? Math.min(documentsWithoutReuse, load.documents) : load.documents;
-      const rows = await Promise.all(
-        (await documentsFor(run, entry, count)).map(({ text }) => jobsOf(tokenizer, text, questions, maxTokens)),
-      );
+      const asked = run < 0 ? questions.slice(0, warmUpQuestions) : questions;
+      const rows = await Promise.all((await documentsFor(run, entry, count)).map(({ text }) => jobsOf(tokenizer, text, asked, maxTokens)));
       return async (signal) => {
         const usages = [];
         // Document by document: the best order for a cache of prompts.
@@ -163,7 +163,7 @@ function entriesOf(name: TableScenarioName, load: Load, options: TableBenchOptio
       async prepare(run) {
         const documents = await documentsFor(run, 0, run < 0 ? 1 : load.documents);
         await mill.ingest(documents, { embed: false, signal: options.signal }).result();
-        return (signal) => fillTable(mill, documents, questions, maxTokens, signal);
+        return (signal) => fillTable(mill, documents, run < 0 ? questions.slice(0, warmUpQuestions) : questions, maxTokens, signal);
       },
     },
     plain('engine, the same requests, prefix shared', load.engine, load.engine.reuses[0], 1),
