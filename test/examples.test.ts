@@ -100,7 +100,8 @@ describe('examples/express-route.ts', () => {
     await clock.runUntilIdle();
     await answered;
     expect(types.at(-1)).toBe('answer-end');
-    expect(types.filter((type) => type === 'answer-delta').length).toBeGreaterThan(3);
+    // One: text is told when it was verified.
+    expect(types.filter((type) => type === 'answer-delta')).toHaveLength(1);
     expect(types.filter((type) => type.startsWith('answer-end') || type.startsWith('answer-failed'))).toHaveLength(1);
   });
 

@@ -339,6 +339,7 @@ describe.skipIf(withoutModels)('a record that is damaged', () => {
 
   it('written by a newer version is refused and left as it is', async () => {
     const db = new Database(record());
+    const written = Number(db.pragma('user_version', { simple: true }));
     db.pragma('user_version = 999');
     db.close();
     try {
@@ -346,7 +347,7 @@ describe.skipIf(withoutModels)('a record that is damaged', () => {
       await refused(['ingest', 'docs', '--no-embed'], 'E_STORE_VERSION', /has version 999/);
     } finally {
       const again = new Database(record());
-      again.pragma('user_version = 1');
+      again.pragma(`user_version = ${written}`);
       again.close();
     }
     expect(await found()).toContain(stored);
