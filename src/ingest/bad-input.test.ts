@@ -48,7 +48,7 @@ describe('bad input', () => {
       'empty.txt': 'E_DOCUMENT_EMPTY: empty.txt holds no bytes.',
       'blank.md': 'E_DOCUMENT_EMPTY: blank.md holds no text.',
       'binary.txt': 'E_DOCUMENT_UNSUPPORTED: binary.txt holds binary data of an unknown type, not text.',
-      'picture.txt': 'E_DOCUMENT_UNSUPPORTED: picture.txt looks like a PNG image (image/png), which millrace cannot read.',
+      'picture.txt': 'E_DOCUMENT_UNSUPPORTED: picture.txt is an image. Its text can only be read by OCR, which is not installed.',
       'zero.pdf': 'E_DOCUMENT_EMPTY: zero.pdf holds no bytes.',
       'encrypted.pdf': 'E_DOCUMENT_ENCRYPTED: encrypted.pdf is a PDF that opens only with a password.',
       'truncated.pdf': 'E_DOCUMENT_DAMAGED: truncated.pdf is not a complete PDF: its structure cannot be read.',

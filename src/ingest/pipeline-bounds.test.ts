@@ -150,12 +150,17 @@ describe('files and calls that interfere', () => {
         await hold.promise;
       },
     });
-    write('a.txt', 'The first text.');
+    const first = write('a.txt', 'The first text.');
     const path = write('b.txt', 'The second text.');
     const found = createDeferred<void>();
     const events: IngestEvent[] = [];
+    async function* oneAfterTheOther() {
+      yield first;
+      await parsing.promise;
+      yield path;
+    }
     const reading = (async () => {
-      for await (const event of start([folder])) {
+      for await (const event of start(oneAfterTheOther())) {
         events.push(event);
         if (event.type === 'document-found' && event.source === path) found.resolve();
       }
