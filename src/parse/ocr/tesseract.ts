@@ -11,7 +11,7 @@ const dataPackage = (language: string): string => `@tesseract.js-data/${language
 
 /** What to do where a scan cannot be read. */
 export function ocrRemedy(language = 'eng'): string {
-  return `To read scans and images: npm install ${corePackage}@${coreVersion} ${dataPackage(language)}@1.0.0`;
+  return `To read scans and images, run "npm install ${corePackage}@${coreVersion} ${dataPackage(language)}@1.0.0" and repeat the command with --reread.`;
 }
 
 /** Whether the packages for a language are installed. Loads nothing. */
