@@ -192,6 +192,28 @@ describe('the lane generate', () => {
     expect(started).toBe(2);
   });
 
+  it('tries work again whose engine died when its prefix was computed and nothing had been said', async () => {
+    const generator = createFakeGenerator({ clock });
+    let attempts = 0;
+    scheduler.addLane(
+      generateLane({
+        ...generator,
+        async *generate(request, options) {
+          attempts += 1;
+          if (attempts > 1) return yield* generator.generate(request, options);
+          yield { type: 'prefix-ready', prefixKey: 'contract', tokens: 5 };
+          throw new MillraceError('E_ENGINE_CRASHED', 'The engine has died.');
+        },
+      }),
+    );
+    const handle = submit();
+    const parts = Array.fromAsync(handle);
+    await clock.runUntilIdle();
+    expect((await handle.result()).text).not.toBe('');
+    expect(new Set((await parts).map(({ type }) => type))).toEqual(new Set(['text']));
+    expect(attempts).toBe(2);
+  });
+
   it('says so when a generator ends without a final part', async () => {
     scheduler.addLane(
       generateLane(

@@ -30,8 +30,9 @@ export function generateLane(generator: Generator): LaneDefinition<GenerateLaneN
 async function generateOne(generator: Generator, work: AdmittedWork<GenerateLaneName>): Promise<LaneTypes['generate']['result']> {
   for await (const part of generator.generate(work.input, { class: work.class, signal: work.signal })) {
     if (part.type === 'final') return part;
+    // Nothing for the caller: as a part it would count as delivered, and the work would not be tried again after a crash.
     if (part.type === 'prefix-ready') work.prefixReady();
-    work.emit(part);
+    else work.emit(part);
   }
   work.signal.throwIfAborted();
   throw new TypeError('The generator ended without a final part.');
