@@ -20,7 +20,7 @@ export interface LaneUsage {
   /** Slots of work that is tried again after a crash. */
   readonly retries: number;
   readonly prefixes: ReadonlyMap<string, HeldPrefix>;
-  /** Ids of questions that compute their prefix for themselves, and are charged for it. */
+  /** Ids of questions that did not wait for bulk work to compute their prefix: they share, and are charged for, one of their own. */
   readonly unshared: ReadonlySet<number>;
   /** Prefixes that were computed and that nobody holds any more, the latest last: the engine may still have them. */
   readonly recent: readonly string[];
@@ -53,7 +53,7 @@ export interface LaneBudget {
   fitsReserve(work: WaitingWork): boolean;
   /**
    * True while the prefix of this work is being computed by another. A question does not wait for bulk work to do so, which may stand
-   * behind much else: it computes the prefix a second time.
+   * behind much else: it computes the prefix a second time, for itself and for questions that come meanwhile.
    */
   isPrefixPending(work: WaitingWork): boolean;
   /** The prefix of this work is in memory, or was a moment ago. */
@@ -63,7 +63,8 @@ export interface LaneBudget {
   freeSlot(workClass: WorkClass, isRetry: boolean): void;
   charge(work: WaitingWork): void;
   release(work: WaitingWork): void;
-  markPrefixReady(prefixKey: string): void;
+  /** This work has computed its prefix. */
+  markPrefixReady(work: WaitingWork): void;
 }
 
 /** Prefixes without holders that are remembered; engines keep few. */
@@ -101,7 +102,7 @@ export function createBudget(limits: LaneLimits, from: LaneUsage = emptyUsage): 
 
   /** Under which key the prefix of this work is, or would be, in the books. */
   function keyOf(work: WaitingWork): string | undefined {
-    return unshared.has(work.id) || isHeldUp(work) ? `${work.prefixKey}\n${work.id}` : work.prefixKey;
+    return unshared.has(work.id) || isHeldUp(work) ? `${work.prefixKey}\n` : work.prefixKey;
   }
 
   function heldBy(work: WaitingWork): HeldPrefix | undefined {
@@ -180,17 +181,19 @@ export function createBudget(limits: LaneLimits, from: LaneUsage = emptyUsage): 
       const key = keyOf(work);
       const held = heldBy(work);
       unshared.delete(work.id);
-      if (key === undefined || held === undefined) return;
+      const { prefixKey } = work;
+      if (key === undefined || prefixKey === undefined || held === undefined) return;
       if (held.holders > 1) {
         changed().set(key, { ...held, holders: held.holders - 1, otherHolders: held.otherHolders - isOther(work.class) });
         return;
       }
       changed().delete(key);
-      if (held.ready) recent = [...recent, key].slice(-maxRecent);
+      if (held.ready) recent = [...recent.filter((one) => one !== prefixKey), prefixKey].slice(-maxRecent);
     },
-    markPrefixReady(prefixKey) {
-      const held = prefixes.get(prefixKey);
-      if (held !== undefined) changed().set(prefixKey, { ...held, ready: true });
+    markPrefixReady(work) {
+      const key = keyOf(work);
+      const held = heldBy(work);
+      if (key !== undefined && held !== undefined) changed().set(key, { ...held, ready: true });
     },
   };
 }

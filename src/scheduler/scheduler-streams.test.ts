@@ -78,14 +78,21 @@ describe('twins of a prefix', () => {
     await bench.clock.settle();
     expect(bench.running()).toEqual([['run'], ['asked']]);
     const { usedKvTokens } = bench.snapshot();
-    // The prefix is in memory twice, and now a second time for everybody.
+    bench.submit('asked too', { ...twin('contract'), class: 'interactive' });
+    await bench.clock.settle();
+    expect(bench.running()).toEqual([['run'], ['asked']]);
+    // Theirs is there; that of the run is still being computed.
     bench.calls[1]?.works[0]?.prefixReady();
     await bench.clock.settle();
-    expect(bench.running()).toEqual([['run'], ['asked'], ['run too']]);
-    bench.calls[1]?.succeed();
+    expect(bench.running()).toEqual([['run'], ['asked'], ['asked too']]);
+    expect(bench.snapshot().usedKvTokens).toBe(usedKvTokens + 10);
+    for (const call of [1, 2]) bench.calls[call]?.succeed();
     await bench.clock.settle();
-    expect(bench.snapshot().usedKvTokens).toBe(usedKvTokens - 50);
-    for (const call of [0, 2]) bench.calls[call]?.succeed();
+    expect(bench.running()).toEqual([['run']]);
+    bench.calls[0]?.works[0]?.prefixReady();
+    await bench.clock.settle();
+    expect(bench.running()).toEqual([['run'], ['run too']]);
+    for (const call of [0, 3]) bench.calls[call]?.succeed();
     await bench.clock.settle();
     expect(bench.snapshot().usedKvTokens).toBe(0);
   });

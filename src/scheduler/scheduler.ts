@@ -158,7 +158,7 @@ export function createScheduler({ clock, observe }: SchedulerOptions): Scheduler
     lane.running += 1;
     lane.runningSize += ticket.size;
     return admittedWork(ticket, attempt, () => {
-      lane.budget.markPrefixReady(waiting.prefixKey as string);
+      lane.budget.markPrefixReady(waiting);
       wake();
     });
   }
