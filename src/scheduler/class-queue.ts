@@ -11,7 +11,7 @@ export interface Twins extends Placed {
   readonly works: IndexedHeap<QueuedWork>;
 }
 
-/** Start-time fair queueing (P. Goyal, H. M. Vin, H. Cheng, SIGCOMM 1996): the tenant that was served least is next, newcomers count as served as much as the one in turn. */
+/** Start-time fair queueing (P. Goyal, H. M. Vin, H. Cheng, SIGCOMM 1996): the tenant that was served least is next, newcomers count as served as much as the one in turn, or as all were on average. */
 export interface TenantQueue extends Placed {
   readonly tenant: string | undefined;
   /** Virtual start of its next work. */
@@ -25,13 +25,17 @@ export interface TenantQueue extends Placed {
 export interface ClassQueue {
   readonly tenants: Map<string | undefined, TenantQueue>;
   readonly order: IndexedHeap<TenantQueue>;
-  /** Virtual starts, ahead of virtual time, of tenants that have nothing waiting. */
+  /** Virtual starts, ahead of virtual time, of tenants that have nothing waiting; the latest last. */
   readonly departed: Map<string | undefined, number>;
+  /** Goes on with every start by its size for each tenant that waits, so that a stream of new ones passes nobody for ever. */
   virtualTime: number;
   turns: number;
   readonly works: Map<number, QueuedWork>;
   readonly retries: Map<number, WaitingWork>;
 }
+
+/** Tenants that have nothing waiting and are remembered for what they had. */
+const maxDeparted = 1_024;
 
 export function isTenantBefore(a: Pick<TenantQueue, 'start' | 'turn'>, b: Pick<TenantQueue, 'start' | 'turn'>): boolean {
   return a.start < b.start || (a.start === b.start && a.turn < b.turn);
@@ -86,7 +90,7 @@ export function take(queue: ClassQueue, work: WaitingWork): boolean {
 function enterTenant(queue: ClassQueue, name: string | undefined): TenantQueue {
   const tenant: TenantQueue = {
     tenant: name,
-    start: Math.max(queue.virtualTime, queue.departed.get(name) ?? 0),
+    start: Math.max(queue.virtualTime, queue.order.peek()?.start ?? 0, queue.departed.get(name) ?? 0),
     turn: (queue.turns += 1),
     twins: createIndexedHeap((a, b) => isBefore((a.works.peek() as QueuedWork).work, (b.works.peek() as QueuedWork).work)),
     byPrefix: new Map(),
@@ -107,14 +111,16 @@ function leaveTenant(queue: ClassQueue, tenant: TenantQueue): void {
     return;
   }
   if (tenant.start > queue.virtualTime) queue.departed.set(tenant.tenant, tenant.start);
-  if (queue.departed.size <= 2 * queue.tenants.size + 64) return;
-  for (const [name, start] of queue.departed) if (start <= queue.virtualTime) queue.departed.delete(name);
+  for (const [name, start] of queue.departed) {
+    if (start > queue.virtualTime && queue.departed.size <= maxDeparted) break;
+    queue.departed.delete(name);
+  }
 }
 
 export function chargeTenant(queue: ClassQueue, work: WaitingWork, size: number): void {
   const tenant = queue.tenants.get(work.tenant);
   if (tenant === undefined) return;
-  queue.virtualTime = Math.max(queue.virtualTime, tenant.start);
+  queue.virtualTime = Math.max(queue.virtualTime, tenant.start) + size / queue.tenants.size;
   tenant.start += size;
   tenant.turn = queue.turns += 1;
   queue.order.update(tenant);
