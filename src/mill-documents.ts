@@ -11,7 +11,7 @@ export interface DocumentsParts {
   readonly store: Store;
   readonly clock: Clock;
   readonly calls: OpenCalls;
-  readonly prefixes?: Pick<PrefixKeeper, 'purge'> | undefined;
+  readonly prefixes?: (Pick<PrefixKeeper, 'purge'> & { readonly swept: () => Promise<void> }) | undefined;
 }
 
 /** Keys of the files inside a container: `container!/file`. */
@@ -60,6 +60,7 @@ export function createDocuments({ store, clock, calls, prefixes }: DocumentsPart
         // What a container holds goes with it, in one transaction.
         const keys = [name, ...(await memberKeys(store, collection, name))];
         const [outcome] = await store.commit(keys.map((one) => ({ type: 'removeSource', collection, key: one, at })));
+        await prefixes?.swept();
         return outcome?.done ?? false;
       });
     },

@@ -55,7 +55,7 @@ export interface MillParts {
   readonly engines: LoadedEngines;
   readonly questionDefaults: PipelineDefaults;
   /** Prefixes of prompts that are kept beyond the KV cache. Default: none are. */
-  readonly prefixes?: Pick<PrefixKeeper, 'status' | 'purge'>;
+  readonly prefixes?: Pick<PrefixKeeper, 'status' | 'purge'> & { readonly swept: () => Promise<void> };
   /** Told which passages a question was about. */
   readonly asked?: (hits: Answer['hits']) => void;
   readonly stages?: Stages;

@@ -156,7 +156,7 @@ export async function open(options: OpenOptions = {}): Promise<Mill> {
     random: systemRandom,
     parser,
     engines,
-    prefixes: keeper,
+    prefixes: { ...keeper, swept: store.swept },
     ...(idleReading === undefined ? {} : { asked: idleReading.asked }),
     metrics,
     activity: async () => (mode === 'write' ? activity.current() : readActivity(directory, clock)),

@@ -8,7 +8,7 @@ import { sweptStore } from './swept-store.ts';
 const clock = createManualClock();
 
 describe('a store that sweeps', () => {
-  it('has what a removed document left deleted before the removal is answered', async () => {
+  it('has what a removed document left deleted soon after the removal', async () => {
     const asked: string[][] = [];
     let known: readonly string[] = [];
     const store = sweptStore(createMemoryStore({ clock, random: createSeededRandom(1) }), {
@@ -40,7 +40,32 @@ describe('a store that sweeps', () => {
     await store.commit([{ type: 'removeSource', collection: 'c', key: 'b', at: 1 }]);
     expect(asked.flat()).toEqual([]);
     await store.commit([{ type: 'removeSource', collection: 'c', key: 'a', at: 2 }]);
+    await store.swept();
     expect(asked.at(-1)).toEqual(known);
+  });
+
+  it('answers a removal whose sweep fails, and sweeps once for many', async () => {
+    const gate = createDeferred<void>();
+    let sweeps = 0;
+    const store = sweptStore(createMemoryStore({ clock, random: createSeededRandom(1) }), {
+      async sweep() {
+        sweeps += 1;
+        await gate.promise;
+        throw new Error('folder is gone');
+      },
+    });
+    const added = Array.from({ length: 20 }, (_, index) => ({ key: `${index}`, uri: `${index}`, size: 1, metadata: {} }));
+    await store.acceptSources(
+      'c',
+      added.map((source) => ({ source, bytes: new Uint8Array(1) })),
+    );
+    for (const { key } of added) {
+      const [outcome] = await store.commit([{ type: 'removeSource', collection: 'c', key, at: 1 }]);
+      expect(outcome?.done).toBe(true);
+    }
+    gate.resolve();
+    await store.swept();
+    expect(sweeps).toBeLessThanOrEqual(2);
   });
 
   it('sweeps once for all who asked while it was sweeping, and again after a failure', async () => {

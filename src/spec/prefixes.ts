@@ -76,6 +76,7 @@ export const prefixStatus = z.object({
   restoredTokens: z.number(),
   computedTokens: z.number(),
   damaged: z.number(),
+  /** Why nothing is stored at the moment, or what could not be deleted; null when all is well. */
   problem: z.string().nullable(),
 });
 export type PrefixStatus = z.infer<typeof prefixStatus>;
@@ -88,7 +89,7 @@ export interface PrefixKeeper {
   status(): Promise<PrefixStatus>;
   /** Deletes what is kept of these documents, in memory and on disk. Returns the number of entries on disk that went. */
   purge(documents: readonly string[]): Promise<number>;
-  /** Deletes what is kept of documents that are not on record any more. */
+  /** Deletes what is kept of documents that are not on record any more. `status` tells when it failed. */
   sweep(isOnRecord: (document: string) => Promise<boolean>): Promise<number>;
   /** Adds the counts of this process to those of the directory. */
   close(): Promise<void>;

@@ -72,3 +72,11 @@ it('deletes what belongs to documents that are not on record, in memory and on d
   expect(await keeper.sweep(() => Promise.resolve(true))).toBe(0);
   expect((await keeper.status()).disk.entries).toBe(1);
 });
+
+it('tells that it could not delete what belongs to a removed document, until it could', async () => {
+  const { keeper } = setup();
+  await expect(keeper.sweep(() => Promise.reject(new Error('The record is closed')))).rejects.toThrow('The record is closed');
+  expect((await keeper.status()).problem).toContain('could not be deleted: The record is closed.');
+  await keeper.sweep(() => Promise.resolve(true));
+  expect((await keeper.status()).problem).toBeNull();
+});

@@ -27,6 +27,9 @@ export function createPrefixKeeper(options: {
   const folder = createPrefixFolder({ path: options.folder, limitBytes: limits.diskBytes, clock });
   const countsFile = join(options.folder, 'counts.jsonl');
 
+  /** Why the last sweep failed. */
+  let undeleted: string | null = null;
+
   async function earlierCounts(): Promise<KeptCounts> {
     const text = await readFile(countsFile, 'utf8').catch((error: unknown) => {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
@@ -49,6 +52,13 @@ export function createPrefixKeeper(options: {
     };
   }
 
+  async function keptOwners(): Promise<ReadonlySet<string>> {
+    const owners = new Set<string>();
+    for (const entry of await folder.list()) for (const owner of (await folder.header(entry))?.owners ?? []) owners.add(owner);
+    for (const one of loaded()) for (const owner of await one.owners()) owners.add(owner);
+    return owners;
+  }
+
   async function purge(documents: readonly string[]): Promise<number> {
     const gone = new Set(documents);
     await Promise.all(loaded().map((one) => one.forget(documents)));
@@ -58,12 +68,17 @@ export function createPrefixKeeper(options: {
   return {
     purge,
     async sweep(isOnRecord) {
-      const owners = new Set<string>();
-      for (const entry of await folder.list()) for (const owner of (await folder.header(entry))?.owners ?? []) owners.add(owner);
-      for (const one of loaded()) for (const owner of await one.owners()) owners.add(owner);
-      const gone: string[] = [];
-      for (const owner of owners) if (!(await isOnRecord(owner))) gone.push(owner);
-      return gone.length === 0 ? 0 : purge(gone);
+      try {
+        const gone: string[] = [];
+        for (const owner of await keptOwners()) if (!(await isOnRecord(owner))) gone.push(owner);
+        const removed = gone.length === 0 ? 0 : await purge(gone);
+        undeleted = null;
+        return removed;
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        undeleted = `What was kept of removed documents could not be deleted: ${reason}. It is tried again when the directory is next opened for writing.`;
+        throw error;
+      }
     },
     async status() {
       const entries = await folder.list();
@@ -78,7 +93,7 @@ export function createPrefixKeeper(options: {
         documents: new Set(owned.flatMap((header) => header?.owners ?? [])).size,
         ...counts,
         damaged: own?.damaged ?? 0,
-        problem: own?.problem ?? null,
+        problem: own?.problem ?? undeleted,
       };
     },
     async close() {
