@@ -20,6 +20,20 @@ function setUp(options: Partial<FakeGeneratorOptions> = {}): void {
 beforeEach(() => setUp());
 afterEach(() => scheduler.close());
 
+/** Two questions about one passage, and the cells that were taken for them at most. */
+async function askTogether(asked: FakeGenerator) {
+  const request = { maxTokens: 50, temperature: 0, seed: 0, class: 'batch', signal: new AbortController().signal } as const;
+  const prompt = answerPrompt('How many passengers?', ['[1] Handbook:\nThe ferry carries 48 passengers.\n\n']);
+  const answers = [1, 2].map(() => generateAnswer(scheduler, asked, { ...request, prompt }, clock.monotonic));
+  await clock.settle();
+  let mostCells = 0;
+  while (clock.pendingTimers > 0) {
+    mostCells = Math.max(mostCells, scheduler.snapshot()[0]!.usedKvTokens);
+    await clock.advance(1);
+  }
+  return { answers: await Promise.all(answers), mostCells };
+}
+
 async function generate(changes: Partial<GenerateAnswerRequest> = {}, question = 'How many passengers?') {
   const done = generateAnswer(
     scheduler,
@@ -62,6 +76,18 @@ describe('generateAnswer', () => {
     expect(first.final.usage.cachedTokens).toBe(0);
     expect(second.final.usage.cachedTokens).toBeGreaterThan(30);
     expect(second.final.usage.prefillMs).toBeLessThan(first.final.usage.prefillMs / 2);
+  });
+
+  it('asks at the same time where the model cannot share a prefix, and each reserves the whole of it', async () => {
+    for (const sharesPrefixes of [true, false]) {
+      setUp({ prefillTokensPerSecond: 1_000 });
+      const fake = generator;
+      const { answers, mostCells } = await askTogether({ ...fake, capacity: () => ({ ...fake.capacity(), sharesPrefixes }) });
+      expect(answers.map(({ timings }) => timings.queuedMs > 0)).toEqual([false, sharesPrefixes]);
+      const { promptTokens } = answers[0]!.final.usage;
+      if (sharesPrefixes) expect(mostCells).toBeLessThan(2 * (promptTokens + 50));
+      else expect(mostCells).toBe(2 * (promptTokens + 50));
+    }
   });
 
   it('reserves what it needs and gives it back', async () => {

@@ -51,8 +51,10 @@ export async function generateAnswer(
       { details: { promptTokens: tokens.length, maxTokens: request.maxTokens, limitTokens: limit } },
     );
   }
-  const prefixTokens = partEnds[prefixParts - 1] ?? 0;
-  const prefixKey = prefixKeyOf(generator.model.hash, request.prompt);
+  // Where nobody can begin with it no prefix is named: twins would wait until the first of them has ended.
+  const shares = generator.capacity().sharesPrefixes !== false;
+  const prefixTokens = shares ? (partEnds[prefixParts - 1] ?? 0) : 0;
+  const prefixKey = shares ? prefixKeyOf(generator.model.hash, request.prompt) : undefined;
   const deliver = request.onText === undefined && request.onToken === undefined ? 'final' : 'stream';
   const started = monotonic();
   const handle = scheduler.submit({
@@ -65,9 +67,7 @@ export async function generateAnswer(
       maxTokens: request.maxTokens,
       sampling: { temperature: request.temperature, topK: 40, topP: 0.95, minP: 0.05, repeatPenalty: 1, seed: request.seed },
       stop: ['\nQuestion:', '\n\n\n'],
-      prefixKey,
-      prefixParts,
-      prefixOwners,
+      ...(prefixKey === undefined ? {} : { prefixKey, prefixParts, prefixOwners }),
       deliver,
       ...(request.weigh === undefined ? {} : { weigh: request.weigh }),
       ...(request.grammar === undefined ? {} : { grammar: request.grammar }),
@@ -79,7 +79,7 @@ export async function generateAnswer(
       prefixTokens,
       bytes: tokens.length * 8,
     },
-    prefixKey,
+    ...(prefixKey === undefined ? {} : { prefixKey }),
     signal: request.signal,
     ...(request.deadline === undefined ? {} : { deadline: request.deadline }),
     deliver,

@@ -118,6 +118,11 @@ export interface GeneratorCapacity {
   readonly sequences: number;
   readonly kvTokens: number;
   readonly maxSequenceTokens: number;
+  /**
+   * False for models whose cache cannot be cut at a position (recurrent ones): no `prefix-ready` comes, and each request computes its
+   * whole prompt. Default true.
+   */
+  readonly sharesPrefixes?: boolean;
 }
 
 /** A passage is what is stored, a query is what is asked; many embedders want different prefixes for the two. */

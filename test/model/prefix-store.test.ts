@@ -83,6 +83,8 @@ describe.skipIf(withoutModels)('stored prefixes', { timeout: 120_000 }, () => {
     expect(unnamed.usage.restoredTokens).toBe(back.usage.restoredTokens);
     await generator.prefixes!.forget(['document']);
     expect(await generator.prefixes!.counts()).toMatchObject({ memoryEntries: 0, memoryBytes: 0 });
+    // Not even in the KV cache, which held it a moment ago.
+    expect((await question(generator, first, 'Which?', 1)).usage.cachedTokens).toBe(0);
     await question(generator, second, 'Which?', 1);
     expect((await question(generator, first, 'Which?', 1)).usage.restoredTokens).toBe(0);
   });

@@ -65,7 +65,7 @@ function createFakeChild(pid: number): FakeChild {
 
 const code = (expected: string) => expect.objectContaining({ code: expected });
 const path = fileURLToPath(import.meta.url);
-const loaded = { sequences: 1, kvTokens: 0, maxSequenceTokens: 256, dimensions: 2 };
+const loaded = { sequences: 1, kvTokens: 0, maxSequenceTokens: 256, sharesPrefixes: true, dimensions: 2 };
 
 let clock: ManualClock;
 let device: LocalDevice;

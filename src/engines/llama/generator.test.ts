@@ -43,7 +43,7 @@ function setup() {
   const generator = createGenerator({
     link: { engine: () => starting.promise, handle: 1 },
     request: { id: 'g', title: 'G', path: '/g', sha256: '0'.repeat(64) },
-    loaded: { sequences: 1, kvTokens: 100, maxSequenceTokens: 100, dimensions: 0, prefixes: undefined },
+    loaded: { sequences: 1, kvTokens: 100, maxSequenceTokens: 100, sharesPrefixes: false, dimensions: 0, prefixes: undefined },
     kvType: 'f16',
   });
   const controller = new AbortController();
@@ -52,7 +52,7 @@ function setup() {
     const parts = generator.generate(request, { class: 'batch', signal: controller.signal });
     return parts[Symbol.asyncIterator]();
   };
-  return { starting, process, controller, read, say: (reply: EngineReply) => say(reply), cancels: () => cancels };
+  return { generator, starting, process, controller, read, say: (reply: EngineReply) => say(reply), cancels: () => cancels };
 }
 const text = (value: string): EngineReply => ({ type: 'text', id: 1, text: value });
 const crash: EngineReply = { type: 'error', id: 1, error: new MillraceError('E_ENGINE_CRASHED', 'Died.').toJSON() };
@@ -72,6 +72,10 @@ describe('a generator', () => {
     expect((await reader.next()).value).toMatchObject({ type: 'final', text: 'ab', usage: { promptTokens: 3, outputTokens: 2 } });
     expect((await reader.next()).done).toBe(true);
     expect(getEventListeners(controller.signal, 'abort')).toEqual([]);
+  });
+
+  it('tells when its model cannot go on from what another request has computed', () => {
+    expect(setup().generator.capacity()).toEqual({ sequences: 1, kvTokens: 100, maxSequenceTokens: 100, sharesPrefixes: false });
   });
 
   it('says whether anything was delivered before a crash', async () => {

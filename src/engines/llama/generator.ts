@@ -13,7 +13,7 @@ export function createGenerator(options: {
   readonly kvType: 'f16' | 'q8_0';
 }): Generator {
   const { link, request: load, loaded, kvType } = options;
-  const { sequences, kvTokens, maxSequenceTokens } = loaded;
+  const { sequences, kvTokens, maxSequenceTokens, sharesPrefixes } = loaded;
   const hash = createHash('sha256')
     .update(JSON.stringify([load.sha256, maxSequenceTokens, kvType]))
     .digest('hex');
@@ -49,7 +49,7 @@ export function createGenerator(options: {
     model: { id: load.id, hash, title: load.title, maxSequenceTokens },
     tokenizer: createTokenizer(link),
     generate,
-    capacity: () => ({ sequences, kvTokens, maxSequenceTokens }),
+    capacity: () => ({ sequences, kvTokens, maxSequenceTokens, ...(sharesPrefixes ? {} : { sharesPrefixes }) }),
     ...(loaded.prefixes === undefined ? {} : { prefixes: createStoredPrefixes(link, loaded.prefixes) }),
   };
 }

@@ -79,6 +79,8 @@ export interface LoadedModel {
   readonly sequences: number;
   readonly kvTokens: number;
   readonly maxSequenceTokens: number;
+  /** A request may begin with what another has computed. */
+  readonly sharesPrefixes: boolean;
   /** Length of the vectors. */
   readonly dimensions: number;
   /** What is kept of prefixes beyond the KV cache; undefined where nothing is. */

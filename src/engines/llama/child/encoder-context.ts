@@ -107,6 +107,7 @@ export function createEncoderContext({ library, model, settings, threadsOf, emit
       sequences: batchItems,
       kvTokens: batchTokens,
       sequenceTokens: batchTokens,
+      sharesPrefixes: false,
       trainingContextTokens: library.modelTrainingContext(model),
       width,
       cells: undefined,

@@ -12,14 +12,14 @@ import { batchTokens, openContext, warmUp } from './open-context.ts';
 import type { PrefixCells } from './prefix-cache.ts';
 import { byClaim, plan, takePart, type Chunk } from './plan.ts';
 import { createSamplerFactory, type Sampler } from './sampler.ts';
-import { begunOf, readsOnly, type Sequence, viewOf } from './sequence.ts';
+import { begunOf, noUsage, readsOnly, type Sequence, viewOf } from './sequence.ts';
 import { createSequenceState } from './sequence-state.ts';
 import { createSplitPlacement } from './split-placement.ts';
 import { createStepBudget } from './step-budget.ts';
 import { createUnifiedPlacement } from './unified-placement.ts';
 
-/** Longest step in ms: on a CPU, on a CPU while interactive work runs, on a GPU. */
-const maxStepMs = { processor: 400, interactive: 120, gpu: 50 };
+/** Longest step in ms, without interactive work and while some runs. */
+const maxStepMs = { processor: { batch: 400, interactive: 120 }, gpu: { batch: 50, interactive: 50 } };
 /** Cells that idle prefixes of a unified cache may fill: 512 make a step of 8 sequences about 5 % slower (measured on a CPU). */
 const idlePrefixTokens = 512;
 /** Steps of no more tokens may try whether more cores are free. */
@@ -117,10 +117,8 @@ export function createGeneratorContext({
       ? undefined
       : createKeptPrefixes({ handle, limitBytes: settings.prefixMemoryBytes ?? 0, state, memory: nativeMemory, clock, post });
   library.memoryClear(memory, true);
-  const stepLimit = library.supportsGpu()
-    ? { batch: maxStepMs.gpu, interactive: maxStepMs.gpu }
-    : { batch: maxStepMs.processor, interactive: maxStepMs.interactive };
-  let [arrivals, steps] = [0, 0];
+  const stepLimit = library.supportsGpu() ? maxStepMs.gpu : maxStepMs.processor;
+  let [arrivals, steps, forgottenBefore] = [0, 0, 0];
 
   function start(command: GenerateCommand, arrival: number): boolean {
     const promptTokens = command.tokens.length;
@@ -182,6 +180,7 @@ export function createGeneratorContext({
     item.sampler.free();
     active.delete(item.place.sequence);
     placement.leave(item.place);
+    if (item.arrival < forgottenBefore) placement.evictIdle();
     startWaiting();
   }
 
@@ -266,6 +265,7 @@ export function createGeneratorContext({
       sequences: settings.sequences,
       kvTokens,
       sequenceTokens: unified ? kvTokens : Math.floor(kvTokens / settings.sequences),
+      sharesPrefixes: shares,
       trainingContextTokens: library.modelTrainingContext(model),
       width: library.modelEmbeddingWidth(model),
       cells: layout,
@@ -280,12 +280,7 @@ export function createGeneratorContext({
       const queued = waiting.findIndex(({ command }) => command.id === id);
       if (queued !== -1) {
         waiting.splice(queued, 1);
-        emit({
-          type: 'ended',
-          id,
-          reason: 'cancelled',
-          usage: { cachedTokens: 0, restoredTokens: 0, restoreMs: 0, prefillMs: 0, decodeMs: 0 },
-        });
+        emit({ type: 'ended', id, reason: 'cancelled', usage: noUsage });
         return true;
       }
       const item = byId(id);
@@ -372,7 +367,12 @@ export function createGeneratorContext({
       item.stored = cells;
     },
     prefixReturned: (key) => prefixes?.returned(key),
-    forgetPrefixes: (owners) => prefixes?.forget(owners),
+    forgetPrefixes(owners) {
+      prefixes?.forget(owners);
+      // Whose text is in the KV cache is not known: all goes that nobody uses, and the rest when its requests end.
+      forgottenBefore = arrivals;
+      placement.evictIdle();
+    },
     fail(error) {
       for (const { command } of waiting.splice(0)) emit({ type: 'failed', id: command.id, error: error.toJSON() });
       for (const item of active.values()) {

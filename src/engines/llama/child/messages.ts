@@ -108,6 +108,8 @@ export interface LoadedContext {
   readonly kvTokens: number;
   /** Cells that one sequence can have. */
   readonly sequenceTokens: number;
+  /** A sequence may begin with what another has computed. */
+  readonly sharesPrefixes: boolean;
   readonly trainingContextTokens: number;
   /** Values of one vector. */
   readonly width: number;

@@ -96,10 +96,16 @@ describe('what is kept, on the side of files', () => {
   });
 
   it('is not written after its document has gone, and not while a write has just failed', async () => {
-    const { store, save } = setup();
+    const { store, save, commands } = setup();
     const key = await ownKey(store);
     store.forget(['d']);
-    await save(key, ['d']);
+    const saving = save(key, ['d', 'e']);
+    // The compute thread saved it after it had been told to forget.
+    expect(store.figures().memoryEntries).toBe(0);
+    expect(store.owners()).toEqual([]);
+    await saving;
+    const forget = { type: 'forget-prefixes', handle: 1, owners: ['d'] };
+    expect(commands).toEqual([forget, forget, { type: 'prefix-returned', handle: 1, key }]);
     expect(await store.has(tokens, 20)).toEqual({ inMemory: false, onDisk: false });
     expect((await store.lookUp(tokens, 20, ['d'])).keep).toBeUndefined();
 

@@ -52,6 +52,8 @@ export function createPrefixStore(options: {
   let damaged = 0;
   let problem: string | null = null;
 
+  const isForgotten = (owner: string): boolean => forgotten.has(owner);
+
   function fail(error: unknown): void {
     const code = (error as NodeJS.ErrnoException).code;
     problem =
@@ -107,7 +109,7 @@ export function createPrefixStore(options: {
         return memory.view(address + BigInt(frameHead), length);
       });
       if (result.outcome === 'damaged') damaged += 1;
-      const wanted = result.outcome === 'ok' && !result.header.owners.some((owner) => forgotten.has(owner));
+      const wanted = result.outcome === 'ok' && !result.header.owners.some(isForgotten);
       if (wanted && address !== undefined)
         return { key, tokens: result.header.tokens, owners: result.header.owners, address, offset: frameHead, bytes };
       free();
@@ -120,13 +122,12 @@ export function createPrefixStore(options: {
 
   async function write(cells: PrefixCells): Promise<void> {
     const { key, tokens, owners } = cells;
-    const isForgotten = (): boolean => owners.some((owner) => forgotten.has(owner));
     try {
-      if (folder === undefined || clock.monotonic() < resumesAt || isForgotten()) return;
+      if (folder === undefined || clock.monotonic() < resumesAt || owners.some(isForgotten)) return;
       const payload = memory.view(cells.address + BigInt(cells.offset), cells.bytes);
       await folder.write({ model, key, tokens, owners: [...owners] }, payload);
       problem = null;
-      if (isForgotten()) await folder.remove(model, key);
+      if (owners.some(isForgotten)) await folder.remove(model, key);
     } catch (error) {
       fail(error);
     } finally {
@@ -144,7 +145,7 @@ export function createPrefixStore(options: {
       if (stored !== undefined) folder?.touch(model, stored.key);
       const [own] = prefixTokens < leastStoredTokens ? [] : prefixKeys(tokens, [prefixTokens]);
       const isKept = own !== longest && kept.includes(own ?? '');
-      const keeps = own !== undefined && !isKept && !owners.some((owner) => forgotten.has(owner));
+      const keeps = own !== undefined && !isKept && !owners.some(isForgotten);
       return { stored, keep: keeps ? { key: own, owners } : undefined };
     },
     async has(tokens, prefixTokens) {
@@ -158,7 +159,10 @@ export function createPrefixStore(options: {
           break;
         case 'prefix-saved': {
           const { cells } = event;
-          inMemory.set(cells.key, cells);
+          const gone = cells.owners.filter(isForgotten);
+          // It was begun before its document went, and the compute thread does not know of it.
+          if (gone.length > 0) command({ type: 'forget-prefixes', handle, owners: gone });
+          else inMemory.set(cells.key, cells);
           writing = writing.then(() => write(cells));
           break;
         }
@@ -178,7 +182,7 @@ export function createPrefixStore(options: {
         if (forgotten.size <= maxForgotten) break;
         forgotten.delete(owner);
       }
-      for (const [key, cells] of inMemory) if (cells.owners.some((owner) => forgotten.has(owner))) inMemory.delete(key);
+      for (const [key, cells] of inMemory) if (cells.owners.some(isForgotten)) inMemory.delete(key);
       command({ type: 'forget-prefixes', handle, owners });
     },
     owners: () => [...new Set([...inMemory.values()].flatMap(({ owners }) => owners))],

@@ -1,6 +1,6 @@
 import type { WorkClass } from '../../../spec/engine.ts';
 import type { Restored } from './kept-prefixes.ts';
-import type { GenerateCommand } from './messages.ts';
+import type { GenerateCommand, SequenceUsage } from './messages.ts';
 import type { Place } from './placement.ts';
 import type { ActiveSequence } from './plan.ts';
 import type { Sampler } from './sampler.ts';
@@ -32,6 +32,9 @@ export interface Sequence {
   firstTokenAt: number | undefined;
   lastTokenAt: number | undefined;
 }
+
+/** Of a request that ended before it had a sequence. */
+export const noUsage: SequenceUsage = { cachedTokens: 0, restoredTokens: 0, restoreMs: 0, prefillMs: 0, decodeMs: 0 };
 
 /** It generates nothing: its prefix is computed and kept. */
 export const readsOnly = (item: Sequence): boolean => item.tokens.length === item.promptTokens;

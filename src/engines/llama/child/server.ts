@@ -191,6 +191,7 @@ export function createEngineServer(options: {
       sequences: context.sequences,
       kvTokens: context.kvTokens,
       maxSequenceTokens: Math.min(limit, context.trainingContextTokens),
+      sharesPrefixes: context.sharesPrefixes,
       dimensions: context.width,
       prefixes: undefined,
     };
