@@ -214,7 +214,10 @@ function setEngine(set: SetMetric, engine: EngineStatistics): void {
   set('millrace_engine_tokens_total', engine.prefillTokens, { kind: 'prefill' });
   set('millrace_engine_tokens_total', engine.decodeTokens, { kind: 'decode' });
   set('millrace_engine_tokens_total', engine.reusedTokens, { kind: 'reused' });
+  set('millrace_engine_tokens_total', engine.restoredTokens, { kind: 'restored' });
   set('millrace_engine_tokens_total', engine.encodedTokens, { kind: 'encoded' });
+  set('millrace_engine_prefixes_total', engine.prefixHits, { outcome: 'hit' });
+  set('millrace_engine_prefixes_total', engine.prefixMisses, { outcome: 'miss' });
   set('millrace_engine_native_seconds_total', engine.nativeMs / 1_000);
   set('millrace_engine_busy_seconds_total', engine.busyMs / 1_000);
   set('millrace_engine_sequences', engine.activeSequences);

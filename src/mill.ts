@@ -59,7 +59,7 @@ export interface MillParts {
   /** Told which passages a question was about. */
   readonly asked?: (hits: Answer['hits']) => void;
   readonly stages?: Stages;
-  readonly metrics: Pick<Metrics, 'text'>;
+  readonly metrics: Pick<Metrics, 'text' | 'source'>;
   readonly activity: () => Promise<Activity | null>;
   /** Named steps at which tests end the process. Default: none. */
   readonly faults?: FaultPoints;
@@ -73,6 +73,13 @@ export function createMill(parts: MillParts): Mill {
   const { store, scheduler, clock, engines } = parts;
   const calls = createOpenCalls(clock);
   const caches = createQueryCaches(parts.caches);
+  parts.metrics.source((set) => {
+    for (const [cache, { hits, misses, shared, bytes }] of Object.entries(caches.statistics())) {
+      for (const [outcome, requests] of Object.entries({ hit: hits, miss: misses, shared }))
+        set('millrace_cache_requests_total', requests, { cache, outcome });
+      set('millrace_cache_bytes', bytes, { cache });
+    }
+  });
   const languages = createLanguageDetector();
   const { stages = {} } = parts;
   const pipelineDefaults = { ...parts.questionDefaults, stages };
