@@ -150,6 +150,28 @@ describe('askMany', () => {
     ]);
   });
 
+  it('lays what the directory sets under the pipeline, as one question does, also when it goes on', async () => {
+    const asked: number[] = [];
+    const limits = (): number[] => [...new Set(asked.splice(0))];
+    let broken = true;
+    const answer = ({ maxTokens }: { readonly maxTokens: number }): string => {
+      asked.push(maxTokens);
+      if (broken) throw new Error('The device is gone.');
+      return 'The ferry carries 48 passengers. [1]';
+    };
+    const defaults = { questionDefaults: { maxTokens: 50 } };
+    const { mill, drive } = await open({ generator: { answer }, mill: defaults });
+    const first = collect(mill.askMany([passengers], { pipeline: { generate: { maxTokens: 500 } } }));
+    await drive(first.ended);
+    expect(limits()).toEqual([500]);
+    const other = await openMillBench({ generator: { answer }, mill: { store: mill.store, questionDefaults: { maxTokens: 70 } } });
+    broken = false;
+    await other.drive(other.mill.runs.retry(first.events[0]!.runId!, 'failed').result());
+    expect(limits()).toEqual([500]);
+    await drive(mill.askMany([passengers]).result());
+    expect(limits()).toEqual([50]);
+  });
+
   it('asks failed questions again, and those of an older revision', async () => {
     let broken = true;
     const answer = (): string => {

@@ -108,6 +108,12 @@ describe('a stage of the program', () => {
     });
   });
 
+  it('is known to an estimate of many questions', async () => {
+    const { mill, drive } = await open();
+    const pipeline: Pipeline = { retrieve: { rewrite: 'workshopOnly' } };
+    await expect(drive(mill.estimate.askMany([question], { pipeline }))).resolves.toMatchObject({ items: 1 });
+  });
+
   it('of another version makes another run', async () => {
     const { mill, drive } = await open();
     const pipeline: Pipeline = { generate: { stage: 'shouting' } };

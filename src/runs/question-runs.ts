@@ -17,6 +17,8 @@ type Questions = Iterable<BatchQuestion> | AsyncIterable<BatchQuestion>;
 /** What the record keeps of how a run's questions are asked. */
 interface QuestionRunDefinition {
   readonly options: AskOptions;
+  /** What the open directory set where neither options nor pipeline said anything; runs of earlier versions have it among the options. */
+  readonly defaults?: PipelineDefaults;
   readonly pipelineHash: string;
   readonly label: Readonly<Record<string, string>>;
 }
@@ -26,8 +28,8 @@ export function createQuestionRuns(records: RunRecords, questionDefaults: Pipeli
   const { query, store } = records;
 
   async function unchanged(run: RunRecord, signal: AbortSignal): Promise<BatchPipeline> {
-    const { options, pipelineHash } = run.definition as QuestionRunDefinition;
-    const pipeline = await prepareBatch(query, pipelineOf(options, { stages: query.stages }), signal);
+    const { options, defaults, pipelineHash } = run.definition as QuestionRunDefinition;
+    const pipeline = await prepareBatch(query, pipelineOf(options, { ...defaults, stages: query.stages }), signal);
     if (pipeline.hash !== pipelineHash) throw otherModel(run.id);
     return pipeline;
   }
@@ -68,12 +70,11 @@ export function createQuestionRuns(records: RunRecords, questionDefaults: Pipeli
     kind,
     async start(
       questions: Questions,
-      { concurrency, ordered, durable, questionTimeoutMs, maxTimeMs, label, ...asked }: Omit<AskManyOptions, 'signal'>,
+      { concurrency, ordered, durable, questionTimeoutMs, maxTimeMs, label, ...options }: Omit<AskManyOptions, 'signal'>,
       signal: AbortSignal,
     ): Promise<RunAtWork> {
-      const options: AskOptions = { ...questionDefaults, ...asked };
-      const pipeline = await prepareBatch(query, pipelineOf(options, { stages: query.stages }), signal);
-      const definition: QuestionRunDefinition = { options, pipelineHash: pipeline.hash, label: label ?? {} };
+      const pipeline = await prepareBatch(query, pipelineOf(options, { ...questionDefaults, stages: query.stages }), signal);
+      const definition: QuestionRunDefinition = { options, defaults: questionDefaults, pipelineHash: pipeline.hash, label: label ?? {} };
       const journal = (durable ?? store.writable) ? await records.create('ask-many', definition) : createTransientJournal(query.clock);
       const limits = definedOnly({ concurrency, ordered, questionTimeoutMs, maxTimeMs });
       return {
@@ -84,7 +85,7 @@ export function createQuestionRuns(records: RunRecords, questionDefaults: Pipeli
     },
     async estimate(questions: Questions, options: AskManyOptions & EstimateOptions, signal: AbortSignal): Promise<Estimate> {
       const { concurrency, leastItems = 0, ordered: _o, durable: _d, questionTimeoutMs: _q, maxTimeMs: _m, label: _l, ...asked } = options;
-      const pipeline = await prepareBatch(query, pipelineOf({ ...questionDefaults, ...asked }), signal);
+      const pipeline = await prepareBatch(query, pipelineOf(asked, { ...questionDefaults, stages: query.stages }), signal);
       return estimateQuestions(query, questions, pipeline, { signal, concurrency, leastItems });
     },
     async *items(id: RunId): AsyncIterable<SettledQuestion> {

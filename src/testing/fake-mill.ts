@@ -34,6 +34,8 @@ export interface FakeMillOptions {
   /** As the option of `open`. */
   readonly caches?: CacheOptions;
   readonly stages?: Stages;
+  /** What `open` sets where a pipeline says nothing. */
+  readonly questionDefaults?: { readonly contextTokens?: number; readonly maxTokens?: number };
   /** Those that are installed; the first one is the default. Default: one fake embedder. */
   readonly embedders?: readonly Embedder[];
   /** As the option of `open`: id of the embedder to work with. */
@@ -100,7 +102,7 @@ export function createFakeMill(options: FakeMillOptions): FakeMill {
     engines,
     metrics,
     activity: activity.current,
-    questionDefaults: {},
+    questionDefaults: options.questionDefaults ?? {},
     ...(options.caches === undefined ? {} : { caches: options.caches }),
     ...(options.stages === undefined ? {} : { stages: options.stages }),
     async close() {
