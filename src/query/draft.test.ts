@@ -87,4 +87,23 @@ describe('a question put to one passage after the other', () => {
     expect(citation?.quote).toContain('Odalys');
     expect(text.slice(citation?.start, citation?.end)).toBe(citation?.quote);
   });
+
+  it('reads no more around a hit than the model holds beside the question', async () => {
+    const filler = (name: string) => Array.from({ length: 400 }, (_, line) => `The ${name} has line ${line} in its book.`).join(' ');
+    const prompts: string[] = [];
+    const options: MillBenchOptions = {
+      sources: [{ id: 'book', text: `${filler('mill')} The lighthouse keeper is called Odalys. ${filler('depot')}` }],
+      generator: {
+        maxSequenceTokens: 2_000,
+        answer({ prompt }) {
+          prompts.push(prompt.messages[1]?.parts[0] ?? '');
+          return 'Odalys';
+        },
+      },
+    };
+    const asked = { pipeline: { retrieve: { neighbours: 20 } }, maxTokens: 50 } as const;
+    const { answer, hits } = await answerOf(options, 'Who is the lighthouse keeper?', asked);
+    expect(answer).toContain('Odalys');
+    expect(prompts[0]?.length).toBeGreaterThan((hits[0]?.text.length ?? 0) * 1.2);
+  });
 });

@@ -102,7 +102,7 @@ export async function draftAnswer(
   const each = pipeline.context.mode === 'each' && hits.length > 0;
   const ordered =
     pipeline.rerank.by === 'model' ? await orderByLikelihood(parts, generator, question, hits, pipeline.rerank, family, call) : hits;
-  const read = await widen(parts.store, ordered, pipeline.retrieve.neighbours);
+  const read = await widen(parts.store, ordered, pipeline.retrieve.neighbours, each ? (hit) => fitsAlone(asking, hit) : undefined);
   const candidates = each ? await askEach(asking, read) : [await askJoined(asking, read, verified ? undefined : tell)];
   const given = candidates.find((one) => !one.checked.abstained && (one.verdict?.supported ?? true));
   const text = given === undefined ? refusalIn(language) : given.checked.text;
@@ -165,6 +165,12 @@ async function askEach(asking: Asking, hits: readonly Hit[]): Promise<Candidate[
     if (asked.some((one) => !one.checked.abstained && (one.verdict?.supported ?? true))) break;
   }
   return asked;
+}
+
+/** Whether one sequence holds the question over this passage, and an answer. A prompt in `joined` is cut to its budget instead. */
+async function fitsAlone({ question, pipeline, generator, family, call }: Asking, hit: Hit): Promise<boolean> {
+  const { tokens } = await generator.tokenizer.tokenizePrompt(passagePrompt(question, hit, family).prompt, call.signal);
+  return tokens.length + pipeline.generate.maxTokens <= generator.model.maxSequenceTokens;
 }
 
 async function generate(

@@ -9,15 +9,29 @@ const leastNeighbour = 400;
 /**
  * The hits with as much of their documents before and after them as `neighbours` chunks of their size hold, in whole sentences: a small chunk
  * is found, more of it is read. A hit that lies in one widened before is left out; where a document is gone meanwhile its hit stays as it is.
+ * What does not fit is widened by half as much, until it does or is the hit alone.
  */
-export async function widen(store: StoreReader, hits: readonly Hit[], neighbours: number): Promise<readonly Hit[]> {
+export async function widen(
+  store: StoreReader,
+  hits: readonly Hit[],
+  neighbours: number,
+  fits: (hit: Hit) => Promise<boolean> = () => Promise.resolve(true),
+): Promise<readonly Hit[]> {
   if (neighbours === 0) return hits;
   const widened: Hit[] = [];
   for (const hit of hits) {
     if (widened.some((one) => one.document === hit.document && hit.start >= one.start && hit.end <= one.end)) continue;
-    widened.push(await widenOne(store, hit, neighbours));
+    widened.push(await widestFitting(hit));
   }
   return widened;
+
+  async function widestFitting(hit: Hit): Promise<Hit> {
+    for (let reach = neighbours; reach > 0; reach = Math.floor(reach / 2)) {
+      const wide = await widenOne(store, hit, reach);
+      if (await fits(wide)) return wide;
+    }
+    return hit;
+  }
 }
 
 async function widenOne(store: StoreReader, hit: Hit, neighbours: number): Promise<Hit> {
