@@ -47,7 +47,8 @@ export async function readAhead(parts: QueryParts, call: ReadAheadCall): Promise
   await emit({ type: 'read-start', collection, model: generator.model.id });
 
   const documents = await documentsOf(parts.store, collection, call.sources, signal);
-  const survey = await look(parts.store, generator, documents, limitBytes, signal);
+  const roomBytes = limitBytes - (await keptBytes(generator));
+  const survey = await look(parts.store, generator, documents, roomBytes, signal);
   const done = { read: 0, tokens: 0, bytes: 0, computedTokens: 0, prefillMs: 0 };
   let toldAt = clock.monotonic();
 
@@ -86,7 +87,7 @@ export async function readAhead(parts: QueryParts, call: ReadAheadCall): Promise
     const candidates = unread(parts.store, generator, documents, signal);
     const worker = async (): Promise<void> => {
       for (let next = await candidates.next(); next.done !== true; next = await candidates.next()) {
-        if (done.bytes + next.value.found.bytes + entryBytes > limitBytes) return;
+        if (done.bytes + next.value.found.bytes + entryBytes > roomBytes) return;
         await read(next.value);
         await tell();
       }
@@ -108,7 +109,7 @@ async function computedTokens(generator: Generator, survey: Awaited<ReturnType<t
   return survey.fittingTokens - Math.max(0, survey.figures.fittingPassages - 1) * (rules?.tokens ?? 0);
 }
 
-/** Most that is read in one call: what is written would otherwise push out what was read before it. */
+/** Most that is kept. What is written beyond it would push out what was read before. */
 function limitOf(generator: Generator): number {
   const limits = generator.prefixes?.limits;
   if (limits === undefined) {
@@ -120,11 +121,18 @@ function limitOf(generator: Generator): number {
   return limits.diskBytes > 0 ? limits.diskBytes : limits.memoryBytes;
 }
 
+/** What of the limit is taken by what this model has read already; what others left there goes first, with time. */
+async function keptBytes(generator: Generator): Promise<number> {
+  const prefixes = generator.prefixes!;
+  const { diskBytes, memoryBytes } = await prefixes.counts();
+  return prefixes.limits.diskBytes > 0 ? diskBytes : memoryBytes;
+}
+
 async function look(
   store: StoreReader,
   generator: Generator,
   documents: readonly NamedDocument[],
-  limitBytes: number,
+  roomBytes: number,
   signal: AbortSignal,
 ) {
   const figures = {
@@ -147,7 +155,7 @@ async function look(
       figures.unreadPassages += 1;
       figures.unreadTokens += candidate.found.tokens;
       figures.unreadBytes += candidate.found.bytes + entryBytes;
-      if (figures.unreadBytes > limitBytes) continue;
+      if (figures.unreadBytes > roomBytes) continue;
       figures.fittingPassages += 1;
       fittingTokens += candidate.found.tokens;
     }

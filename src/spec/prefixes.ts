@@ -39,6 +39,8 @@ export interface FoundPrefix {
 export interface PrefixCounts {
   readonly memoryEntries: number;
   readonly memoryBytes: number;
+  /** Of this model, written by whichever process. */
+  readonly diskBytes: number;
   /** Requests that named a prefix: it was in the KV cache or came back, or it had to be computed. */
   readonly hits: number;
   readonly misses: number;

@@ -33,7 +33,10 @@ export function createFakePrefixes(limits: PrefixLimits = { memoryBytes: 0, disk
         const { key, ...found } = describe(prefix);
         return { ...found, inMemory: false, onDisk: kept.has(key) };
       }),
-    counts: () => Promise.resolve({ memoryEntries: 0, memoryBytes: 0, damaged: 0, problem, ...counts }),
+    async counts() {
+      const diskBytes = [...kept.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+      return { memoryEntries: 0, memoryBytes: 0, diskBytes, damaged: 0, problem, ...counts };
+    },
     owners: () => Promise.resolve([...kept.values()].flatMap(({ owners }) => owners)),
     async forget(documents) {
       for (const [key, { owners }] of kept) if (owners.some((owner) => documents.includes(owner))) kept.delete(key);

@@ -31,6 +31,7 @@ function setup(counts: Partial<PrefixCounts> = {}, owners: readonly string[] = [
     counts: async () => ({
       memoryEntries: 1,
       memoryBytes: 100,
+      diskBytes: 300,
       hits: 0,
       misses: 0,
       restoredTokens: 0,

@@ -75,6 +75,8 @@ describe('what is kept, on the side of files', () => {
     expect((await setup().store.lookUp(tokens.slice(1), 0, [])).stored).toBeUndefined();
     expect((await setup({ model: 'other' }).store.lookUp(tokens, 20, [])).stored).toBeUndefined();
     expect(await store.has(tokens, 20)).toEqual({ inMemory: false, onDisk: true });
+    expect(await setup().store.diskBytes()).toBeGreaterThan(500);
+    expect(await setup({ model: 'other' }).store.diskBytes()).toBe(0);
     expect((await store.lookUp(tokens, 15, [])).keep).toBeUndefined();
   });
 

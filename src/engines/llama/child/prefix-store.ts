@@ -21,6 +21,8 @@ export interface PrefixStore {
   /** Documents of which something is in memory. */
   owners(): string[];
   figures(): { readonly memoryEntries: number; readonly memoryBytes: number; readonly damaged: number; readonly problem: string | null };
+  /** Of this model; 0 where the folder cannot be read. */
+  diskBytes(): Promise<number>;
   readonly limits: PrefixLimits;
   readonly bytesPerToken: number;
 }
@@ -192,5 +194,14 @@ export function createPrefixStore(options: {
       damaged,
       problem,
     }),
+    async diskBytes() {
+      try {
+        const entries = (await folder?.list()) ?? [];
+        return entries.reduce((sum, entry) => sum + (entry.model === model ? entry.bytes : 0), 0);
+      } catch (error) {
+        fail(error);
+        return 0;
+      }
+    },
   };
 }

@@ -258,10 +258,11 @@ export function createEngineServer(options: {
     return found;
   }
 
-  function countPrefixes(handle: number): PrefixCounts {
+  async function countPrefixes(handle: number): Promise<PrefixCounts> {
     const { prefixes } = modelOf(handle);
     return {
       ...(prefixes?.figures() ?? { memoryEntries: 0, memoryBytes: 0, damaged: 0, problem: null }),
+      diskBytes: (await prefixes?.diskBytes()) ?? 0,
       hits: valueOf('prefixHits'),
       misses: valueOf('prefixMisses'),
       restoredTokens: valueOf('restoredTokens'),
@@ -294,7 +295,7 @@ export function createEngineServer(options: {
       case 'prefix-owners':
         return { value: modelOf(request.handle).prefixes?.owners() ?? [] };
       case 'count-prefixes':
-        return { value: countPrefixes(request.handle) };
+        return { value: await countPrefixes(request.handle) };
       case 'forget-prefixes':
         modelOf(request.handle).prefixes?.forget(request.owners);
         return { value: undefined };
