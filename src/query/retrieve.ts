@@ -2,7 +2,6 @@ import type { Hit, StageTimings } from '../spec/answers.ts';
 import type { Embedder, WorkClass } from '../spec/engine.ts';
 import type { DocumentId } from '../spec/identifiers.ts';
 import type { ScoredChunk, SearchScope, StoredChunk } from '../spec/store.ts';
-import { describeIndexing, indexingSetting } from '../spec/indexing.ts';
 import type { Deadline } from '../spec/time.ts';
 import type { Permit } from '../spec/work.ts';
 import { hashOf } from '../util/hash.ts';
@@ -84,8 +83,6 @@ export async function retrieve(parts: QueryParts, section: RetrieveSection, requ
   if (without && (text.length > 0 || mode === 'vector')) {
     notices.push('The collection has no vectors yet: only words can be found. Run "millrace ingest" without --no-embed to make them.');
   }
-  const indexing = describeIndexing(await store.readSetting(indexingSetting(collection)));
-  if (indexing !== undefined) notices.push(indexing);
   const foreign = mode === 'hybrid' && language === undefined && vector.length > 0 && (await isForeign(parts, collection, text));
   const rankings: readonly Ranking[] = [
     { chunks: text, weight: section.weights.text, name: 'text' },

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { collect, type MillBench, type MillBenchOptions, openMillBench } from '../../test/support/mill-bench.ts';
+import { indexingSetting } from '../spec/indexing.ts';
 import type { HandedSource } from '../spec/mill.ts';
 
 const sources: readonly HandedSource[] = [
@@ -15,6 +16,20 @@ async function open(options: MillBenchOptions = {}): Promise<MillBench> {
   return bench;
 }
 const caches = async () => (await bench.mill.status()).caches;
+
+it('hits that are kept tell how far an ingestion is now, not how far it was', async () => {
+  const { mill, drive } = await open();
+  const state = { state: 'running', found: 9, allFound: true, settled: 2, chunks: 2, embeddedChunks: 2 };
+  const notices = async () => (await drive(mill.search('ferry passengers'))).notices.filter((notice) => /index/iu.test(notice));
+  const note = (value: unknown) => mill.store.writeSetting(indexingSetting('default'), value);
+  await note(state);
+  expect(await notices()).toEqual([expect.stringContaining('2 of 9 sources are read')]);
+  await note({ ...state, settled: 9 });
+  expect(await notices()).toEqual([]);
+  await note({ ...state, state: 'interrupted', settled: 8 });
+  expect(await notices()).toEqual([expect.stringContaining('was interrupted: 8 of 9')]);
+  expect((await caches()).retrieval).toMatchObject({ misses: 1 });
+});
 
 describe('equal questions at one time', () => {
   it('are computed once, a thousand of them, and each gets all its events and its own answer', async () => {
