@@ -50,7 +50,9 @@ function describeEstimate(event: Extract<ReadEvent, { type: 'read-estimate' }>):
   if (event.unreadPassages === 0) return '';
   const unfit = event.unreadPassages - event.fittingPassages;
   const notes = [
-    ...(unfit === 0 ? [] : [`${unfit} of them do not fit the limit of ${formatBytes(event.limitBytes)} beside what is kept already, and are left out`]),
+    ...(unfit === 0
+      ? []
+      : [`${unfit} of them do not fit the limit of ${formatBytes(event.limitBytes)} beside what is kept already, and are left out`]),
     ...(event.tooLongPassages === 0 ? [] : [`${event.tooLongPassages} are longer than the model holds`]),
   ];
   const time = event.durationMs === null ? '' : `, about ${formatDuration(event.durationMs)}`;

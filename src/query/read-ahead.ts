@@ -128,13 +128,7 @@ async function keptBytes(generator: Generator): Promise<number> {
   return prefixes.limits.diskBytes > 0 ? diskBytes : memoryBytes;
 }
 
-async function look(
-  store: StoreReader,
-  generator: Generator,
-  documents: readonly NamedDocument[],
-  roomBytes: number,
-  signal: AbortSignal,
-) {
+async function look(store: StoreReader, generator: Generator, documents: readonly NamedDocument[], roomBytes: number, signal: AbortSignal) {
   const figures = {
     passages: 0,
     keptPassages: 0,

@@ -1,3 +1,4 @@
+import type { GenerateLaneName } from '../spec/engine.ts';
 import type { AdmissionRequest, Permit, Scheduler } from '../spec/work.ts';
 import type { ResolvedPipeline, RetrieveSection } from './resolve-pipeline.ts';
 
@@ -18,6 +19,11 @@ export async function withPermit<Result>(
   }
 }
 
+/** What a prompt of about so many tokens wants, with its answer. */
+export function promptCosts(lane: GenerateLaneName, promptTokens: number, maxTokens: number): AdmissionRequest['costs'] {
+  return { [lane]: { tokens: promptTokens, kvTokens: promptTokens + maxTokens, bytes: promptTokens * 8 } };
+}
+
 /** What a search wants of the engines. A question is short, so that its length says enough about its tokens. */
 export function searchCosts(question: string, { mode }: Pick<RetrieveSection, 'mode'>): AdmissionRequest['costs'] {
   return mode === 'text' ? {} : { embed: { tokens: tokensOf(question), bytes: question.length * 2 } };
@@ -27,11 +33,10 @@ export function searchCosts(question: string, { mode }: Pick<RetrieveSection, 'm
 export function questionCosts(question: string, { retrieve, context, generate, stages }: ResolvedPipeline): AdmissionRequest['costs'] {
   const costs = searchCosts(question, retrieve);
   if (generate.by === 'quotes' || stages.generate !== undefined) return costs;
-  const promptTokens = context.tokens + tokensOf(question);
   const lane = generate.model === undefined ? 'generate' : (`generate:${generate.model}` as const);
-  return { ...costs, [lane]: { tokens: promptTokens, kvTokens: promptTokens + generate.maxTokens, bytes: promptTokens * 8 } };
+  return { ...costs, ...promptCosts(lane, context.tokens + tokensOf(question), generate.maxTokens) };
 }
 
-function tokensOf(text: string): number {
+export function tokensOf(text: string): number {
   return Math.ceil(text.length / 4);
 }

@@ -70,7 +70,7 @@ export function createTableRuns(
         const renewed = [];
         for (const item of page) {
           const input = item.input as CellInput;
-          const row = known.get(input.source) ?? (await currentRow(store, collection, input));
+          const row = known.get(input.source) ?? (await currentRow(store, { ...options, collection }, input, workingDirectory));
           known.set(input.source, row);
           if (isWanted(item, row, which))
             renewed.push(renewedItem(columns, { ...row, row: input.row, column: input.column }, item.number, hash));

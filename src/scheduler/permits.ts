@@ -17,7 +17,7 @@ export interface Permits {
     onPermit: (permit: Permit) => void,
     onRefused: (error: MillraceError, lane: LaneName) => void,
   ): () => void;
-  /** Work of the request comes to a lane. True when it had a place there, which it now takes. */
+  /** Work of the request comes to a lane. True when the request was let in there and is not over; its first work takes the place. */
   use(permit: Permit | undefined, lane: LaneName): boolean;
 }
 
@@ -33,7 +33,8 @@ export function createPermits(parts: {
   readonly onRoom: () => void;
 }): Permits {
   const { lanes, feeders, now, onRoom } = parts;
-  const places = new WeakMap<Permit, Map<LaneName, Place>>();
+  /** Of the permits that are not released: the lanes they are for, and the places that no work took. */
+  const letIn = new WeakMap<Permit, { readonly lanes: ReadonlySet<LaneName>; readonly kept: Map<LaneName, Place> }>();
 
   function claimsOf({ class: workClass, tenant, deadline, costs }: AdmissionRequest): Claim[] {
     return Object.entries(costs).flatMap(([name, cost]: [string, WorkCost | undefined]) => {
@@ -51,13 +52,14 @@ export function createPermits(parts: {
     }
     const permit: Permit = {
       release() {
+        letIn.delete(permit);
         if (kept.size === 0) return;
         for (const place of kept.values()) place.leave();
         kept.clear();
         onRoom();
       },
     };
-    places.set(permit, kept);
+    letIn.set(permit, { lanes: new Set(kept.keys()), kept });
     return permit;
   }
 
@@ -81,11 +83,10 @@ export function createPermits(parts: {
       });
     },
     use(permit, lane) {
-      const kept = permit === undefined ? undefined : places.get(permit);
-      const place = kept?.get(lane);
-      if (place === undefined) return false;
-      kept?.delete(lane);
-      place.leave();
+      const request = permit === undefined ? undefined : letIn.get(permit);
+      if (request?.lanes.has(lane) !== true) return false;
+      request.kept.get(lane)?.leave();
+      request.kept.delete(lane);
       return true;
     },
   };

@@ -245,16 +245,16 @@ export function createScheduler({ clock, observe }: SchedulerOptions): Scheduler
   }
 
   function findRefusal(lane: Lane, work: Work<LaneName>, waiting: WaitingWork): MillraceError | undefined {
-    const hadPlace = permits.use(work.permit, work.lane);
+    const isLetIn = permits.use(work.permit, work.lane);
     // Interactive work comes without asking: the places that feeders were promised are not for it.
-    if (!hadPlace && work.class !== 'interactive') lane.room.usePlace(waiting.cost.bytes);
+    if (!isLetIn && work.class !== 'interactive') lane.room.usePlace(waiting.cost.bytes);
     if (closing) return shuttingDown();
     const excess = findExcess(work.lane, lane.definition.limits, waiting.cost);
     if (excess !== undefined) return excess;
     if (work.signal?.aborted) return abortReason(work.signal);
     const now = clock.monotonic();
     if (work.deadline !== undefined && work.deadline <= now) return deadlineError();
-    if (hadPlace) return undefined;
+    if (isLetIn) return undefined;
     const overload = findOverload(lane, waiting, now);
     if (overload === undefined || !stepPending) return overload;
     // Part of what fills the queue may only wait for the step that is due.

@@ -49,7 +49,7 @@ export interface Work<L extends LaneName> {
   readonly tenant?: string | undefined;
   /** `final` work delivers nothing before its end, so a crash of the engine may be retried once. */
   readonly deliver?: 'stream' | 'final';
-  /** Of the request that this work is a part of: its place in the lane is taken by this work, which is then not refused. */
+  /** Of the request that this work is a part of: until it is released, its work is not refused in the lanes it has a place in; the first takes the place. */
   readonly permit?: Permit | undefined;
 }
 
@@ -63,7 +63,7 @@ export interface AdmissionRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A place for one piece of work in each lane of the request. */
+/** A place in each lane of the request, for its first piece of work there; what it wants later is no new request. */
 export interface Permit {
   /** Gives back the places that no work took. Harmless when called again. */
   release(): void;

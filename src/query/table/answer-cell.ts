@@ -4,15 +4,17 @@ import type { Generator } from '../../spec/engine.ts';
 import type { StoredPage } from '../../spec/store.ts';
 import type { CellValue, TableColumn, TableRow } from '../../spec/tables.ts';
 import type { Deadline } from '../../spec/time.ts';
+import type { AdmissionRequest, Permit } from '../../spec/work.ts';
 import { fitContext } from '../context.ts';
 import { generateAnswer } from '../generate.ts';
 import type { QueryParts } from '../parts.ts';
 import { queryDefaults, type RetrieveSection } from '../resolve-pipeline.ts';
 import { retrieve } from '../retrieve.ts';
+import { promptCosts, searchCosts, tokensOf, withPermit } from '../with-permit.ts';
 import type { LongDocument, RowReader, WholeDocument } from './row-reader.ts';
 import { type ReadSentence, sentencesIn, supportOf } from './support.ts';
 import { cellPrompt } from './table-prompt.ts';
-import type { ValueReader } from './value-type.ts';
+import { cutAnswer, type ValueReader } from './value-type.ts';
 
 /** What is stored of a cell besides what its item says. */
 export interface StoredCell {
@@ -43,6 +45,16 @@ export interface CellSettings {
 export interface CellCall {
   readonly signal: AbortSignal;
   readonly deadline?: Deadline;
+  readonly permit?: Permit;
+}
+
+interface ReadCell {
+  readonly row: TableRow;
+  readonly column: TableColumn;
+  readonly reader: ValueReader;
+  readonly document: LongDocument | WholeDocument;
+  /** Monotonic ms. */
+  readonly started: number;
 }
 
 /** What the model reads for one cell, and where its sentences stand. */
@@ -53,19 +65,37 @@ interface Reading {
   readonly timings: Partial<StageTimings>;
 }
 
-/** One cell: read the document → generate inside the grammar of its type → read the value → find it in the record's text. */
+/** One cell: read the document → wait for room → generate inside the grammar of its type → read the value → find it in the record's text. */
 export async function answerCell(
   parts: QueryParts,
   settings: CellSettings,
   cell: { readonly row: TableRow; readonly column: TableColumn; readonly reader: ValueReader },
   call: CellCall,
 ): Promise<StoredCell> {
+  const started = parts.clock.monotonic();
+  const document = await settings.rows.read(cell.row);
+  call.signal.throwIfAborted();
+  const costs = cellCosts(settings, { ...cell, document });
+  return withPermit(parts.scheduler, { class: 'batch', ...call, costs }, (permit) =>
+    fillCell(parts, settings, { ...cell, document, started }, { ...call, permit }),
+  );
+}
+
+/** What a cell wants of the engines, about. */
+function cellCosts(
+  { generator, contextTokens, maxTokens, mode }: CellSettings,
+  { document, column, reader }: Pick<ReadCell, 'document' | 'column' | 'reader'>,
+): AdmissionRequest['costs'] {
+  const isWhole = document.type === 'whole';
+  const promptTokens = tokensOf(column.question) + (isWhole ? tokensOf(document.passage) : contextTokens);
+  const costs = promptCosts(generator.lane ?? 'generate', promptTokens, maxTokens ?? reader.maxTokens);
+  return isWhole ? costs : { ...searchCosts(column.question, { mode }), ...costs };
+}
+
+async function fillCell(parts: QueryParts, settings: CellSettings, cell: ReadCell, call: CellCall): Promise<StoredCell> {
   const { clock } = parts;
   const { generator } = settings;
-  const { row, column, reader } = cell;
-  const started = clock.monotonic();
-  const document = await settings.rows.read(row);
-  call.signal.throwIfAborted();
+  const { row, column, reader, document, started } = cell;
   const reading = document.type === 'whole' ? readWhole(document) : await readPassages(parts, settings, document, column.question, call);
   if (reading.passages.length === 0) {
     return { ...empty(''), meanLogProbability: null, read: document.type, timings: timed(reading.timings), usage: noUsage, model: 'none' };
@@ -87,7 +117,9 @@ export async function answerCell(
     },
     clock.monotonic,
   );
-  const { text, usage, meanLogProbability = null } = generated.final;
+  const { text, stopReason, usage, meanLogProbability = null } = generated.final;
+  // The beginning of a value is another value; free text says as much as it says.
+  if (stopReason === 'length' && reader.grammar !== undefined) throw cutAnswer(text);
   const value = reader.read(text);
   const told = {
     meanLogProbability,

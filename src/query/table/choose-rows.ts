@@ -41,14 +41,30 @@ export async function chooseRows(
   );
 }
 
-/** The row of a source as it is now; a source that is gone gives a row that fails. */
+/**
+ * The row of a source as it is now; a source that is gone gives a row that fails. The name of a missing row is read as it was when the table
+ * began; where it fits several sources by now, the first stands in its row.
+ */
 export async function currentRow(
-  store: Pick<StoreReader, 'readSource' | 'readDocument'>,
-  collection: string,
+  store: Pick<StoreReader, 'readSource' | 'listSources' | 'readDocument'>,
+  { collection, filter }: Pick<TableOptions, 'filter'> & { readonly collection: string },
   row: TableRow,
+  workingDirectory: string,
 ): Promise<TableRow> {
-  const source = await store.readSource(collection, row.source);
+  const fits = matcher(row.source, workingDirectory);
+  const isWanted = (source: SourceRecord): boolean => fits(source) && (filter === undefined || metadataMatches(source.metadata, filter));
+  const source =
+    (await store.readSource(collection, row.source)) ?? (row.document === null ? await firstOf(store, collection, isWanted) : undefined);
   return source === undefined ? missingRow(row.source, collection) : rowOf(store, source);
+}
+
+async function firstOf(
+  store: Pick<StoreReader, 'listSources'>,
+  collection: string,
+  isWanted: (source: SourceRecord) => boolean,
+): Promise<SourceRecord | undefined> {
+  for await (const source of sourcesOf(store, collection)) if (isWanted(source)) return source;
+  return undefined;
 }
 
 async function rowOf(store: Pick<StoreReader, 'readDocument'>, source: SourceRecord): Promise<TableRow> {

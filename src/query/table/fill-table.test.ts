@@ -201,6 +201,61 @@ describe('table', () => {
     expect(cells.map(({ error }) => error?.code)).toEqual(['E_ANSWER_INVALID', 'E_ANSWER_INVALID']);
   });
 
+  it('takes no value from an answer that was cut, and neither yes nor no from another word', async () => {
+    const said: Record<string, string> = { weight: '12,345 kg', boat: 'Not in the documents.', wheel: 'perhaps', hangs: 'ninety anchors' };
+    await open({ generator: { answer: (request) => Object.entries(said).find(([word]) => asked(request).includes(word))?.[1] ?? '' } });
+    const { cells } = await fill(
+      [
+        { question: 'What weight?', type: 'number' },
+        { question: 'A boat?', type: 'yes/no' },
+        { question: 'A wheel?', type: 'yes/no' },
+        { question: 'What hangs on it?', type: 'text' },
+      ],
+      { documents: ['ferry'], maxTokens: 1 },
+    );
+    expect(cells.map(({ error, value }) => [error?.code ?? null, value])).toEqual([
+      ['E_ANSWER_INVALID', null],
+      ['E_ANSWER_INVALID', null],
+      ['E_ANSWER_INVALID', null],
+      [null, 'ninety'],
+    ]);
+    expect(cells.slice(0, 3).map(({ error }) => error?.message.includes('cut before its end'))).toEqual([true, true, false]);
+  });
+
+  it('waits for room beside other work instead of failing its cells', async () => {
+    const { mill, drive, settle } = await open();
+    await drive(mill.ask(passengers).result());
+    const permit = await mill.scheduler.admit({ class: 'interactive', costs: { generate: { bytes: 256 * 1024 * 1024 } } });
+    const { events, ended } = collect(mill.table([passengers], { mode: 'text' }));
+    await settle();
+    expect(cellsOf(events)).toEqual([]);
+    permit.release();
+    await drive(ended);
+    expect(cellsOf(events).map(({ status }) => status)).toEqual(['done', 'done']);
+  });
+
+  it('finds a relative name that was missing once it is ingested, and nothing that the filter leaves out', async () => {
+    const kind = { kind: 'late' };
+    await open({ sources: [{ ...sources[0]!, metadata: kind }], mill: { workingDirectory: '/base' } });
+    const { runId, cells } = await fill([passengers], { documents: ['ferry', 'late.txt', 'other.txt'], filter: kind });
+    expect(cells.map(({ status }) => status)).toEqual(['done', 'failed', 'failed']);
+    const { text } = sources[1]!;
+    await bench.drive(
+      bench.mill
+        .ingest([
+          { id: '/base/late.txt', text: text as string, metadata: kind },
+          { id: '/base/other.txt', text: `${text as string} No more.` },
+        ])
+        .result(),
+    );
+    const { events, ended } = collect(bench.mill.runs.retry(runId, 'failed', { ordered: true }));
+    await bench.drive(ended);
+    expect(cellsOf(events).map(({ source, status, error }) => [source, status, error?.code ?? null])).toEqual([
+      ['/base/late.txt', 'done', null],
+      ['other.txt', 'failed', 'E_SOURCE_MISSING'],
+    ]);
+  });
+
   it('takes rows by pattern, by metadata, and all of them', async () => {
     await open();
     const rows = async (options: Parameters<MillBench['mill']['table']>[1]) =>

@@ -33,7 +33,7 @@ export function valueReader(column: TableColumn): ValueReader {
       form: 'Answer with yes or no.',
       grammar: `root ::= "yes" | "no" | ${refused}\n`,
       maxTokens: 16,
-      read: (text) => (isRefusal(text) ? null : text.trim() === 'yes'),
+      read: (text) => (isRefusal(text) ? null : requireYesOrNo(text)),
     }),
     number: () => numberReader(column.unit),
     date: () => ({
@@ -89,6 +89,12 @@ function numberOf(text: string): number {
   throw invalid(text, 'is no number');
 }
 
+function requireYesOrNo(text: string): boolean {
+  const word = text.trim();
+  if (word === 'yes' || word === 'no') return word === 'yes';
+  throw invalid(text, 'is neither yes nor no');
+}
+
 function requireDate(text: string): string {
   const date = dateOf(text.trim());
   if (date !== undefined) return date;
@@ -99,7 +105,7 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw invalid(text, 'was cut before its end; allow more tokens (--max-tokens)');
+    throw cutAnswer(text);
   }
 }
 
@@ -114,6 +120,10 @@ function plain(text: string): string {
     .replaceAll(/\s*\[\d+\]/gu, '')
     .replaceAll(/\s+/gu, ' ')
     .trim();
+}
+
+export function cutAnswer(text: string): MillraceError {
+  return invalid(text, 'was cut before its end; allow more tokens (--max-tokens)');
 }
 
 function invalid(text: string, what: string): MillraceError {
