@@ -24,6 +24,7 @@ import { openStore } from './store/open-store.ts';
 import { sweptStore } from './swept-store.ts';
 import { systemClock } from './util/clock.ts';
 import { readProcessFigures } from './util/process-figures.ts';
+import { everyStep } from './util/every-step.ts';
 import { createFaultPoints } from './util/fault-points.ts';
 import { systemRandom } from './util/random.ts';
 import { createTurnMonitor } from './util/turn-monitor.ts';
@@ -79,7 +80,7 @@ const idleMs = 2_000;
 /**
  * Opens a directory. Nothing heavy is loaded until it is needed: the embedder at the first ingest or search, the generator at the first
  * question.
- * @throws MillraceError E_LOCKED (another writer), E_STORE_MISSING (reading where nothing is), E_STORE_VERSION, E_STORE_CORRUPT, E_DISK_FULL
+ * @throws MillraceError E_INPUT_INVALID (`formats` or `ocr`), E_LOCKED (another writer), E_STORE_MISSING (reading where nothing is), E_STORE_VERSION, E_STORE_CORRUPT, E_DISK_FULL
  */
 export async function open(options: OpenOptions = {}): Promise<Mill> {
   const environment = options.environment ?? process.env;
@@ -94,6 +95,13 @@ export async function open(options: OpenOptions = {}): Promise<Mill> {
   };
   const storedPrefixes: StoredPrefixes[] = [];
   const keeper = createPrefixKeeper({ folder: prefixes.folder, limits: prefixes, clock, loaded: () => storedPrefixes });
+  // Before anything that has to be closed: it starts nothing by itself, and what the caller names for it may be wrong.
+  const parser = await openParser({
+    workingDirectory,
+    ...(options.formats === undefined ? {} : { formats: options.formats }),
+    ...(options.ocr === undefined ? {} : { ocr: options.ocr }),
+    ...(options.parsers === undefined ? {} : { concurrency: options.parsers }),
+  });
   const store = sweptStore(await openStore({ directory, mode, clock, random: systemRandom }), keeper);
   if (mode === 'write') store.sweepSoon();
   const device = createLlamaDevice({ clock, ...(options.threads === undefined ? {} : { threads: options.threads }) });
@@ -118,12 +126,6 @@ export async function open(options: OpenOptions = {}): Promise<Mill> {
   const worker = createScheduler({ clock, observe: activity.observe });
   const watch = watchIdle(worker, clock);
   const { scheduler } = watch;
-  const parser = await openParser({
-    workingDirectory,
-    ...(options.formats === undefined ? {} : { formats: options.formats }),
-    ...(options.ocr === undefined ? {} : { ocr: options.ocr }),
-    ...(options.parsers === undefined ? {} : { concurrency: options.parsers }),
-  });
   scheduler.addLane(parseLane(parser));
   const engines = createLoadedEngines({
     device,
@@ -168,14 +170,17 @@ export async function open(options: OpenOptions = {}): Promise<Mill> {
       ...(options.maxTokens === undefined ? {} : { maxTokens: options.maxTokens }),
     },
     async close() {
-      await activity.close();
-      closing.abort(new MillraceError('E_SHUTTING_DOWN', 'The directory was closed.'));
-      await scheduler.close();
-      await idleReading?.ended;
-      await store.swept();
-      await keeper.close();
-      await Promise.all([parser.close(), device.close()]);
-      await store.close();
+      await everyStep([
+        () => activity.close(),
+        () => closing.abort(new MillraceError('E_SHUTTING_DOWN', 'The directory was closed.')),
+        () => scheduler.close(),
+        () => idleReading?.ended,
+        () => store.swept(),
+        () => keeper.close(),
+        () => parser.close(),
+        () => device.close(),
+        () => store.close(),
+      ]);
     },
   });
 }

@@ -124,8 +124,8 @@ function limitOf(generator: Generator): number {
 /** What of the limit is taken by what this model has read already; what others left there goes first, with time. */
 async function keptBytes(generator: Generator): Promise<number> {
   const prefixes = generator.prefixes!;
-  const { diskBytes, memoryBytes } = await prefixes.counts();
-  return prefixes.limits.diskBytes > 0 ? diskBytes : memoryBytes;
+  const counts = await prefixes.counts();
+  return (prefixes.limits.diskBytes > 0 ? counts?.diskBytes : counts?.memoryBytes) ?? 0;
 }
 
 async function look(store: StoreReader, generator: Generator, documents: readonly NamedDocument[], roomBytes: number, signal: AbortSignal) {

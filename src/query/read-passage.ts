@@ -52,7 +52,7 @@ export async function readPassage(
   const { usage } = await handle.result();
   const [after] = await generator.prefixes!.find([prompt], signal);
   if (after === undefined || !isKept(generator, after)) {
-    const { problem } = await generator.prefixes!.counts();
+    const problem = (await generator.prefixes!.counts())?.problem ?? null;
     throw new MillraceError('E_PREFIX_NOT_KEPT', problem ?? 'What was read is larger than the limit of what may be kept.');
   }
   return { computedTokens: found.tokens - usage.cachedTokens, prefillMs: usage.prefillMs };

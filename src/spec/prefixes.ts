@@ -58,7 +58,8 @@ export interface StoredPrefixes {
   readonly limits: PrefixLimits;
   /** In the order given. */
   find(prefixes: readonly PromptPrefix[], signal?: AbortSignal): Promise<readonly FoundPrefix[]>;
-  counts(): Promise<PrefixCounts>;
+  /** Undefined while no inference process runs: none is started for it. */
+  counts(): Promise<PrefixCounts | undefined>;
   /** Ids of the documents of which something is kept in memory. */
   owners(): Promise<readonly string[]>;
   /** Forgets what is kept in memory of these documents, and keeps nothing of them any more. */
@@ -93,6 +94,6 @@ export interface PrefixKeeper {
   purge(documents: readonly string[]): Promise<number>;
   /** Deletes what is kept of documents that are not on record any more. `status` tells when it failed. */
   sweep(isOnRecord: (document: string) => Promise<boolean>): Promise<number>;
-  /** Adds the counts of this process to those of the directory. */
+  /** Adds the counts of this process to those of the directory, where they can be had and written; never rejects. */
   close(): Promise<void>;
 }

@@ -145,6 +145,23 @@ describe('a device', () => {
     expect(await later).toEqual([Float32Array.of(0, 1)]);
   });
 
+  it('starts no child to tell what is kept of prefixes', async () => {
+    const loading = device.loadGenerator({ id: 'g', title: 'G', path, sha256: '0'.repeat(64) });
+    await until(() => children.length === 1);
+    children[0]?.ready.resolve();
+    await until(() => children[0]?.calls.length === 1);
+    children[0]?.calls[0]?.answer.resolve({ ...loaded, prefixes: { memoryBytes: 1, diskBytes: 1 } });
+    const { prefixes } = await loading;
+    const counts = prefixes?.counts();
+    await settle();
+    children[0]?.calls[1]?.answer.resolve({ hits: 1 });
+    expect(await counts).toEqual({ hits: 1 });
+    children[0]?.die();
+    await settle();
+    expect(await prefixes?.counts()).toBeUndefined();
+    expect(children).toHaveLength(1);
+  });
+
   it('gives up a crash loop after five starts with growing pauses, and tries again when it is asked again', async () => {
     const embedder = await start();
     const waiting = expect(embed(embedder)).rejects.toThrow(code('E_ENGINE_CRASHED'));

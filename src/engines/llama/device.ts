@@ -34,6 +34,8 @@ export function createLlamaDevice(options: LlamaDeviceOptions): LocalDevice {
   const models = new Map<number, Omit<LoadRequest, 'id'>>();
   let running: Promise<EngineProcess> | undefined;
   let current: EngineProcess | undefined;
+  /** The current one, once it serves and as long as it lives. */
+  let serving: EngineProcess | undefined;
   let closed = false;
   let restarts = 0;
   let nextHandle = 1;
@@ -55,6 +57,7 @@ export function createLlamaDevice(options: LlamaDeviceOptions): LocalDevice {
         await engine.ready;
         for (const model of models.values()) await engine.call(model);
         watch(engine);
+        serving = engine;
         return engine;
       } catch (error) {
         await engine.close();
@@ -65,6 +68,7 @@ export function createLlamaDevice(options: LlamaDeviceOptions): LocalDevice {
 
   function watch(engine: EngineProcess): void {
     void engine.exited.then(() => {
+      if (serving === engine) serving = undefined;
       if (closed || current !== engine) return;
       running = undefined;
       // Without a model there is nobody to serve: the next one starts a child.
@@ -96,6 +100,7 @@ export function createLlamaDevice(options: LlamaDeviceOptions): LocalDevice {
     const engine = start();
     watch(engine);
     await engine.ready;
+    serving = engine;
     return engine;
   }
 
@@ -122,7 +127,7 @@ export function createLlamaDevice(options: LlamaDeviceOptions): LocalDevice {
     }
     models.set(handle, body);
     request.onEvent?.({ type: 'model-loaded', model: request.id, elapsedMs: clock.monotonic() - startedAt });
-    return { loaded, link: { engine, handle } };
+    return { loaded, link: { engine, running: () => serving, handle } };
   }
 
   return {

@@ -30,6 +30,8 @@ export interface EngineProcess {
 export interface EngineLink {
   /** The child, once it runs and the models are loaded. @throws MillraceError E_ENGINE_CRASHED, E_SHUTTING_DOWN */
   engine(signal?: AbortSignal): Promise<EngineProcess>;
+  /** The same where it runs already. */
+  running(): EngineProcess | undefined;
   readonly handle: number;
 }
 

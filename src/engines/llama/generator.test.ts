@@ -41,7 +41,7 @@ function setup() {
     kill: () => undefined,
   };
   const generator = createGenerator({
-    link: { engine: () => starting.promise, handle: 1 },
+    link: { engine: () => starting.promise, running: () => undefined, handle: 1 },
     request: { id: 'g', title: 'G', path: '/g', sha256: '0'.repeat(64) },
     loaded: { sequences: 1, kvTokens: 100, maxSequenceTokens: 100, sharesPrefixes: false, dimensions: 0, prefixes: undefined },
     kvType: 'f16',

@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, rm } from 'node:fs/promises';
+import { appendFile, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -23,7 +23,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(path, { recursive: true }));
 
-function setup(counts: Partial<PrefixCounts> = {}, owners: readonly string[] = []) {
+function setup(counts: Partial<PrefixCounts> = {}, owners: readonly string[] = [], folder = path) {
   const forgotten: string[] = [];
   const loaded: StoredPrefixes = {
     limits,
@@ -43,7 +43,7 @@ function setup(counts: Partial<PrefixCounts> = {}, owners: readonly string[] = [
     owners: () => Promise.resolve(owners),
     forget: async (documents) => void forgotten.push(...documents),
   };
-  return { keeper: createPrefixKeeper({ folder: path, limits, clock, loaded: () => [loaded] }), forgotten };
+  return { keeper: createPrefixKeeper({ folder, limits, clock, loaded: () => [loaded] }), forgotten };
 }
 
 it('tells what is kept, of which documents, and what all processes saved by it', async () => {
@@ -80,4 +80,19 @@ it('tells that it could not delete what belongs to a removed document, until it 
   expect((await keeper.status()).problem).toContain('could not be deleted: The record is closed.');
   await keeper.sweep(() => Promise.resolve(true));
   expect((await keeper.status()).problem).toBeNull();
+});
+
+it('closes also where its counts cannot be written or had', async () => {
+  const file = join(path, 'file');
+  await appendFile(file, 'mine');
+  await setup({ hits: 3 }, [], file).keeper.close();
+  expect(await readFile(file, 'utf8')).toBe('mine');
+  const counts = () => Promise.reject(new Error('The child died.'));
+  const dead: StoredPrefixes = { limits, find: async () => [], counts, owners: async () => [], forget: async () => undefined };
+  await createPrefixKeeper({ folder: path, limits, clock, loaded: () => [dead] }).close();
+  const none: StoredPrefixes = { ...dead, counts: async () => undefined };
+  expect(await createPrefixKeeper({ folder: path, limits, clock, loaded: () => [none] }).status()).toMatchObject({
+    hits: 0,
+    problem: null,
+  });
 });

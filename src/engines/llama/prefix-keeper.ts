@@ -40,7 +40,7 @@ export function createPrefixKeeper(options: {
 
   /** One generator's counts are those of its device: several of one device would be counted twice. */
   async function ownCounts(): Promise<PrefixCounts | undefined> {
-    const all = await Promise.all(loaded().map((one) => one.counts()));
+    const all = (await Promise.all(loaded().map((one) => one.counts()))).filter((counts) => counts !== undefined);
     const [first] = all;
     if (first === undefined) return undefined;
     return {
@@ -57,6 +57,14 @@ export function createPrefixKeeper(options: {
     for (const entry of await folder.list()) for (const owner of (await folder.header(entry))?.owners ?? []) owners.add(owner);
     for (const one of loaded()) for (const owner of await one.owners()) owners.add(owner);
     return owners;
+  }
+
+  async function keepCounts(): Promise<void> {
+    const own = await ownCounts();
+    if (own === undefined || own.hits + own.misses === 0) return;
+    await mkdir(options.folder, { recursive: true, mode: 0o700 });
+    await appendFile(countsFile, `${JSON.stringify(kept.parse(own))}\n`, { mode: 0o600 });
+    if ((await stat(countsFile)).size > maxCountsBytes) await writeFileAtomically(countsFile, `${JSON.stringify(await earlierCounts())}\n`);
   }
 
   async function purge(documents: readonly string[]): Promise<number> {
@@ -97,12 +105,11 @@ export function createPrefixKeeper(options: {
       };
     },
     async close() {
-      const own = await ownCounts();
-      if (own === undefined || own.hits + own.misses === 0) return;
-      await mkdir(options.folder, { recursive: true, mode: 0o700 });
-      await appendFile(countsFile, `${JSON.stringify(kept.parse(own))}\n`, { mode: 0o600 });
-      if ((await stat(countsFile)).size > maxCountsBytes)
-        await writeFileAtomically(countsFile, `${JSON.stringify(await earlierCounts())}\n`);
+      try {
+        await keepCounts();
+      } catch {
+        // Statistics only: a full disk or a child that dies must not keep the directory from being closed.
+      }
     },
   };
 }

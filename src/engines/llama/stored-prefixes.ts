@@ -4,7 +4,7 @@ import type { EngineLink } from './engine-process.ts';
 /** Prompts of one message to the child: it lets other work through between two. */
 const promptsPerMessage = 16;
 
-export function createStoredPrefixes({ engine, handle }: EngineLink, limits: PrefixLimits): StoredPrefixes {
+export function createStoredPrefixes({ engine, running, handle }: EngineLink, limits: PrefixLimits): StoredPrefixes {
   return {
     limits,
     async find(prefixes, signal) {
@@ -16,7 +16,7 @@ export function createStoredPrefixes({ engine, handle }: EngineLink, limits: Pre
       }
       return found;
     },
-    counts: async () => (await (await engine()).call({ type: 'count-prefixes', handle })) as PrefixCounts,
+    counts: async () => (await running()?.call({ type: 'count-prefixes', handle })) as PrefixCounts | undefined,
     owners: async () => (await (await engine()).call({ type: 'prefix-owners', handle })) as string[],
     async forget(documents) {
       await (await engine()).call({ type: 'forget-prefixes', handle, owners: documents });
