@@ -11,8 +11,10 @@ export interface PartialFile {
   close(): Promise<void>;
 }
 
-/** A file of one line an item. */
+/** A file of one line an item. Nothing is written before one of its methods is called. */
 export interface LineFile<Item> {
+  /** Empties what an earlier run left under the name of the partial file. */
+  begin(): Promise<void>;
   append(item: Item): Promise<void>;
   /** Writes the file anew from the items, in their order, and gives it its name. */
   finish(items: AsyncIterable<Item>): Promise<void>;
@@ -39,15 +41,18 @@ export async function requireFree(path: string, force: boolean): Promise<void> {
   throw new MillraceError('E_OUTPUT_EXISTS', `The file ${path} exists already.`);
 }
 
+/**
+ * Tells before a run what could not be written after it. A partial file that is there stays as it is: it may be that of a run at work.
+ * @throws MillraceError E_INPUT_INVALID where the file cannot be made
+ */
+export async function requireWritable(path: string): Promise<void> {
+  await (await openHandle(`${path}.partial`, 'a')).close();
+}
+
 /** @throws MillraceError E_INPUT_INVALID where the file cannot be made */
 export async function openPartial(path: string): Promise<PartialFile> {
   const partial = `${path}.partial`;
-  let handle: FileHandle;
-  try {
-    handle = await open(partial, 'w');
-  } catch (error) {
-    throw toMillraceError(error, 'E_INPUT_INVALID', `${partial} cannot be written`);
-  }
+  const handle = await openHandle(partial, 'w');
   const failed = (error: unknown): never => {
     throw toMillraceError(error, 'E_STORE_FAILED', `Writing to ${partial} failed`);
   };
@@ -62,29 +67,39 @@ export async function openPartial(path: string): Promise<PartialFile> {
   };
 }
 
-/** @throws MillraceError E_OUTPUT_EXISTS without `force` */
+async function openHandle(partial: string, flags: 'a' | 'w'): Promise<FileHandle> {
+  try {
+    return await open(partial, flags);
+  } catch (error) {
+    throw toMillraceError(error, 'E_INPUT_INVALID', `${partial} cannot be written`);
+  }
+}
+
+/** @throws MillraceError E_OUTPUT_EXISTS without `force`, E_INPUT_INVALID where the file cannot be made */
 export async function createLineFile<Item>(
   path: string,
   format: LineFormat<Item>,
   options: { readonly force: boolean },
 ): Promise<LineFile<Item>> {
   await requireFree(path, options.force);
-  let file = await begin();
+  await requireWritable(path);
+  let file: PartialFile | undefined;
 
   async function begin(): Promise<PartialFile> {
-    const opened = await openPartial(path);
-    await opened.write(format.head);
-    return opened;
+    await file?.close();
+    file = await openPartial(path);
+    await file.write(format.head);
+    return file;
   }
 
   return {
-    append: (item) => file.write(format.line(item)),
+    begin: async () => void (await begin()),
+    append: async (item) => (file ?? (await begin())).write(format.line(item)),
     async finish(items) {
-      await file.close();
-      file = await begin();
-      for await (const item of items) await file.write(format.line(item));
-      await file.complete();
+      const whole = await begin();
+      for await (const item of items) await whole.write(format.line(item));
+      await whole.complete();
     },
-    close: () => file.close(),
+    close: async () => file?.close(),
   };
 }

@@ -42,7 +42,7 @@ async function write(name: string, details = false): Promise<Buffer> {
   const output = await createRunOutput('table', path, { force: true, details });
   const { events, ended } = collect(bench.mill.runs.resume(run));
   await bench.drive(ended);
-  await output.begin(bench.mill, run);
+  await output.begin(bench.mill, run, true);
   for (const event of events) await output.append(event);
   expect(existsSync(path)).toBe(false);
   await output.finish(bench.mill, run);
@@ -94,6 +94,22 @@ describe('the file of a table', () => {
     const rows = parse(readFileSync(`${path}.partial`));
     expect(rows.map(([source]) => source)).toEqual(['source', 'a', 'b']);
     expect(existsSync(path)).toBe(false);
+  });
+
+  it('leaves the partial file of a run at work alone until its own run begins', async () => {
+    const path = join(folder, 'g.jsonl');
+    for (const kind of ['ask-many', 'table'] as const) {
+      writeFileSync(`${path}.partial`, 'theirs');
+      const output = await createRunOutput(kind, path, { force: true });
+      await output.close();
+      expect(readFileSync(`${path}.partial`, 'utf8')).toBe('theirs');
+      await output.begin(bench.mill, run, false);
+      await output.close();
+      expect(readFileSync(`${path}.partial`, 'utf8')).toBe('');
+    }
+    writeFileSync(join(folder, 'g.csv.partial'), 'theirs');
+    await createRunOutput('table', join(folder, 'g.csv'), { force: true });
+    expect(readFileSync(join(folder, 'g.csv.partial'), 'utf8')).toBe('theirs');
   });
 
   it('leaves a file that exists alone, and knows its formats', async () => {

@@ -2,13 +2,13 @@ import type { Mill } from '../spec/mill.ts';
 import type { RunEvent } from '../spec/runs.ts';
 import type { RunRecord } from '../spec/store.ts';
 import { createAnswerFile } from './answer-file.ts';
-import { formatOf, type LineFile, openPartial, requireFree } from './output-file.ts';
+import { formatOf, type LineFile, openPartial, requireFree, requireWritable } from './output-file.ts';
 import { createCellFile, csvPieces, type TablePieces, workbookPieces } from './table-file.ts';
 
-/** The file of a run: a projection of its record. */
+/** The file of a run: a projection of its record. It is left as it is until the run has begun. */
 export interface RunOutput {
-  /** What an earlier life of the run settled. */
-  begin(mill: Mill, run: string): Promise<void>;
+  /** The run has begun; what an earlier life of it settled comes first. */
+  begin(mill: Mill, run: string, resumed: boolean): Promise<void>;
   /** What settles, where the format can hold it before the end. */
   append(event: RunEvent): Promise<void>;
   /** Writes the file anew from the record, in the order of the input, and gives it its name. */
@@ -51,8 +51,9 @@ function lineOutput<Item>(
   itemsOf: (mill: Mill, run: string) => AsyncIterable<Item>,
 ): RunOutput {
   return {
-    async begin(mill, run) {
-      for await (const item of itemsOf(mill, run)) await file.append(item);
+    async begin(mill, run, resumed) {
+      await file.begin();
+      if (resumed) for await (const item of itemsOf(mill, run)) await file.append(item);
     },
     async append(event) {
       const item = itemIn(event);
@@ -67,8 +68,7 @@ function lineOutput<Item>(
 /** Rows and columns are made of the whole record, so that nothing is written before the run ends. */
 async function tableOutput(path: string, force: boolean, pieces: TablePieces): Promise<RunOutput> {
   await requireFree(path, force);
-  // What cannot be written is told before the run and not after it.
-  await (await openPartial(path)).close();
+  await requireWritable(path);
 
   async function write(mill: Mill, run: string) {
     const file = await openPartial(path);

@@ -197,7 +197,7 @@ export async function follow(
   let run: string | null = null;
   for await (const event of stream) {
     run = event.runId;
-    if (event.type === 'run-start' && event.resumed && run !== null) await output?.begin(mill, run);
+    if (event.type === 'run-start' && run !== null) await output?.begin(mill, run, event.resumed);
     await output?.append(event);
     const isItem = event.type === 'item-settled' || event.type === 'cell-settled';
     if (!options.json) show(event);
