@@ -1,5 +1,5 @@
 import { MillraceError } from '../errors.ts';
-import type { Clock } from '../util/clock.ts';
+import { type Clock, longestTimerMs } from '../util/clock.ts';
 
 /** What stops a command cleanly after a time: its signal, and whether it was the time. */
 export interface TimeLimit {
@@ -13,9 +13,11 @@ export function createTimeLimit(clock: Pick<Clock, 'after'>, ms: number | undefi
   const stopTimer =
     ms === undefined
       ? () => undefined
-      : clock.after(ms, () => over.abort(new MillraceError('E_DEADLINE_EXCEEDED', 'The time of the command is over.')), {
-          keepAlive: false,
-        });
+      : clock.after(
+          Math.min(ms, longestTimerMs),
+          () => over.abort(new MillraceError('E_DEADLINE_EXCEEDED', 'The time of the command is over.')),
+          { keepAlive: false },
+        );
   return {
     signal: AbortSignal.any([signal, over.signal]),
     isOver: () => over.signal.aborted && !signal.aborted,

@@ -3,6 +3,10 @@ import { collect, type MillBench, type MillBenchOptions, openMillBench } from '.
 import { storeOnSmallDisk } from '../../test/support/small-disk.ts';
 import type { HandedSource } from '../spec/mill.ts';
 import type { BatchQuestion, RunEvent, SettledQuestion } from '../spec/runs.ts';
+import { createDeferred } from '../util/deferred.ts';
+import { prepareBatch } from './ask-many.ts';
+import type { QueryParts } from './parts.ts';
+import { pipelineOf } from './resolve-pipeline.ts';
 
 const sources: readonly HandedSource[] = [
   { id: 'ferry', text: 'The ferry carries 48 passengers. Dogs travel free of charge.' },
@@ -241,6 +245,81 @@ describe('askMany', () => {
     store.makeRoom();
     expect(await drive(mill.runs.resume(runId, { questions: questions(8) }).result())).toMatchObject({ state: 'done', done: 8 });
     expect((await itemsOf(runId)).slice(0, 3)).toEqual(before);
+  });
+
+  it('is taken up once: a second resume is refused, and it cannot be deleted meanwhile', async () => {
+    const { mill, drive } = await open({ generator: { decodeTokensPerSecond: 20 } });
+    const first = collect(mill.askMany([passengers, opening], { maxTimeMs: 1 }));
+    await drive(first.ended);
+    const runId = first.events[0]!.runId!;
+    const both = [
+      mill.runs.resume(runId, { questions: [passengers, opening] }).result(),
+      mill.runs.retry(runId, 'failed').result(),
+      mill.runs.delete(runId),
+    ];
+    expect(await drive(Promise.allSettled(both))).toMatchObject([
+      { status: 'fulfilled', value: { state: 'done', done: 2 } },
+      { status: 'rejected', reason: { code: 'E_RUN_STATE' } },
+      { status: 'rejected', reason: { code: 'E_RUN_STATE' } },
+    ]);
+    await mill.runs.delete(runId);
+  });
+
+  it('stays interrupted when the reader of its questions goes on afterwards', async () => {
+    const { mill, drive, settle } = await open({ generator: { decodeTokensPerSecond: 1 } });
+    const first = collect(mill.askMany([passengers, opening], { maxTimeMs: 1 }));
+    await drive(first.ended);
+    const runId = first.events[0]!.runId!;
+    const goOn = createDeferred<void>();
+    async function* waiting(): AsyncIterable<string> {
+      yield* [passengers, opening];
+      await goOn.promise;
+    }
+    expect(await drive(mill.runs.resume(runId, { questions: waiting(), maxTimeMs: 1 }).result())).toMatchObject({ state: 'interrupted' });
+    goOn.resolve();
+    await settle();
+    expect((await mill.runs.show(runId)).state).toBe('interrupted');
+  });
+
+  it('changes nothing when it cannot be retried because its questions were not all read', async () => {
+    const { mill, drive, settle } = await open();
+    const unreadable = { code: 'E_INPUT_INVALID', message: 'No question.', remedy: 'Correct it.', retryable: false };
+    async function* endless(): AsyncIterable<BatchQuestion> {
+      for (let line = 0; line < 256; line += 1) yield { question: '', unreadable };
+      await new Promise(() => undefined);
+    }
+    const controller = new AbortController();
+    const { events, ended } = collect(mill.askMany(endless(), { signal: controller.signal }));
+    while (settledOf(events).length < 256) await settle();
+    controller.abort();
+    await drive(ended);
+    const runId = events[0]!.runId!;
+    await expect(drive(mill.runs.retry(runId, 'failed').result())).rejects.toMatchObject({ code: 'E_RUN_CHANGED' });
+    expect((await mill.runs.show(runId)).outcomes.failed).toBe(256);
+  });
+
+  it('shows no former answer of an item that was asked again and then cancelled', async () => {
+    const { mill, drive } = await open({ generator: { decodeTokensPerSecond: 20 } });
+    const first = collect(mill.askMany([passengers]));
+    await drive(first.ended);
+    const runId = first.events[0]!.runId!;
+    await drive(mill.ingest([{ id: 'new', text: 'The ferry now carries 52 passengers.' }]).result());
+    const again = async (): Promise<void> => {
+      for await (const event of mill.runs.retry(runId, 'stale')) if (event.type === 'run-start') await mill.runs.cancel(runId);
+    };
+    await drive(again());
+    expect(await itemsOf(runId)).toMatchObject([{ status: 'cancelled', answer: null, citations: [], revision: null }]);
+  });
+
+  it('is another one with another cross-encoder', async () => {
+    const { mill } = await open();
+    const pipeline = pipelineOf({ mode: 'text', quotesOnly: true, pipeline: { rerank: { by: 'cross-encoder' } } });
+    const hashWith = async (hash: string): Promise<string> => {
+      const parts = { store: mill.store, reranker: () => Promise.resolve({ model: { hash } }) } as unknown as QueryParts;
+      return (await prepareBatch(parts, pipeline, new AbortController().signal)).hash;
+    };
+    expect(await hashWith('a')).toBe(await hashWith('a'));
+    expect(await hashWith('a')).not.toBe(await hashWith('b'));
   });
 
   it('needs no record', async () => {

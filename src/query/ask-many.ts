@@ -33,11 +33,19 @@ export async function prepareBatch(parts: QueryParts, pipeline: ResolvedPipeline
     pipeline.generate.by === 'quotes' || pipeline.stages.generate !== undefined
       ? undefined
       : await parts.generator(() => undefined, pipeline.generate.model);
+  const { rerank } = pipeline;
+  const reranker = rerank.by === 'cross-encoder' ? await parts.reranker(rerank.model) : undefined;
   signal.throwIfAborted();
   const status = (await parts.store.collections()).find((one) => one.collection === collection);
   return {
     pipeline,
-    hash: hashOf({ pipeline: pipeline.hash, promptVersion, generator: generator?.model.hash, embedder: embedder?.model.hash }),
+    hash: hashOf({
+      pipeline: pipeline.hash,
+      promptVersion,
+      generator: generator?.model.hash,
+      embedder: embedder?.model.hash,
+      reranker: reranker?.model.hash,
+    }),
     revision: status?.revision ?? 0,
   };
 }

@@ -4,7 +4,7 @@ import { createTransientJournal } from '../query/run/transient-journal.ts';
 import { parallelRun, preparePipelines, type RunPipeline } from '../query/parallel-run.ts';
 import type { PipelineDefaults } from '../query/resolve-pipeline.ts';
 import { definedOnly, otherModel, requireInputs } from './question-runs.ts';
-import type { RunAtWork, RunKind, RunRecords } from './run-records.ts';
+import { foundIn, type RunAtWork, type RunKind, type RunRecords } from './run-records.ts';
 import type { Pipeline } from '../spec/pipeline.ts';
 import type { BatchQuestion, ParallelRunOptions, PipelineInput, RetryChoice } from '../spec/runs.ts';
 import type { RunItem, RunRecord } from '../spec/store.ts';
@@ -74,6 +74,7 @@ export function createParallelRuns(records: RunRecords, questionDefaults: Pipeli
     },
     async reopen(run, which, signal) {
       const pipelines = await unchanged(run, signal);
+      requireInputs(run.id, undefined, foundIn(run), (run.definition as ParallelRunDefinition).label);
       for await (const page of records.settledPages(run.id)) {
         const items = page.filter((item) => isChosen(item, which, pipelines));
         if (items.length > 0) await store.commit([{ type: 'renewRunItems', run: run.id, items }]);

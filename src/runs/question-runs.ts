@@ -6,7 +6,7 @@ import { type PipelineDefaults, pipelineOf } from '../query/resolve-pipeline.ts'
 import { noCounts, type RunCounts } from '../query/run/progress.ts';
 import { settledQuestion } from '../query/run/settled-question.ts';
 import { createTransientJournal } from '../query/run/transient-journal.ts';
-import type { RunAtWork, RunKind, RunRecords } from './run-records.ts';
+import { foundIn, type RunAtWork, type RunKind, type RunRecords } from './run-records.ts';
 import type { AskOptions } from '../spec/answers.ts';
 import type { RunId } from '../spec/identifiers.ts';
 import type { AskManyOptions, BatchQuestion, SettledQuestion } from '../spec/runs.ts';
@@ -57,6 +57,7 @@ export function createQuestionRuns(records: RunRecords, questionDefaults: Pipeli
     },
     async reopen(run, which, signal) {
       const { revision } = await unchanged(run, signal);
+      requireInputs(run.id, undefined, foundIn(run), (run.definition as QuestionRunDefinition).label);
       if (which === 'empty') return reopenAbstained(run.id);
       await store.commit([
         which === 'failed'
@@ -100,7 +101,12 @@ function ownerOf({ class: workClass, tenant, cache, timeouts }: AskOptions): Pic
 }
 
 /** @throws MillraceError E_RUN_CHANGED where a run stopped while its input was read and the input is not there again */
-export function requireInputs(id: RunId, inputs: unknown, before: RunCounts, label: Readonly<Record<string, string>>): void {
+export function requireInputs(
+  id: RunId,
+  inputs: unknown,
+  before: Pick<RunCounts, 'found' | 'allFound'>,
+  label: Readonly<Record<string, string>>,
+): void {
   if (inputs !== undefined || before.allFound) return;
   throw new MillraceError('E_RUN_CHANGED', `The run ${id} stopped before all its questions were read, so they are needed again.`, {
     details: { label, found: before.found },

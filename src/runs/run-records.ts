@@ -76,10 +76,13 @@ export function createRunRecords(query: QueryParts, store: Store, random: Random
     async count(run, outcome) {
       let abstained = 0;
       for await (const page of settledPages(run.id)) abstained += page.filter((item) => outcome(item).abstained).length;
-      const { pending, claimed, settled } = run.items;
       const { done, failed, expired } = run.outcomes;
-      const allFound = (run.progress as Partial<RunCounts> | null)?.allFound ?? false;
-      return { found: pending + claimed + settled, allFound, done, failed, expired, abstained };
+      return { ...foundIn(run), done, failed, expired, abstained };
     },
   };
+}
+
+/** How much of its input a run of the record has read. */
+export function foundIn({ items: { pending, claimed, settled }, progress }: RunRecord): Pick<RunCounts, 'found' | 'allFound'> {
+  return { found: pending + claimed + settled, allFound: (progress as Partial<RunCounts> | null)?.allFound ?? false };
 }

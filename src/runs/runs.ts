@@ -52,7 +52,9 @@ export function createRuns({ query, store, random, calls, questionDefaults, work
   /** Runs at work in this process, with what stops them. */
   const atWork = new Map<RunId, AbortController>();
 
+  /** @param id of a run that is in the record: it is at work from this turn on */
   function stream(
+    id: RunId | undefined,
     signal: AbortSignal | undefined,
     begin: (signal: AbortSignal) => Promise<RunAtWork & { readonly resumed: boolean }>,
   ): MillStream<RunEvent, RunSummary> {
@@ -60,17 +62,22 @@ export function createRuns({ query, store, random, calls, questionDefaults, work
     let runId: RunId | null = null;
     const started = clock.monotonic();
     const stamp = () => ({ sequence: ++sequence, at: new Date(clock.now()).toISOString(), runId });
-    const until = signal === undefined ? calls.closing : AbortSignal.any([signal, calls.closing]);
+    const outer = signal === undefined ? calls.closing : AbortSignal.any([signal, calls.closing]);
     return createEventStream<RunEvent, RunSummary>(
       rejectingOurs(async (producer) => {
-        const { journal, before, work, resumed } = await begin(producer.signal);
-        ({ runId } = journal);
         const stop = new AbortController();
-        if (runId !== null) atWork.set(runId, stop);
+        if (id !== undefined) {
+          requireRest(id);
+          atWork.set(id, stop);
+        }
+        const until = AbortSignal.any([producer.signal, stop.signal]);
         try {
+          const { journal, before, work, resumed } = await begin(until);
+          ({ runId } = journal);
+          if (runId !== null) atWork.set(runId, stop);
           await producer.emit({ type: 'run-start', ...stamp(), resumed, settled: before.done + before.failed + before.expired });
           const ended = await work({
-            signal: AbortSignal.any([producer.signal, stop.signal]),
+            signal: until,
             bounded: calls.run,
             running: () => generationsOf(query.scheduler.snapshot()),
             emit: (event) => producer.emit({ ...event, ...stamp() }),
@@ -79,11 +86,11 @@ export function createRuns({ query, store, random, calls, questionDefaults, work
           await producer.emit(summary);
           return summary;
         } finally {
-          if (runId !== null) atWork.delete(runId);
+          for (const own of [id, runId]) if (own !== undefined && own !== null) atWork.delete(own);
         }
       }),
       {
-        signal: until,
+        signal: outer,
         failed: (error) => ({
           type: 'run-failed',
           ...stamp(),
@@ -106,15 +113,14 @@ export function createRuns({ query, store, random, calls, questionDefaults, work
     throw new MillraceError('E_RUN_STATE', `The run ${id} is of kind "${run.kind}".`, { remedy: `Read it with ${instead}.` });
   }
 
-  function requireRest(run: RunRecord): void {
-    if (!atWork.has(run.id)) return;
-    throw new MillraceError('E_RUN_STATE', `The run ${run.id} is at work in this process.`);
+  function requireRest(id: RunId): void {
+    if (!atWork.has(id)) return;
+    throw new MillraceError('E_RUN_STATE', `The run ${id} is at work in this process.`);
   }
 
   /** The run and its kind, once it is sure that it may go on. */
   async function requireOpen(id: RunId): Promise<{ readonly run: RunRecord; readonly kind: RunKind }> {
     const run = await requireRun(id);
-    requireRest(run);
     if (run.state === 'cancelled') throw new MillraceError('E_RUN_STATE', `The run ${id} was cancelled.`, { remedy: 'Start a new run.' });
     const kind = kinds[run.kind];
     if (kind === undefined) throw new MillraceError('E_RUN_STATE', `The run ${id} is of kind "${run.kind}", which cannot be resumed.`);
@@ -127,7 +133,7 @@ export function createRuns({ query, store, random, calls, questionDefaults, work
       options: Omit<AskManyOptions, 'signal'>,
       signal: AbortSignal | undefined,
     ): MillStream<RunEvent, RunSummary> {
-      return stream(signal, async (until) => ({ ...(await questionRuns.start(questions, options, until)), resumed: false }));
+      return stream(undefined, signal, async (until) => ({ ...(await questionRuns.start(questions, options, until)), resumed: false }));
     },
 
     table(
@@ -135,7 +141,7 @@ export function createRuns({ query, store, random, calls, questionDefaults, work
       options: Omit<TableOptions, 'signal'>,
       signal: AbortSignal | undefined,
     ): MillStream<RunEvent, RunSummary> {
-      return stream(signal, async (until) => ({ ...(await tableRuns.start(questions, options, until)), resumed: false }));
+      return stream(undefined, signal, async (until) => ({ ...(await tableRuns.start(questions, options, until)), resumed: false }));
     },
 
     parallelRun(
@@ -143,18 +149,18 @@ export function createRuns({ query, store, random, calls, questionDefaults, work
       options: Omit<ParallelRunOptions, 'signal'>,
       signal: AbortSignal | undefined,
     ): MillStream<RunEvent, RunSummary> {
-      return stream(signal, async (until) => ({ ...(await parallelRuns.start(work, options, until)), resumed: false }));
+      return stream(undefined, signal, async (until) => ({ ...(await parallelRuns.start(work, options, until)), resumed: false }));
     },
 
     resume(id: RunId, questions: Questions | undefined, limits: Omit<ResumeOptions, 'signal'>, signal: AbortSignal | undefined) {
-      return stream(signal, async (until) => {
+      return stream(id, signal, async (until) => {
         const { run, kind } = await requireOpen(id);
         return { ...(await kind.resume(run, questions, limits, until)), resumed: true };
       });
     },
 
     retry(id: RunId, which: RetryChoice, limits: Omit<ResumeOptions, 'signal'>, signal: AbortSignal | undefined) {
-      return stream(signal, async (until) => {
+      return stream(id, signal, async (until) => {
         const { run, kind } = await requireOpen(id);
         await kind.reopen(run, which, until);
         return { ...(await kind.resume(await requireRun(id), undefined, limits, until)), resumed: true };
@@ -181,7 +187,8 @@ export function createRuns({ query, store, random, calls, questionDefaults, work
     },
 
     async delete(id: RunId): Promise<void> {
-      requireRest(await requireRun(id));
+      await requireRun(id);
+      requireRest(id);
       await store.commit([{ type: 'deleteRun', run: id }]);
     },
   } satisfies Record<string, unknown> & { readonly list: Mill['runs']['list'] };

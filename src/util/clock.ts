@@ -13,6 +13,9 @@ export interface Clock {
   sleep(delayMs: number, signal?: AbortSignal): Promise<void>;
 }
 
+/** Longest delay that every timer implementation can hold, in ms: 24.8 days. Longer ones are over at once. */
+export const longestTimerMs = 2_147_483_647;
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),

@@ -21,7 +21,7 @@ export interface QuestionSourceOptions {
   expand(input: QuestionInput, place: number): readonly Pick<JournalItem, 'key' | 'input'>[];
   /** Items of this run that are in the journal already, in order of number: they must be what the questions begin with. */
   readonly stored?: (after: number, limit: number) => Promise<readonly RunItem[]>;
-  /** Called after each batch, and with `all` once there are no more. */
+  /** Called after each batch, and with `all` once there are no more. What it rejects with ends the reading. */
   readonly onFound: (found: number, all: boolean) => Promise<void>;
 }
 

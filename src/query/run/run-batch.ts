@@ -1,7 +1,7 @@
 import { MillraceError } from '../../errors.ts';
 import type { AskManyOptions, RunEvent, RunSummary } from '../../spec/runs.ts';
 import type { RunItem } from '../../spec/store.ts';
-import type { Clock } from '../../util/clock.ts';
+import { type Clock, longestTimerMs } from '../../util/clock.ts';
 import type { JournalItem, RunJournal } from './journal.ts';
 import { createProgress, type RunCounts, type SettledOutcome } from './progress.ts';
 import { runItems } from './run-items.ts';
@@ -37,7 +37,7 @@ export interface BatchWork {
   readonly concurrency: number;
   /** As with `runItems`. */
   readonly failsAlone?: ReadonlySet<string>;
-  /** The items that are not in the journal yet; tells how many there are, and with `all` once there are no more. */
+  /** The items that are not in the journal yet; tells how many there are, and with `all` once there are no more. `onFound` rejects when the run has stopped. */
   source(onFound: (found: number, all: boolean) => Promise<void>): AsyncIterable<readonly JournalItem[]>;
   /** One item, inside the limits of a call; what it rejects with becomes the item's error. */
   execute(item: RunItem, call: { readonly signal: AbortSignal; readonly deadline?: number }): Promise<unknown>;
@@ -53,9 +53,12 @@ export async function runBatch(clock: Clock, work: BatchWork, { signal, bounded,
   const stopTimer =
     limits.maxTimeMs === undefined
       ? undefined
-      : clock.after(limits.maxTimeMs, () => outOfTime.abort(new MillraceError('E_DEADLINE_EXCEEDED', 'The time of the run is over.')), {
-          keepAlive: false,
-        });
+      : clock.after(
+          Math.min(limits.maxTimeMs, longestTimerMs),
+          () => outOfTime.abort(new MillraceError('E_DEADLINE_EXCEEDED', 'The time of the run is over.')),
+          { keepAlive: false },
+        );
+  let stopped = false;
 
   async function tellProgress(): Promise<void> {
     if (!progress.due()) return;
@@ -74,6 +77,8 @@ export async function runBatch(clock: Clock, work: BatchWork, { signal, bounded,
       clock,
       journal,
       source: work.source(async (found, all) => {
+        // A reader that was waiting when the run stopped must not set it running again.
+        if (stopped) throw new MillraceError('E_CANCELLED', 'The run has stopped.');
         progress.found(found, all);
         if (all) await journal.note(progress.counts());
       }),
@@ -91,9 +96,10 @@ export async function runBatch(clock: Clock, work: BatchWork, { signal, bounded,
     });
     return await end('done');
   } catch (error) {
+    stopped = true;
     // A closing store says so itself when it is next opened for writing.
     const ended = end('interrupted');
-    if (!outOfTime.signal.aborted || signal.aborted) {
+    if (error !== outOfTime.signal.reason || signal.aborted) {
       await ended.catch(() => undefined);
       throw error;
     }

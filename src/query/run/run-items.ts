@@ -54,12 +54,16 @@ export async function runItems({
 
   async function feed(): Promise<void> {
     const batches = source[Symbol.asyncIterator]();
-    try {
+    const following = async () => {
+      // Nothing is asked of the iterable whose failure nobody would hear.
+      stop.signal.throwIfAborted();
       // A caller's iterable that never answers must not keep a stopped run from ending.
-      for (let next = await untilAborted(batches.next(), stop.signal); next.done !== true;) {
+      return untilAborted(batches.next(), stop.signal);
+    };
+    try {
+      for (let next = await following(); next.done !== true; next = await following()) {
         await journal.append(next.value, stop.signal);
         claims.arrived();
-        next = await untilAborted(batches.next(), stop.signal);
       }
       claims.end();
     } finally {

@@ -42,7 +42,8 @@ export function settledQuestion(item: RunItem): SettledQuestion {
     question,
     status: item.status ?? 'failed',
     ...nothing,
-    ...(item.result as StoredAnswer | null),
+    // One that was opened again and cancelled still has its former answer in the record.
+    ...(item.status === 'done' ? (item.result as StoredAnswer | null) : null),
     error: item.error,
     attempts: item.attempt,
     startedAt: item.startedAt === null ? null : new Date(item.startedAt).toISOString(),
