@@ -85,6 +85,17 @@ describe('ask --file', () => {
     for (const before of settled) expect(answers[before.index]).toEqual(before);
   });
 
+  it('goes on with the options it began with only, and says which are others', async () => {
+    writeFileSync(join(folder, 'q.txt'), 'What does a lost key cost?\n');
+    const command = ['ask', '--file', 'q.txt', ...quotes];
+    expect((await run(...command, '--max-time', '0.000001s')).exitCode).toBe(3);
+    const refused = await run(...command, '--filter', 'year=2020', '--max-tokens', '50');
+    expect(refused).toMatchObject({ exitCode: 2, error: expect.stringContaining('E_RUN_CHANGED') });
+    for (const told of ['--filter (not given then', '--max-tokens (not given then, 50 now)', 'runs resume', '--force'])
+      expect(refused.error).toContain(told);
+    expect((await run(...command)).out).toContain('A lost key costs 40 euros.');
+  });
+
   it('lets runs be shown, exported, resumed, retried, cancelled and deleted', async () => {
     writeFileSync(join(folder, 'q.txt'), 'What does a lost key cost?\n');
     expect((await run('ask', '--file', 'q.txt', '--max-time', '0.000001s', ...quotes)).exitCode).toBe(3);

@@ -9,6 +9,7 @@ import { durationOption } from '../duration-option.ts';
 import { numberOption } from '../number-option.ts';
 import { readQuestions } from '../question-file.ts';
 import { createRunOutput, type RunOutput } from '../run-output.ts';
+import { requireSameOptions } from '../same-options.ts';
 import type { Given, Session } from '../session.ts';
 import { tellEstimate } from '../show-estimate.ts';
 import { describeCell, describeItem, showRun } from '../show-run.ts';
@@ -64,6 +65,7 @@ export async function askFile(
     const label: Label = { file, ...(out === undefined ? {} : { out }) };
     const before = options.force === true ? undefined : await interruptedRun(mill, 'ask-many', label);
     if (before === undefined) await estimating(mill);
+    else requireSameOptions(before, { ...questionDefaultsOf(session), ...asked });
     const stream =
       before === undefined
         ? mill.askMany(readQuestions(file), { ...asked, ...limitsOf(options), label: { ...label }, signal: terminal.signal })
@@ -229,6 +231,12 @@ export function limitsOf(options: Options) {
     ...(options.questionTimeout === undefined ? {} : { questionTimeoutMs: options.questionTimeout * 1_000 }),
     ...(options.maxTime === undefined ? {} : { maxTimeMs: options.maxTime }),
   };
+}
+
+/** What the settings say of every question of the directory. */
+export function questionDefaultsOf(session: Session) {
+  const { contextTokens, maxTokens } = session.settings();
+  return { contextTokens, maxTokens };
 }
 
 function labelOf(run: RunRecord): Label {

@@ -7,12 +7,13 @@ import { systemClock } from '../../util/clock.ts';
 import { filterOption } from '../filter-option.ts';
 import { numberOption } from '../number-option.ts';
 import { createRunOutput } from '../run-output.ts';
+import { requireSameOptions } from '../same-options.ts';
 import type { Given, Session } from '../session.ts';
 import { showIngest } from '../show-ingest.ts';
 import { readTableQuestions } from '../table-questions.ts';
 import { type Terminal, visible } from '../terminal.ts';
 import { tellEstimate } from '../show-estimate.ts';
-import { concurrencyOf, follow, interruptedRun, limitsOf, withEstimate, withRunOptions } from './runs.ts';
+import { concurrencyOf, follow, interruptedRun, limitsOf, questionDefaultsOf, withEstimate, withRunOptions } from './runs.ts';
 import { modeOption } from './questions.ts';
 
 type Options = Given['options'];
@@ -70,6 +71,7 @@ async function makeTable(terminal: Terminal, session: Session, options: Options)
     const label = { file, documents: JSON.stringify(options.documents ?? []), ...(out === undefined ? {} : { out }) };
     const before = options.force === true ? undefined : await interruptedRun(mill, 'table', label);
     if (before !== undefined) {
+      requireSameOptions(before, { ...questionDefaultsOf(session), ...tableOptionsOf(options) });
       const stream = mill.runs.resume(before.id, { ...limitsOf(options), questions, signal: terminal.signal });
       return await follow(terminal, session, options, mill, stream, output);
     }
