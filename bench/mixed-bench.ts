@@ -184,7 +184,7 @@ function ours(mill: Mill, flags: string): Contestant {
       return { firstTokenMs, computedTokens: usage.promptTokens - usage.cachedTokens + usage.outputTokens };
     },
     async batch(questions, signal) {
-      await mill.askMany(endless(questions), { ...asking, concurrency: atOnce, signal }).result();
+      await mill.askMany(endless(questions), { ...asking, concurrency: atOnce, durable: false, signal }).result();
     },
     async computedTokens() {
       const metrics = await mill.metrics();
