@@ -26,7 +26,7 @@ export interface Verdict {
 /** Least confidence of an answer that is given. */
 const leastConfidence = 0.5;
 
-/** Logistic regression over the signals, fitted on questions that are not reported: docs/decisions/0011. */
+/** Logistic regression over the signals, fitted on questions that are not reported: docs/decisions/0007-verification.md. */
 const weights = { bias: -3.1, coverage: 3.1, names: 1.1, likelihood: 2.4, refusal: 0.36 } as const;
 /** The same without an engine that tells log-probabilities. */
 const wordWeights = { bias: -3.5, coverage: 3.5, names: 2 } as const;
