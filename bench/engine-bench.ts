@@ -1,12 +1,12 @@
-import { setTimeout } from 'node:timers/promises';
 import { type KvMode, openEngine } from '../src/index.ts';
 import { boundOfGain } from './bound.ts';
 import { type Closing, closingAfter } from './closing.ts';
 import type { EmbeddingContestant, GeneratingContestant } from './contestant.ts';
 import { describeMachine } from './machine.ts';
-import { measureAlternating } from './measure.ts';
+import { measureScenario } from './measure.ts';
 import { modelPath as pathOf } from './model-path.ts';
 import { ourEmbedder, ourGenerator, ownVersion } from './our-engine.ts';
+import type { Reporting } from './output.ts';
 import { measureRates } from './rates.ts';
 import { heading, scenarioTable, type BenchResult, type ScenarioResult } from './report.ts';
 import { startEmbeddingServer, startGeneratingServer } from './rivals/llama-server.ts';
@@ -14,7 +14,7 @@ import { findNodeLlamaCpp, startNodeLlamaCpp, startNodeLlamaCppEmbedder } from '
 import { summarise } from './statistics.ts';
 import * as scenarios from './scenarios.ts';
 
-export interface EngineBenchOptions {
+export interface EngineBenchOptions extends Reporting {
   readonly model: string;
   readonly embedder: string;
   readonly threads: number;
@@ -26,19 +26,11 @@ export interface EngineBenchOptions {
   readonly llamaServerFlags: readonly string[];
   readonly nodeLlamaCpp?: string;
   readonly home?: string;
-  readonly signal: AbortSignal;
-  /** Heading and tables as they are ready. */
-  readonly print: (text: string) => void;
-  /** What happens meanwhile. */
-  readonly progress: (text: string) => void;
 }
 
 const sequences = Math.max(...scenarios.parallelCounts);
 /** Cells of one sequence: the longest load has 512 + 32 tokens, the template around them and 32 of answer. */
 const sequenceTokens = 1024;
-const runTimeoutMs = 15 * 60_000;
-/** llama.cpp's threads look for work for about 0.4 s after a step. */
-const restMs = 1_000;
 
 /** Measures our engine beside the rivals that were named or found. Whatever was started is ended, also after a failure. */
 export async function runEngineBench(options: EngineBenchOptions): Promise<BenchResult> {
@@ -55,7 +47,8 @@ export async function runEngineBench(options: EngineBenchOptions): Promise<Bench
     used.push(...added);
   };
   if (options.scenarios.some(scenarios.isGenerating)) await closingAfter((stack) => generating(stack, options, introduce, results));
-  if (!options.scenarios.every(scenarios.isGenerating)) await closingAfter((stack) => embedding(stack, options, introduce, results));
+  if (!options.signal.aborted && !options.scenarios.every(scenarios.isGenerating))
+    await closingAfter((stack) => embedding(stack, options, introduce, results));
   return { ...head, contestants: used, scenarios: results };
 }
 
@@ -100,7 +93,8 @@ async function generating(stack: Closing, options: EngineBenchOptions, introduce
         ? await scenarios.sharedPrefixScenario([...unified, ...contestants], tokenizer)
         : await scenarios.parallelScenario(contestants, tokenizer, parallel);
     let result = await measured(scenario, options);
-    if (parallel !== undefined) {
+    if (result.entries.length === 0) return;
+    if (parallel !== undefined && !signal.aborted) {
       const rate = summarise(result.entries[0]!.runs.map((run) => run.computedTokens / run.elapsedMs)).median;
       if (parallel === 1) aloneRate = rate;
       else {
@@ -135,20 +129,14 @@ async function embedding(stack: Closing, options: EngineBenchOptions, introduce:
     if (!options.scenarios.includes(name)) continue;
     const texts = name === 'embed-short' ? (options.quick ? 200 : 1000) : options.quick ? 30 : 100;
     const result = await measured(await scenarios.embedScenario(contestants, embedder.tokenizer, { name, texts }), options);
+    if (result.entries.length === 0) return;
     results.push(result);
     options.print(`${scenarioTable(result)}\n\n`);
   }
 }
 
-async function measured(scenario: scenarios.Scenario, { runs, signal, progress }: EngineBenchOptions): Promise<ScenarioResult> {
-  const entries = await measureAlternating(scenario.entries, {
-    runs,
-    runTimeoutMs,
-    signal,
-    monotonicMs: () => performance.now(),
-    rest: (during) => setTimeout(restMs, undefined, { signal: during }),
-    onRun: (label, run) => progress(`${scenario.name}: run ${run + 1} of ${runs}, ${label}`),
-  });
+async function measured(scenario: scenarios.Scenario, options: EngineBenchOptions): Promise<ScenarioResult> {
+  const entries = await measureScenario(scenario.name, scenario.entries, options);
   return { name: scenario.name, title: scenario.title, compares: scenario.compares, entries };
 }
 

@@ -1,8 +1,9 @@
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { runEngineBench } from './engine-bench.ts';
-import { createOutput, positive } from './output.ts';
+import { namesOf, positive } from './option-values.ts';
+import { createOutput } from './output.ts';
 import { scenarioNames, type ScenarioName } from './scenarios.ts';
 
 const quickScenarios: readonly ScenarioName[] = ['parallel-1', 'parallel-8', 'shared-prefix', 'embed-short', 'embed-long'];
@@ -42,7 +43,7 @@ export function addEngine(program: Command, signal: AbortSignal): void {
     .option('--embedder <name>', 'embedder: catalogue id or path', 'minilm-l6')
     .option('--threads <count>', 'compute threads of every contestant', positive, availableParallelism())
     .option('--runs <count>', 'runs of each contestant (default: 5, with --quick 2)', positive)
-    .addOption(new Option('--scenario <names>', 'only these, separated by commas').argParser(scenarioList))
+    .addOption(new Option('--scenario <names>', 'only these, separated by commas').argParser(namesOf(scenarioNames)))
     .option('--llama-server <path>', 'measure this llama-server too')
     .option('--llama-server-flags <flags>', 'more flags for it, separated by spaces', '')
     .option('--node-llama-cpp <folder>', 'folder in which node-llama-cpp is installed')
@@ -71,11 +72,4 @@ async function engine(flags: EngineFlags, signal: AbortSignal): Promise<void> {
     ...output,
   });
   await output.finish(result);
-}
-
-function scenarioList(text: string): ScenarioName[] {
-  const wanted = text.split(',').map((name) => name.trim());
-  const unknown = wanted.find((name) => !scenarioNames.some((known) => known === name));
-  if (unknown !== undefined) throw new InvalidArgumentError(`There is no scenario "${unknown}"; there are ${scenarioNames.join(', ')}.`);
-  return scenarioNames.filter((name) => wanted.includes(name));
 }

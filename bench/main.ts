@@ -18,7 +18,7 @@ function createProgram(signal: AbortSignal): Command {
   return program;
 }
 
-/** Ctrl-C ends the run and what it started; a second one ends at once. */
+/** Ctrl-C ends the run and what it started, and what was measured by then is printed; a second one ends at once. */
 async function main(): Promise<number> {
   const controller = new AbortController();
   const stop = (): void => {
@@ -28,7 +28,7 @@ async function main(): Promise<number> {
   process.on('SIGINT', stop).on('SIGTERM', stop);
   try {
     await createProgram(controller.signal).parseAsync(process.argv);
-    return 0;
+    return controller.signal.aborted ? 130 : 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     if (controller.signal.aborted) return 130;

@@ -34,8 +34,21 @@ describe('measureAlternating', () => {
     ]);
   });
 
-  it('stops when it is aborted', async () => {
-    await expect(measureAlternating([entry('a', 5)], { ...options, signal: AbortSignal.abort() })).rejects.toThrow('aborted');
+  it('gives what is finished when it is aborted', async () => {
+    await expect(measureAlternating([entry('a', 5)], { ...options, signal: AbortSignal.abort() })).resolves.toEqual([]);
+    const controller = new AbortController();
+    const onRun = (label: string, run: number): void => void (label === 'b' && run === 1 && controller.abort());
+    const measured = await measureAlternating([entry('a', 5), entry('b', 7), entry('c', 1)], { ...options, onRun, signal: controller.signal });
+    expect(measured.map(({ label, runs }) => [label, runs.length])).toEqual([
+      ['a', 1],
+      ['b', 1],
+      ['c', 1],
+    ]);
+  });
+
+  it('fails with what an entry throws', async () => {
+    const failing: Entry = { label: 'a', flags: '', prepare: () => Promise.reject(new Error('No such model.')) };
+    await expect(measureAlternating([failing], { ...options, signal: new AbortController().signal })).rejects.toThrow('No such model.');
   });
 });
 

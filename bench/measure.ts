@@ -1,4 +1,10 @@
+import { setTimeout } from 'node:timers/promises';
 import type { LoopTimes } from './contestant.ts';
+import type { Reporting } from './output.ts';
+
+const runTimeoutMs = 20 * 60_000;
+/** llama.cpp's threads look for work for about 0.4 s after a step. */
+const restMs = 1_000;
 
 /** What one run did. Tokens that a cache spared count as effective, not as computed. */
 export interface Run {
@@ -38,24 +44,49 @@ export interface MeasureOptions {
   readonly monotonicMs: () => number;
   /** Awaited before every run: the threads of the contestant before may still look for work on a core for a moment. */
   readonly rest: (signal: AbortSignal) => Promise<void>;
+  /** @param run as in {@link Entry.prepare} */
   readonly onRun?: (label: string, run: number) => void;
+}
+
+/** The bounds that all benchmarks of generation share. */
+export function measureScenario(
+  name: string,
+  entries: readonly Entry[],
+  { runs, signal, progress }: Pick<Reporting, 'signal' | 'progress'> & { readonly runs: number },
+): Promise<MeasuredEntry[]> {
+  return measureAlternating(entries, {
+    runs,
+    runTimeoutMs,
+    signal,
+    monotonicMs: () => performance.now(),
+    rest: (during) => setTimeout(restMs, undefined, { signal: during }),
+    onRun: (label, run) => progress(run < 0 ? `${name}: warming up, ${label}` : `${name}: run ${run + 1} of ${runs}, ${label}`),
+  });
 }
 
 /**
  * Runs the entries in turns, beginning with another one each time, after one run of each that does not count: what the machine does
  * besides touches all alike, and neither order nor first use favours anyone.
+ * @returns when it is aborted, the entries that have been run, with the runs that they have finished
  */
 export async function measureAlternating(entries: readonly Entry[], options: MeasureOptions): Promise<MeasuredEntry[]> {
   const measured = entries.map(({ label, flags }) => ({ label, flags, runs: [] as Run[] }));
-  for (const entry of entries) await measureOnce(entry, -1, options);
-  for (let run = 0; run < options.runs; run++) {
-    for (let turn = 0; turn < entries.length; turn++) {
-      const index = (run + turn) % entries.length;
-      options.onRun?.(entries[index]!.label, run);
-      measured[index]!.runs.push(await measureOnce(entries[index]!, run, options));
+  try {
+    for (const entry of entries) {
+      options.onRun?.(entry.label, -1);
+      await measureOnce(entry, -1, options);
     }
+    for (let run = 0; run < options.runs; run++) {
+      for (let turn = 0; turn < entries.length; turn++) {
+        const index = (run + turn) % entries.length;
+        options.onRun?.(entries[index]!.label, run);
+        measured[index]!.runs.push(await measureOnce(entries[index]!, run, options));
+      }
+    }
+  } catch (error) {
+    if (!options.signal.aborted) throw error;
   }
-  return measured;
+  return measured.filter(({ runs }) => runs.length > 0);
 }
 
 async function measureOnce(entry: Entry, run: number, { signal, runTimeoutMs, monotonicMs, rest }: MeasureOptions): Promise<Run> {

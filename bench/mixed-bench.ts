@@ -8,12 +8,13 @@ import { type Closing, closingAfter } from './closing.ts';
 import { describeMachine } from './machine.ts';
 import { modelPath } from './model-path.ts';
 import { ownVersion } from './our-engine.ts';
+import type { Reporting } from './output.ts';
 import { createJobs } from './question-jobs.ts';
 import { readQuestionSet } from './question-set.ts';
 import { startGeneratingServer, type StreamingContestant } from './rivals/llama-server.ts';
 import { summarise, type Summary } from './statistics.ts';
 
-export interface MixedBenchOptions {
+export interface MixedBenchOptions extends Reporting {
   readonly data: string;
   readonly model: string;
   readonly threads: number;
@@ -24,9 +25,6 @@ export interface MixedBenchOptions {
   readonly aloneMs: number;
   readonly llamaServer?: string;
   readonly home?: string;
-  readonly signal: AbortSignal;
-  readonly print: (text: string) => void;
-  readonly progress: (text: string) => void;
 }
 
 /** First token of interactive questions while a batch fills the machine, and what they cost the batch. */

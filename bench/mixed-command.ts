@@ -1,18 +1,12 @@
 import { availableParallelism } from 'node:os';
-import path from 'node:path';
 import type { Command } from 'commander';
-import { runMixedBench } from './mixed-bench.ts';
-import { createOutput, positive } from './output.ts';
+import { type MixedBenchOptions, runMixedBench } from './mixed-bench.ts';
+import { positive, resolvedPath } from './option-values.ts';
+import { createOutput, type Reporting } from './output.ts';
 
-interface MixedFlags {
-  readonly data: string;
-  readonly model: string;
-  readonly threads: number;
-  readonly count: number;
+interface MixedFlags extends Omit<MixedBenchOptions, 'everyMs' | 'aloneMs' | keyof Reporting> {
   readonly every: number;
   readonly alone: number;
-  readonly llamaServer?: string;
-  readonly home?: string;
   readonly json: boolean;
 }
 
@@ -34,22 +28,12 @@ export function addMixed(program: Command, signal: AbortSignal): void {
     .option('--count <count>', 'interactive questions', positive, 20)
     .option('--every <seconds>', 'time between two of them', positive, 15)
     .option('--alone <seconds>', 'how long the batch runs alone before', positive, 60)
-    .option('--llama-server <path>', 'measure this llama-server too')
+    .option('--llama-server <path>', 'measure this llama-server too', resolvedPath)
     .option('--home <folder>', 'folder of the models')
     .option('--json', 'print the result as JSON instead of a table', false)
     .addHelpText('after', examples)
-    .action(async ({ every, alone, llamaServer, home, json, ...flags }: MixedFlags) => {
+    .action(async ({ every, alone, json, ...rest }: MixedFlags) => {
       const output = createOutput('mixed', json);
-      await output.finish(
-        await runMixedBench({
-          ...flags,
-          everyMs: every * 1_000,
-          aloneMs: alone * 1_000,
-          ...(llamaServer === undefined ? {} : { llamaServer: path.resolve(llamaServer) }),
-          ...(home === undefined ? {} : { home }),
-          signal,
-          ...output,
-        }),
-      );
+      await output.finish(await runMixedBench({ ...rest, everyMs: every * 1_000, aloneMs: alone * 1_000, signal, ...output }));
     });
 }

@@ -1,21 +1,29 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { InvalidArgumentError } from 'commander';
 
+/** Without a terminal, lines of progress are at least this far apart. */
+const betweenLinesMs = 5_000;
 const resultsFolder = fileURLToPath(new URL('results', import.meta.url));
 
-/** Where a benchmark tells what it does and found: tables on standard output, or JSON alone; the result in `bench/results/` too. */
-export interface Output {
+/** What every benchmark gets beside its own options. */
+export interface Reporting {
+  readonly signal: AbortSignal;
+  /** Heading and tables as they are ready. */
   readonly print: (text: string) => void;
+  /** What happens meanwhile. */
   readonly progress: (text: string) => void;
+}
+
+/** Where a benchmark tells what it does (on standard error) and found: tables, or JSON alone; the result in `bench/results/` too. */
+export interface Output extends Omit<Reporting, 'signal'> {
   finish(result: { readonly startedAt: string }): Promise<void>;
 }
 
 export function createOutput(name: string, asJson: boolean): Output {
   return {
     print: (text) => void (asJson || process.stdout.write(text)),
-    progress: (text) => void (process.stderr.isTTY && process.stderr.write(`\r\u001B[2K${text}\r`)),
+    progress: process.stderr.isTTY ? (text) => void process.stderr.write(`\r\u001B[2K${text}\r`) : progressLines(),
     async finish(result) {
       const json = `${JSON.stringify(result, null, 2)}\n`;
       if (asJson) process.stdout.write(json);
@@ -27,9 +35,13 @@ export function createOutput(name: string, asJson: boolean): Output {
   };
 }
 
-/** For options that take a whole number above 0. */
-export function positive(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('It must be a whole number above 0.');
-  return value;
+function progressLines(): Output['progress'] {
+  const startedAt = performance.now();
+  let toldAt = Number.NEGATIVE_INFINITY;
+  return (text) => {
+    const now = performance.now();
+    if (text === '' || now - toldAt < betweenLinesMs) return;
+    toldAt = now;
+    process.stderr.write(`${((now - startedAt) / 1_000).toFixed(0).padStart(5)} s  ${text}\n`);
+  };
 }

@@ -1,7 +1,8 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { createOutput, positive } from './output.ts';
+import { positive } from './option-values.ts';
+import { createOutput } from './output.ts';
 import { runQualityBench } from './quality-bench.ts';
 import {
   qualityScenarioNames,

@@ -1,15 +1,15 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import { type Mill, open, openEngine, type Pipeline } from '../src/index.ts';
 import { boundOfGain } from './bound.ts';
 import { type Closing, closingAfter } from './closing.ts';
 import type { GeneratingContestant } from './contestant.ts';
 import { describeMachine } from './machine.ts';
-import { type Entry, measureAlternating } from './measure.ts';
+import { type Entry, measureScenario } from './measure.ts';
 import { modelPath as pathOf } from './model-path.ts';
 import { ourGenerator, ownVersion } from './our-engine.ts';
+import type { Reporting } from './output.ts';
 import { createJobs } from './question-jobs.ts';
 import { type QuestionSet, type QuestionSetName, readQuestionSet } from './question-set.ts';
 import { measureRates } from './rates.ts';
@@ -19,7 +19,7 @@ import { findNodeLlamaCpp, startNodeLlamaCpp } from './rivals/node-llama-cpp.ts'
 import { tokensOfRun } from './scenarios.ts';
 import { pairedRatio, summarise } from './statistics.ts';
 
-export interface QueriesBenchOptions {
+export interface QueriesBenchOptions extends Reporting {
   readonly data: string;
   readonly scenarios: readonly QueriesScenario[];
   readonly model: string;
@@ -30,9 +30,6 @@ export interface QueriesBenchOptions {
   readonly llamaServer?: string;
   readonly nodeLlamaCpp?: string;
   readonly home?: string;
-  readonly signal: AbortSignal;
-  readonly print: (text: string) => void;
-  readonly progress: (text: string) => void;
 }
 
 export const scenarioNames = ['scifact', 'xquad', 'xquad-read'] as const;
@@ -59,8 +56,6 @@ const atOnce = 8;
 /** Cells of one sequence: the longest prompt, its answer and what stands around them. */
 const sequenceTokens = 1_536;
 const warmUpQuestions = 8;
-const runTimeoutMs = 20 * 60_000;
-const restMs = 1_000;
 
 /** Questions over documents, end to end: retrieval, prompt, generation, checked citations, the durable run. */
 export async function runQueriesBench(options: QueriesBenchOptions): Promise<BenchResult> {
@@ -73,24 +68,19 @@ export async function runQueriesBench(options: QueriesBenchOptions): Promise<Ben
   const contestants: BenchResult['contestants'][number][] = [];
   const results: ScenarioResult[] = [];
   for (const name of options.scenarios) {
+    if (options.signal.aborted) break;
     await closingAfter(async (stack) => {
       const { entries, introduced, bound } = await contest(stack, name, options);
       options.print(`${heading({ ...head, contestants: introduced })}\n\n`);
       contestants.push(...introduced);
-      const measured = await measureAlternating(entries, {
-        runs,
-        runTimeoutMs,
-        signal: options.signal,
-        monotonicMs: () => performance.now(),
-        rest: (during) => setTimeout(restMs, undefined, { signal: during }),
-        onRun: (label, run) => options.progress(`${name}: run ${run + 1} of ${runs}, ${label}`),
-      });
+      const measured = await measureScenario(name, entries, options);
+      if (measured.length === 0) return;
       const result = {
         name,
         title: titleOf(name, questions),
         compares: 'computed' as const,
         entries: measured,
-        ...(shapes[name].read ? {} : { gain: await bound(measured) }),
+        ...(shapes[name].read || options.signal.aborted ? {} : { gain: await bound(measured) }),
       };
       results.push(result);
       options.print(`${scenarioTable(result)}\n${rateLines(result)}\n\n`);

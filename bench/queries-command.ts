@@ -1,19 +1,11 @@
 import { availableParallelism } from 'node:os';
-import path from 'node:path';
-import { type Command, InvalidArgumentError, Option } from 'commander';
-import { createOutput, positive } from './output.ts';
-import { type QueriesScenario, runQueriesBench, scenarioNames } from './queries-bench.ts';
+import { type Command, Option } from 'commander';
+import { namesOf, positive, resolvedPath } from './option-values.ts';
+import { createOutput, type Reporting } from './output.ts';
+import { type QueriesBenchOptions, type QueriesScenario, runQueriesBench, scenarioNames } from './queries-bench.ts';
 
-interface QueriesFlags {
-  readonly data: string;
+interface QueriesFlags extends Omit<QueriesBenchOptions, 'scenarios' | keyof Reporting> {
   readonly scenario: readonly QueriesScenario[];
-  readonly model: string;
-  readonly threads: number;
-  readonly runs: number;
-  readonly questions: number;
-  readonly llamaServer?: string;
-  readonly nodeLlamaCpp?: string;
-  readonly home?: string;
   readonly json: boolean;
 }
 
@@ -33,38 +25,20 @@ export function addQueries(program: Command, signal: AbortSignal): void {
     .requiredOption('--data <folder>', 'folder with ir-scifact (BEIR layout) and qa-xquad/xquad.en.json (SQuAD layout)')
     .addOption(
       new Option('--scenario <names>', `only these, separated by commas: ${scenarioNames.join(', ')}`)
-        .argParser(scenarioList)
+        .argParser(namesOf(scenarioNames))
         .default(scenarioNames),
     )
     .option('--model <name>', 'generator: catalogue id or path', 'smollm2-135m')
     .option('--threads <count>', 'compute threads of every contestant', positive, availableParallelism())
     .option('--runs <count>', 'runs of each contestant', positive, 5)
     .option('--questions <count>', 'questions of one run; each run takes the next ones', positive, 40)
-    .option('--llama-server <path>', 'measure this llama-server too')
-    .option('--node-llama-cpp <folder>', 'folder in which node-llama-cpp is installed')
+    .option('--llama-server <path>', 'measure this llama-server too', resolvedPath)
+    .option('--node-llama-cpp <folder>', 'folder in which node-llama-cpp is installed', resolvedPath)
     .option('--home <folder>', 'folder of the models')
     .option('--json', 'print the result as JSON instead of tables', false)
     .addHelpText('after', examples)
-    .action(async (flags: QueriesFlags) => {
-      const { scenario, llamaServer, nodeLlamaCpp, home, json, ...rest } = flags;
+    .action(async ({ scenario, json, ...rest }: QueriesFlags) => {
       const output = createOutput('queries', json);
-      await output.finish(
-        await runQueriesBench({
-          ...rest,
-          scenarios: scenario,
-          ...(llamaServer === undefined ? {} : { llamaServer: path.resolve(llamaServer) }),
-          ...(nodeLlamaCpp === undefined ? {} : { nodeLlamaCpp: path.resolve(nodeLlamaCpp) }),
-          ...(home === undefined ? {} : { home }),
-          signal,
-          ...output,
-        }),
-      );
+      await output.finish(await runQueriesBench({ ...rest, scenarios: scenario, signal, ...output }));
     });
-}
-
-function scenarioList(text: string): QueriesScenario[] {
-  const wanted = text.split(',').map((name) => name.trim());
-  const unknown = wanted.find((name) => !scenarioNames.some((known) => known === name));
-  if (unknown !== undefined) throw new InvalidArgumentError(`There is no scenario "${unknown}"; there are ${scenarioNames.join(', ')}.`);
-  return scenarioNames.filter((name) => wanted.includes(name));
 }

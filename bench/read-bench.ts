@@ -5,20 +5,18 @@ import { type Engine, type Generator, type KvMode, openEngine } from '../src/ind
 import { alignColumns } from '../src/util/align-columns.ts';
 import { describeMachine } from './machine.ts';
 import { ownVersion } from './our-engine.ts';
+import type { Reporting } from './output.ts';
 import { pairedRatio, summarise, type Summary } from './statistics.ts';
 import { sharedPrefixJobs, singleTokenWords } from './workload.ts';
 import type { GenerateJob } from './contestant.ts';
 
-export interface ReadBenchOptions {
+export interface ReadBenchOptions extends Reporting {
   readonly model: string;
   readonly threads: number;
   readonly runs: number;
   readonly passageTokens: number;
   readonly kvMode: KvMode;
   readonly home?: string;
-  readonly signal: AbortSignal;
-  readonly print: (text: string) => void;
-  readonly progress: (text: string) => void;
 }
 
 /** Where the passage was when the question came. */

@@ -1,15 +1,10 @@
 import { availableParallelism } from 'node:os';
 import { type Command, Option } from 'commander';
-import { createOutput, positive } from './output.ts';
-import { runReadBench } from './read-bench.ts';
+import { positive } from './option-values.ts';
+import { createOutput, type Reporting } from './output.ts';
+import { type ReadBenchOptions, runReadBench } from './read-bench.ts';
 
-interface ReadFlags {
-  readonly model: string;
-  readonly threads: number;
-  readonly runs: number;
-  readonly passageTokens: number;
-  readonly kvMode: 'split' | 'unified';
-  readonly home?: string;
+interface ReadFlags extends Omit<ReadBenchOptions, keyof Reporting> {
   readonly json: boolean;
 }
 
@@ -34,8 +29,8 @@ export function addRead(program: Command, signal: AbortSignal): void {
     .option('--home <folder>', 'folder of the models')
     .option('--json', 'print the result as JSON instead of a table', false)
     .addHelpText('after', examples)
-    .action(async ({ home, json, ...flags }: ReadFlags) => {
+    .action(async ({ json, ...rest }: ReadFlags) => {
       const output = createOutput('read', json);
-      await output.finish(await runReadBench({ ...flags, ...(home === undefined ? {} : { home }), signal, ...output }));
+      await output.finish(await runReadBench({ ...rest, signal, ...output }));
     });
 }

@@ -16,7 +16,12 @@ describe('summarise', () => {
 describe('pairedRatio', () => {
   it('compares run with run, not median with median', () => {
     expect(pairedRatio([10, 30, 20], [5, 10, 20])).toEqual({ median: 2, minimum: 1, maximum: 3, runs: 3 });
-    expect(() => pairedRatio([1], [1, 2])).toThrow(RangeError);
+  });
+
+  it('leaves out runs that one side did not come to', () => {
+    expect(pairedRatio([10, 30], [5])).toEqual(pairedRatio([10], [5]));
+    expect(pairedRatio([10], [5, 1])).toEqual(pairedRatio([10], [5]));
+    expect(() => pairedRatio([1], [])).toThrow(RangeError);
   });
 });
 

@@ -16,10 +16,10 @@ export function summarise(values: readonly number[]): Summary {
 }
 
 /**
- * Ratios run by run: what else the machine did in a run touched both sides of it, so the pairs say more than two medians.
- * @throws RangeError when the series differ in length or are empty
+ * Ratios run by run: what else the machine did in a run touched both sides of it, so the pairs say more than two medians. Runs that only
+ * one side had, because the measurement was interrupted, are left out.
+ * @throws RangeError when a series is empty
  */
 export function pairedRatio(ours: readonly number[], theirs: readonly number[]): Summary {
-  if (ours.length !== theirs.length) throw new RangeError('Ratios need runs in pairs.');
-  return summarise(ours.map((value, run) => value / theirs[run]!));
+  return summarise(ours.slice(0, theirs.length).map((value, run) => value / theirs[run]!));
 }

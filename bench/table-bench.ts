@@ -1,14 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import { type KvMode, type Mill, open, openEngine, type Prompt, type Tokenizer } from '../src/index.ts';
 import { type Closing, closingAfter } from './closing.ts';
 import type { GenerateJob, GeneratingContestant } from './contestant.ts';
 import { describeMachine } from './machine.ts';
-import { type Entry, measureAlternating } from './measure.ts';
+import { type Entry, measureScenario } from './measure.ts';
 import { modelPath as pathOf } from './model-path.ts';
 import { ourGenerator, ownVersion } from './our-engine.ts';
+import type { Reporting } from './output.ts';
 import { type BenchResult, heading, scenarioTable, type ScenarioResult } from './report.ts';
 import { startGeneratingServer } from './rivals/llama-server.ts';
 import { tokensOfRun } from './scenarios.ts';
@@ -18,7 +18,7 @@ import { articleDocuments, noteQuestions, seededDocuments, type TableDocument, t
 export const tableScenarioNames = ['table', 'note'] as const;
 export type TableScenarioName = (typeof tableScenarioNames)[number];
 
-export interface TableBenchOptions {
+export interface TableBenchOptions extends Reporting {
   readonly scenarios: readonly TableScenarioName[];
   readonly model: string;
   readonly threads: number;
@@ -30,22 +30,19 @@ export interface TableBenchOptions {
   readonly data?: string;
   readonly llamaServer?: string;
   readonly home?: string;
-  readonly signal: AbortSignal;
-  readonly print: (text: string) => void;
-  readonly progress: (text: string) => void;
 }
 
 const atOnce = 8;
 const sequenceTokens = 1_536;
 const shapes = {
   table: { from: 300, to: 1_000, maxTokens: 32 },
-  note: { from: 490, to: 512, maxTokens: 12 },
+  note: { from: 512, to: 512, maxTokens: 12 },
 } as const;
-/** Without reuse a cell takes so long that a part of the documents is enough to tell the rate. */
-const documentsWithoutReuse = 3;
+/** Without reuse a cell takes so long, and each as long as the next, that these of one document are enough to tell the rate. */
+const questionsWithoutReuse = atOnce;
+/** Seeds, and parts of the articles, of documents that are no entry's. */
+const trialRun = -2;
 const warmUpQuestions = 2;
-const runTimeoutMs = 20 * 60_000;
-const restMs = 1_000;
 const system = 'Fill in a table about documents. Write only the value that is asked for, or: Not in the documents.';
 
 /** Every question for every document: the whole product, and plain requests in the best order to others. New documents in each run. */
@@ -72,17 +69,12 @@ export async function runTableBench(options: TableBenchOptions): Promise<BenchRe
     for (const name of options.scenarios) {
       const documents = name === 'note' ? 1 : options.documents;
       const questions = name === 'note' ? noteQuestions : tableQuestions.slice(0, options.questions);
-      const entries = entriesOf(name, { ...opened, documents, questions }, options);
-      const measured = await measureAlternating(entries, {
-        runs,
-        runTimeoutMs,
-        signal: options.signal,
-        monotonicMs: () => performance.now(),
-        rest: (during) => setTimeout(restMs, undefined, { signal: during }),
-        onRun: (label, run) => options.progress(`${name}: run ${run + 1} of ${runs}, ${label}`),
-      });
+      const entries = await entriesOf(name, { ...opened, documents, questions }, options);
+      const measured = await measureScenario(name, entries, options);
+      if (measured.length === 0) return;
       const { from, to, maxTokens } = shapes[name];
-      const title = `${documents} documents of ${from} to ${to} tokens, ${questions.length} questions each, at most ${maxTokens} tokens out`;
+      const rows = documents === 1 ? 'one document' : `${documents} documents`;
+      const title = `${rows} of ${from === to ? to : `${from} to ${to}`} tokens, ${questions.length} questions each, at most ${maxTokens} tokens out`;
       const result: ScenarioResult = { name, title, compares: 'effective', entries: measured };
       results.push(result);
       options.print(`${scenarioTable(result)}\n${cellLines(result)}\n\n`);
@@ -131,20 +123,21 @@ interface Load extends Opened {
   readonly questions: readonly string[];
 }
 
-function entriesOf(name: TableScenarioName, load: Load, options: TableBenchOptions): Entry[] {
+async function entriesOf(name: TableScenarioName, load: Load, options: TableBenchOptions): Promise<Entry[]> {
   const { from, to, maxTokens } = shapes[name];
   const { mill, tokenizer, questions } = load;
   // Every entry has documents of its own in every run: what one left in a cache helps nobody.
   const documentsFor = (run: number, entry: number, count: number): Promise<TableDocument[]> =>
     options.data === undefined
-      ? seededDocuments(tokenizer, { count, from, to, seed: (run + 2) * 1_000 + entry })
-      : articleDocuments(tokenizer, { data: options.data, count, from, to, run: (run + 2) * 10 + entry });
+      ? seededDocuments(tokenizer, { count, from, to, seed: (run + 3) * 1_000 + entry })
+      : articleDocuments(tokenizer, { data: options.data, count, from, to, run: (run + 3) * 10 + entry });
   const plain = (label: string, contestant: GeneratingContestant, reuse: string | undefined, entry: number): Entry => ({
     label,
     flags: contestant.flags,
     async prepare(run) {
-      const count = run < 0 ? 1 : reuse === undefined ? Math.min(documentsWithoutReuse, load.documents) : load.documents;
-      const asked = run < 0 ? questions.slice(0, warmUpQuestions) : questions;
+      const count = run < 0 || reuse === undefined ? 1 : load.documents;
+      const most = run === -1 ? warmUpQuestions : reuse === undefined ? questionsWithoutReuse : questions.length;
+      const asked = questions.slice(0, most);
       const rows = await Promise.all((await documentsFor(run, entry, count)).map(({ text }) => jobsOf(tokenizer, text, asked, maxTokens)));
       return async (signal) => {
         const usages = [];
@@ -156,6 +149,11 @@ function entriesOf(name: TableScenarioName, load: Load, options: TableBenchOptio
     },
     ...(contestant.loopTimes === undefined ? {} : { loopTimes: contestant.loopTimes }),
   });
+  const rivals: Entry[] = [];
+  for (const [index, rival] of load.rivals.entries()) {
+    const ways = rival.reuses.map((reuse, way) => plain(`${rival.name}, document by document, ${reuse}`, rival, reuse, 3 + index * 4 + way));
+    rivals.push(await fastest(ways, options));
+  }
   return [
     {
       label: 'millrace table',
@@ -168,10 +166,24 @@ function entriesOf(name: TableScenarioName, load: Load, options: TableBenchOptio
     },
     plain('engine, the same requests, prefix shared', load.engine, load.engine.reuses[0], 1),
     plain('engine, the same requests, without reuse', load.engine, undefined, 2),
-    ...load.rivals.flatMap((rival, index) =>
-      rival.reuses.map((reuse, way) => plain(`${rival.name}, document by document, ${reuse}`, rival, reuse, 3 + index * 4 + way)),
-    ),
+    ...rivals,
   ];
+}
+
+/** The way that takes the shortest for all questions about one document, after a first one that does not count. */
+async function fastest(ways: readonly Entry[], { signal, print, progress }: Reporting): Promise<Entry> {
+  const tried: { readonly way: Entry; readonly ms: number }[] = [];
+  for (const way of ways) {
+    progress(`trying ${way.label}`);
+    await (await way.prepare(-1))(signal);
+    const ask = await way.prepare(trialRun);
+    const startedAt = performance.now();
+    await ask(signal);
+    tried.push({ way, ms: performance.now() - startedAt });
+  }
+  tried.sort((a, b) => a.ms - b.ms);
+  print(`Tried with one document: ${tried.map(({ way, ms }) => `${way.label} ${(ms / 1_000).toFixed(1)} s`).join('; ')}.\n`);
+  return tried[0]!.way;
 }
 
 async function fillTable(

@@ -40,7 +40,7 @@ export const noteQuestions = [
   'What is forbidden there?',
 ];
 
-/** Reports about stations that do not exist, of `from` to `to` tokens each. Another seed, other documents. */
+/** Reports about stations that do not exist, of lengths evenly from `from` to `to` tokens. Another seed, other documents, equally long. */
 export async function seededDocuments(
   tokenizer: Tokenizer,
   options: { readonly count: number; readonly from: number; readonly to: number; readonly seed: number },
@@ -48,7 +48,7 @@ export async function seededDocuments(
   const next = seededNumbers(options.seed);
   const documents: TableDocument[] = [];
   for (let number = 1; number <= options.count; number += 1) {
-    const wanted = options.from + Math.floor(next() * (options.to - options.from + 1));
+    const wanted = options.from + Math.round(((number - 0.5) / options.count) * (options.to - options.from));
     const id = `station-${options.seed}-${number}`;
     documents.push({ id, text: await ofLength(tokenizer, wanted, reportLines(next, id)) });
   }

@@ -5,7 +5,8 @@ import type { Command } from 'commander';
 import { createSeededRandom } from '../../src/testing/index.ts';
 import { alignColumns } from '../../src/util/align-columns.ts';
 import { describeMachine } from '../machine.ts';
-import { createOutput, positive } from '../output.ts';
+import { positive } from '../option-values.ts';
+import { createOutput } from '../output.ts';
 import { createCrashRounds } from './rounds.ts';
 
 const help = `

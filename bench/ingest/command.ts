@@ -1,7 +1,7 @@
-import path from 'node:path';
-import { type Command, InvalidArgumentError } from 'commander';
-import { createOutput, positive } from '../output.ts';
-import { partNames, type PartName, runIngestBench } from './ingest-bench.ts';
+import type { Command } from 'commander';
+import { namesOf, positive, resolvedPath } from '../option-values.ts';
+import { createOutput, type Reporting } from '../output.ts';
+import { type IngestBenchOptions, partNames, type PartName, runIngestBench } from './ingest-bench.ts';
 
 const help = `
   throughput  documents a second with the fake embedder: durable and isolated, without isolation, without either, and LlamaIndex
@@ -18,15 +18,8 @@ Examples:
   npm run bench -- ingest --data ~/data --llama-index ~/venv/bin/python --documents 5183 --runs 5
   npm run bench -- ingest --data ~/data --part memory --memory-documents 5000,50000`;
 
-interface IngestFlags {
-  readonly data: string;
+interface IngestFlags extends Omit<IngestBenchOptions, 'parts' | keyof Reporting> {
   readonly part: readonly PartName[];
-  readonly documents: number;
-  readonly memoryDocuments: readonly number[];
-  readonly tokenDocuments: number;
-  readonly runs: number;
-  readonly embedder: string;
-  readonly llamaIndex?: string;
   readonly json: boolean;
 }
 
@@ -34,36 +27,20 @@ export function addIngest(program: Command, signal: AbortSignal): void {
   program
     .command('ingest')
     .description('Documents a second, memory, turns and cost of re-processing of ingestion, beside LlamaIndex.')
-    .requiredOption('--data <folder>', 'folder with ir-scifact (BEIR layout)')
-    .option('--part <names>', `only these, separated by commas: ${partNames.join(', ')}`, partList, [...partNames])
+    .requiredOption('--data <folder>', 'folder with ir-scifact (BEIR layout)', resolvedPath)
+    .option('--part <names>', `only these, separated by commas: ${partNames.join(', ')}`, namesOf(partNames), [...partNames])
     .option('--documents <count>', 'texts of one ingestion', positive, 1_000)
     .option('--memory-documents <counts>', 'separated by commas', countList, [1_000, 5_000])
     .option('--token-documents <count>', 'texts for the real embedder', positive, 100)
     .option('--runs <count>', 'runs of each contestant', positive, 3)
     .option('--embedder <name>', 'real embedder: catalogue id or path', 'minilm-l6')
-    .option('--llama-index <python>', 'a Python with llama-index-core 0.14; measured too')
+    .option('--llama-index <python>', 'a Python with llama-index-core 0.14; measured too', resolvedPath)
     .option('--json', 'print the result as JSON instead of tables', false)
     .addHelpText('after', help)
-    .action(async ({ part, llamaIndex, json, data, ...rest }: IngestFlags) => {
+    .action(async ({ part, json, ...rest }: IngestFlags) => {
       const output = createOutput('ingest', json);
-      await output.finish(
-        await runIngestBench({
-          ...rest,
-          data: path.resolve(data),
-          parts: part,
-          ...(llamaIndex === undefined ? {} : { llamaIndex: path.resolve(llamaIndex) }),
-          signal,
-          ...output,
-        }),
-      );
+      await output.finish(await runIngestBench({ ...rest, parts: part, signal, ...output }));
     });
-}
-
-function partList(text: string): PartName[] {
-  const wanted = text.split(',').map((name) => name.trim());
-  const unknown = wanted.find((name) => !partNames.some((known) => known === name));
-  if (unknown !== undefined) throw new InvalidArgumentError(`There is no part "${unknown}"; there are ${partNames.join(', ')}.`);
-  return partNames.filter((name) => wanted.includes(name));
 }
 
 function countList(text: string): number[] {

@@ -11,13 +11,14 @@ import { createGunzip } from 'node:zlib';
 import { open } from '../../src/index.ts';
 import { alignColumns } from '../../src/util/align-columns.ts';
 import { describeMachine } from '../machine.ts';
+import type { Reporting } from '../output.ts';
 import { pairedRatio, summarise, type Summary } from '../statistics.ts';
 import type { IngestFigures, IngestTask } from './child.ts';
 
 export const partNames = ['throughput', 'again', 'memory', 'turns', 'tokens'] as const;
 export type PartName = (typeof partNames)[number];
 
-export interface IngestBenchOptions {
+export interface IngestBenchOptions extends Reporting {
   /** With `ir-scifact/corpus.jsonl.gz`. */
   readonly data: string;
   readonly parts: readonly PartName[];
@@ -28,9 +29,6 @@ export interface IngestBenchOptions {
   readonly embedder: string;
   /** A Python with llama-index-core. */
   readonly llamaIndex?: string;
-  readonly signal: AbortSignal;
-  readonly print: (text: string) => void;
-  readonly progress: (text: string) => void;
 }
 
 interface Contestant {

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { createOutput, positive } from '../output.ts';
+import { positive } from '../option-values.ts';
+import { createOutput } from '../output.ts';
 import { runOverloadBench } from './overload-bench.ts';
 
 interface OverloadFlags {

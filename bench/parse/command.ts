@@ -1,6 +1,7 @@
 import path from 'node:path';
-import { type Command, InvalidArgumentError, Option } from 'commander';
-import { createOutput, positive } from '../output.ts';
+import { type Command, Option } from 'commander';
+import { namesOf, positive } from '../option-values.ts';
+import { createOutput } from '../output.ts';
 import { parseScenarioNames, type ParseScenarioName, runParseBench } from './parse-bench.ts';
 
 interface ParseFlags {
@@ -26,7 +27,7 @@ export function addParse(program: Command, signal: AbortSignal): void {
     .requiredOption('--data <folder>', 'folder with parse-docs, parse-html-articles, parse-hostile and parse-large')
     .addOption(
       new Option('--scenario <names>', `only these, separated by commas: ${parseScenarioNames.join(', ')}`)
-        .argParser(scenarioList)
+        .argParser(namesOf(parseScenarioNames))
         .default(parseScenarioNames),
     )
     .option('--runs <count>', 'runs of each large file', positive, 5)
@@ -36,12 +37,4 @@ export function addParse(program: Command, signal: AbortSignal): void {
       const output = createOutput('parse', json);
       await output.finish(await runParseBench({ data: path.resolve(data), scenarios: scenario, runs, signal, ...output }));
     });
-}
-
-function scenarioList(text: string): ParseScenarioName[] {
-  const wanted = text.split(',').map((name) => name.trim());
-  const unknown = wanted.find((name) => !parseScenarioNames.some((known) => known === name));
-  if (unknown !== undefined)
-    throw new InvalidArgumentError(`There is no scenario "${unknown}"; there are ${parseScenarioNames.join(', ')}.`);
-  return parseScenarioNames.filter((name) => wanted.includes(name));
 }
