@@ -14,10 +14,12 @@ const flags: Readonly<Record<string, string>> = {
 
 /**
  * The same command again goes on with what its run was begun with: other options are told, and not ignored.
+ * @param now with the defaults of the directory under them, as they were kept with the run
  * @throws MillraceError E_RUN_CHANGED with the options that differ
  */
 export function requireSameOptions({ id, definition }: Pick<RunRecord, 'id' | 'definition'>, now: Options): void {
-  const { options: before = {} } = (definition ?? {}) as { readonly options?: Options };
+  const { options, defaults } = (definition ?? {}) as { readonly options?: Options; readonly defaults?: Options };
+  const before = { ...defaults, ...options };
   const names = [...new Set([...Object.keys(before), ...Object.keys(now)])];
   const changed = names.filter((name) => canonicalJson(before[name] ?? null) !== canonicalJson(now[name] ?? null));
   if (changed.length === 0) return;

@@ -94,6 +94,10 @@ describe('ask --file', () => {
     for (const told of ['--filter (not given then', '--max-tokens (not given then, 50 now)', 'runs resume', '--force'])
       expect(refused.error).toContain(told);
     expect((await run(...command)).out).toContain('A lost key costs 40 euros.');
+    const short = [...command, '--max-tokens', '50'];
+    expect((await run(...short, '--max-time', '0.000001s')).exitCode).toBe(3);
+    expect((await run(...command)).error).toContain('--max-tokens (50 then, not given now)');
+    expect((await run(...short)).out).toContain('A lost key costs 40 euros.');
   });
 
   it('lets runs be shown, exported, resumed, retried, cancelled and deleted', async () => {

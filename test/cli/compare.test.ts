@@ -55,6 +55,10 @@ describe('compare', () => {
     writeFileSync(join(folder, 'two.json'), '{"name": "=two", "retrieve": {"mode": "text", "limit": 2}, "generate": {"by": "quotes"}}');
     expect(await run(...command)).toMatchObject({ exitCode: 2, error: expect.stringContaining('E_RUN_CHANGED') });
     writeFileSync(join(folder, 'two.json'), '{"name": "=two", "retrieve": {"mode": "text", "limit": 1}, "generate": {"by": "quotes"}}');
+    const other = await run(...command, '--collection', 'laws', '--max-tokens', '50', '--no-cache');
+    expect(other).toMatchObject({ exitCode: 2, error: expect.stringContaining('E_RUN_CHANGED') });
+    for (const told of ['--collection (default then, laws now)', '--max-tokens (not given then, 50 now)', '--no-cache (not given then'])
+      expect(other.error).toContain(told);
     expect((await run(...command)).error).toContain('Going on with the run');
     const [head, first, second] = readFileSync(join(folder, 'c.csv'), 'utf8').split('\r\n');
     expect(head).toBe("index,id,question,agree,one,one status,one ms,'=two,'=two status,'=two ms");

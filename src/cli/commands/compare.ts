@@ -11,10 +11,11 @@ import { createComparisonFile } from '../comparison-file.ts';
 import { readPipelineFile } from '../pipeline-file.ts';
 import { readQuestions } from '../question-file.ts';
 import { groupByIndex } from '../group-by-index.ts';
+import { requireSameOptions } from '../same-options.ts';
 import type { Given, Session } from '../session.ts';
 import { showRun } from '../show-run.ts';
 import { formatDuration, type Terminal, visible } from '../terminal.ts';
-import { limitsOf, sayHowToGoOn, withRunOptions } from './runs.ts';
+import { limitsOf, questionDefaultsOf, sayHowToGoOn, withRunOptions } from './runs.ts';
 
 export function addCompare(program: Command, session: Session): void {
   withRunOptions(
@@ -41,18 +42,16 @@ async function compare(terminal: Terminal, session: Session, files: readonly str
   const mill = await session.open('write');
   const label = { command: 'compare', file: questions, pipelines: files.join('\n'), ...(out === undefined ? {} : { comparison: out }) };
   const before = options.force === true ? undefined : (await mill.runs.list()).findLast((run) => isOpen(run, label));
-  if (before !== undefined) requireSamePipelines(before, pipelines);
+  const asked = { collection: options.collection, ...(options.cache === false ? { cache: false } : {}) };
+  if (before !== undefined) {
+    requireSamePipelines(before, pipelines);
+    requireSameOptions(before, { ...questionDefaultsOf(session), ...asked });
+  }
   const { signal } = terminal;
   const limits = limitsOf(options);
   const stream =
     before === undefined
-      ? mill.parallelRun(pipelines, readQuestions(questions), {
-          ...limits,
-          collection: options.collection,
-          ...(options.cache === false ? { cache: false } : {}),
-          label,
-          signal,
-        })
+      ? mill.parallelRun(pipelines, readQuestions(questions), { ...limits, ...asked, label, signal })
       : mill.runs.resume(before.id, { ...limits, questions: readQuestions(questions), signal });
 
   const show = showRun(terminal, systemClock, { quiet: options.quiet || options.json, answers: false });
