@@ -67,6 +67,30 @@ describe('prefix tree', () => {
     expect(tree.match(tokens(1, 1), 2)).toBeUndefined();
   });
 
+  it('holds as many prefixes as there are sequence ids, whatever they have in common', () => {
+    const { tree, cells, cache } = setup(4);
+    const prefixes = [tokens(1, 1, 1, 1), tokens(1, 1, 1, 2), tokens(1, 1, 2), tokens(1, 1, 1, 1, 5)];
+    const held = prefixes.map((prefix) => cache(0, prefix, prefix.length));
+    expect(held.map((node) => node && cells.tokensOf(node.sequence).slice(0, node.length))).toEqual(prefixes.map((prefix) => [...prefix]));
+    expect(cache(0, tokens(1, 1, 1), 3)).toBeDefined();
+    expect(cache(0, tokens(1, 2), 2)).toBeDefined();
+    expect(cache(0, tokens(1, 3), 2)).toBeUndefined();
+    tree.release(held[1]!);
+    expect(cache(0, tokens(1, 3), 2)).toBeDefined();
+  });
+
+  it('keeps no id for a place where something branched off before', () => {
+    const { tree, cache } = setup(2);
+    const long = Int32Array.from({ length: 20 }, () => 1);
+    cache(0, long, 20);
+    for (let length = 1; length < 20; length++) {
+      const node = cache(0, tokens(...long.slice(0, length), 2), length + 1);
+      expect(node).toBeDefined();
+      tree.release(node!);
+    }
+    expect(tree.size).toBe(3);
+  });
+
   it('keeps cells and answers consistent under any use', () => {
     const step = fc.record({
       tokens: fc.array(fc.nat(2), { minLength: 1, maxLength: 8 }),
@@ -78,11 +102,14 @@ describe('prefix tree', () => {
         const held: NonNullable<ReturnType<typeof cache>>[] = [];
         for (const { tokens: values, action } of steps) {
           if (action === 'cache') {
+            const leaves = new Set(held.map((node) => cells.tokensOf(node.sequence).slice(0, node.length).join())).size;
             const node = cache(0, tokens(...values), values.length);
+            if (leaves < 5) expect(node).toBeDefined();
             if (node !== undefined) {
               held.push(node);
               expect(node.length).toBe(values.length);
-              expect(cells.tokensOf(node.sequence)).toEqual(values);
+              expect(cells.tokensOf(node.sequence).slice(0, node.length)).toEqual(values);
+              for (const other of held) expect(cells.tokensOf(other.sequence).length).toBeGreaterThanOrEqual(other.length);
             }
           } else if (action === 'release') {
             const node = held.shift();

@@ -1,6 +1,7 @@
 import type { CellMemory } from './cell-memory.ts';
 
 export interface PrefixNode {
+  /** A sequence that holds the tokens up to the end of this node, and maybe more. It changes as others come and go. */
   readonly sequence: number;
   /** Tokens from the root to the end of this node. */
   readonly length: number;
@@ -16,8 +17,8 @@ export interface PrefixTree {
   /** The longest cached beginning of `tokens`, at most `limit` tokens of it. */
   match(tokens: Int32Array, limit: number): PrefixMatch | undefined;
   /**
-   * Remembers the first `length` of `tokens`, whose cells sequence `from` holds. Returns the node, held once, or undefined when no
-   * sequence id is free and nothing can be evicted.
+   * Remembers the first `length` of `tokens`, whose cells sequence `from` holds. Returns the node, held once, or undefined when as many
+   * prefixes are held as there are sequence ids.
    */
   insert(tokens: Int32Array, length: number, from: number): PrefixNode | undefined;
   hold(node: PrefixNode): void;
@@ -33,6 +34,8 @@ export interface PrefixTree {
 }
 
 interface Node extends PrefixNode {
+  /** Undefined where it needs none: a node with children is a part of what their sequences hold. */
+  own: number | undefined;
   parent: Node | undefined;
   /** Tokens after the parent's end. */
   edge: Int32Array;
@@ -42,15 +45,15 @@ interface Node extends PrefixNode {
 }
 
 /**
- * A radix tree over tokens; each node owns one sequence id whose cells are all tokens from the root to its end. Bounded by the
- * number of sequence ids.
+ * A radix tree over tokens; each leaf owns one sequence id whose cells are all tokens from the root to its end. Bounded by the number of
+ * sequence ids: as many prefixes can be held, whatever they have in common.
  *
  * @param options.sequences ids the tree may use
  */
 export function createPrefixTree(options: { readonly sequences: readonly number[]; readonly memory: CellMemory }): PrefixTree {
   const { memory } = options;
   const free = [...options.sequences].reverse();
-  const root: Node = { sequence: -1, length: 0, parent: undefined, edge: new Int32Array(0), children: new Map(), holders: 0, lastUse: 0 };
+  const root = createNode(undefined, undefined, new Int32Array(0));
   const nodes = new Set<Node>();
   let cells = 0;
   let uses = 0;
@@ -79,34 +82,59 @@ export function createPrefixTree(options: { readonly sequences: readonly number[
     for (let at: Node | undefined = node; at !== undefined; at = at.parent) at.lastUse = uses;
   }
 
-  function takeSequence(keep: Node): number | undefined {
-    if (free.length === 0) {
-      keep.holders += 1;
-      evict();
-      keep.holders -= 1;
-    }
+  /** An id for a node that continues `base`. */
+  function takeSequence(base: Node): number | undefined {
+    if (free.length === 0) giveUpInner();
+    base.holders += 1;
+    while (free.length === 0 && evict() > 0);
+    base.holders -= 1;
+    if (free.length === 0 && base.own !== undefined) giveUp(base, base.own);
     return free.pop();
   }
 
-  function add(parent: Node, sequence: number, edge: Int32Array): Node {
-    const node: Node = { sequence, length: parent.length + edge.length, parent, edge, children: new Map(), holders: 0, lastUse: uses };
+  /** A node that was continued no longer needs the id that it got as a leaf. */
+  function giveUpInner(): void {
+    for (const node of nodes) if (node.own !== undefined && node.children.size > 0) return giveUp(node, node.own);
+  }
+
+  function giveUp(node: Node, own: number): void {
+    memory.remove(own, 0);
+    free.push(own);
+    node.own = undefined;
+  }
+
+  function add(parent: Node, own: number | undefined, edge: Int32Array): Node {
+    const node = createNode(parent, own, edge);
+    node.lastUse = uses;
     parent.children.set(edge[0]!, node);
     nodes.add(node);
     return node;
   }
 
   /** Puts a node in the middle of `child`'s edge, so that something else can branch off there. */
-  function split(child: Node, length: number): Node | undefined {
-    const sequence = takeSequence(child);
-    if (sequence === undefined) return undefined;
-    const parent = child.parent!;
-    const cut = length - parent.length;
-    memory.copy(child.sequence, sequence, length);
-    const middle = add(parent, sequence, child.edge.slice(0, cut));
+  function split(child: Node, length: number): Node {
+    const cut = length - child.parent!.length;
+    const middle = add(child.parent!, undefined, child.edge.slice(0, cut));
     child.edge = child.edge.slice(cut);
-    child.parent = middle;
-    middle.children.set(child.edge[0]!, child);
+    adoptChild(middle, child);
     return middle;
+  }
+
+  /** Takes a node out at which nothing branches off any more. */
+  function join(middle: Node): void {
+    const [child] = middle.children.values();
+    if (middle === root || middle.own !== undefined || middle.holders > 0 || middle.children.size !== 1 || child === undefined) return;
+    const edge = new Int32Array(middle.edge.length + child.edge.length);
+    edge.set(middle.edge);
+    edge.set(child.edge, middle.edge.length);
+    child.edge = edge;
+    nodes.delete(middle);
+    adoptChild(middle.parent!, child);
+  }
+
+  function adoptChild(parent: Node, child: Node): void {
+    child.parent = parent;
+    parent.children.set(child.edge[0]!, child);
   }
 
   function evict(): number {
@@ -116,10 +144,14 @@ export function createPrefixTree(options: { readonly sequences: readonly number[
       if (oldest === undefined || node.lastUse < oldest.lastUse) oldest = node;
     }
     if (oldest === undefined) return 0;
-    memory.remove(oldest.sequence, 0);
-    oldest.parent!.children.delete(oldest.edge[0]!);
+    const { parent, own } = oldest as Node & { parent: Node; own: number };
+    parent.children.delete(oldest.edge[0]!);
     nodes.delete(oldest);
-    free.push(oldest.sequence);
+    const isHeir = parent !== root && parent.own === undefined && parent.children.size === 0;
+    memory.remove(own, isHeir ? parent.length : 0);
+    if (isHeir) parent.own = own;
+    else free.push(own);
+    join(parent);
     cells -= oldest.edge.length;
     return oldest.edge.length;
   }
@@ -137,12 +169,13 @@ export function createPrefixTree(options: { readonly sequences: readonly number[
     insert(tokens, length, from) {
       if (length <= 0) return undefined;
       const { whole, partial, matched } = descend(tokens, length);
-      let base: Node | undefined = whole;
-      if (partial !== undefined && matched > whole.length) base = split(partial, matched);
-      if (base === undefined) return undefined;
+      let base = partial !== undefined && matched > whole.length ? split(partial, matched) : whole;
       if (base.length < length) {
         const sequence = takeSequence(base);
-        if (sequence === undefined) return undefined;
+        if (sequence === undefined) {
+          join(base);
+          return undefined;
+        }
         memory.copy(from, sequence, length);
         cells += length - base.length;
         base = add(base, sequence, tokens.slice(base.length, length));
@@ -156,6 +189,7 @@ export function createPrefixTree(options: { readonly sequences: readonly number[
     },
     release(node) {
       internal(node).holders -= 1;
+      join(internal(node));
     },
     evict,
     get cells() {
@@ -178,12 +212,28 @@ export function createPrefixTree(options: { readonly sequences: readonly number[
     },
     clear() {
       for (const node of nodes) {
-        memory.remove(node.sequence, 0);
-        free.push(node.sequence);
+        if (node.own === undefined) continue;
+        memory.remove(node.own, 0);
+        free.push(node.own);
       }
       nodes.clear();
       root.children.clear();
       cells = 0;
+    },
+  };
+}
+
+function createNode(parent: Node | undefined, own: number | undefined, edge: Int32Array): Node {
+  return {
+    own,
+    parent,
+    edge,
+    length: (parent?.length ?? 0) + edge.length,
+    children: new Map(),
+    holders: 0,
+    lastUse: 0,
+    get sequence() {
+      return this.own ?? this.children.values().next().value!.sequence;
     },
   };
 }

@@ -24,6 +24,7 @@ import {
 import { createGeneration, type Generation } from './generation.ts';
 import { openPrefixStore } from './open-prefix-store.ts';
 import type { PrefixStore } from './prefix-store.ts';
+import { mostUnifiedSequences } from './unified-placement.ts';
 import { openVocabulary, type Vocabulary } from './vocabulary.ts';
 
 export interface EngineServer {
@@ -360,6 +361,11 @@ function loadCommand({ id, handle, settings, threads, path }: LoadRequest, vocab
     const kvMode =
       settings.kvMode ??
       (settings.maxSequenceTokens !== undefined && settings.maxSequenceTokens * sequences > wanted ? 'unified' : 'split');
+    if (kvMode === 'unified' && sequences > mostUnifiedSequences) {
+      throw new MillraceError('E_INPUT_INVALID', `${sequences} sequences are more than share their cells: at most ${mostUnifiedSequences}.`, {
+        remedy: 'Ask for fewer sequences, or for "split" as the mode of the cells (--kv-mode).',
+      });
+    }
     const unit = kvMode === 'unified' ? kvUnit : kvUnit * sequences;
     const kvTokens = unit * Math.ceil(wanted / unit);
     return {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createFakeCells } from '../../../../test/support/fake-cells.ts';
-import { createUnifiedPlacement } from './unified-placement.ts';
+import { createUnifiedPlacement, mostUnifiedSequences } from './unified-placement.ts';
 
 const range = (from: number, count: number) => Int32Array.from({ length: count }, (_, index) => from + index);
 const joined = (...parts: Int32Array[]) => Int32Array.from(parts.flatMap((part) => [...part]));
@@ -69,6 +69,19 @@ describe('unified placement', () => {
     expect(placement.cachedTokens).toBe(40);
     placement.evictIdle();
     expect(placement.cachedTokens).toBe(0);
+  });
+
+  it('keeps a prefix for each request, however many run', () => {
+    const { placement, cells } = setup({ kvTokens: 10_000, sequences: mostUnifiedSequences });
+    for (let request = 0; request < mostUnifiedSequences; request++) {
+      // Any two have the bits in common up to the first that differs: most of them branch off inside others.
+      const bits = Int32Array.from({ length: 7 }, (_, bit) => (request >> bit) & 1);
+      const prompt = joined(bits, range(100, 3));
+      const place = placement.place(prompt, 2, 7)!;
+      cells.compute(place.sequence, prompt, placement.adopt(place, prompt));
+      expect(placement.keep(place, prompt, 7)).toBe(true);
+    }
+    expect(placement.cachedTokens).toBe(2 * (mostUnifiedSequences - 1));
   });
 
   it('always leaves the last prompt token to compute', () => {

@@ -4,13 +4,15 @@ import { createPrefixTree } from './prefix-tree.ts';
 
 /** Sequence ids that a unified cache offers (LLAMA_MAX_SEQ). */
 const maxSequenceIds = 256;
+/** Each running request may hold a prefix of its own, which takes an id beside that of the request. */
+export const mostUnifiedSequences = maxSequenceIds / 2;
 
 /**
  * A unified cache: all sequences share all cells, and a cell can belong to many. A sequence may be as long as the whole cache, and a
  * prefix costs its cells once, whoever uses it; but every token attends over everyone's cells.
  *
  * @param options.kvTokens cells of the cache
- * @param options.sequences most running requests
+ * @param options.sequences most running requests, at most {@link mostUnifiedSequences}
  * @param options.idleTokens most cells of prefixes that nobody holds, which slow every step; the prefix used last stays beside them
  * @param options.shares false for models whose cache cannot be cut at a position (recurrent ones)
  */
