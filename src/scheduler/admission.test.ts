@@ -165,6 +165,21 @@ describe('a permit for a whole request', () => {
     for (const result of results) await expect(result).rejects.toMatchObject({ code: 'E_SHUTTING_DOWN' });
   });
 
+  it('holds in a lane that came after it, from its first work there on', async () => {
+    const { scheduler, admit, clock } = await measuredLane();
+    const outcome = admit({ costs: { rerank: {} } });
+    await clock.settle();
+    const permit = outcome[0] as Permit;
+    scheduler.addLane({ name: 'rerank', limits: { ...limitsOf(1), queuedItems: 2 }, execute });
+    const work = { lane: 'rerank', class: 'interactive', input: { query: 'q', passages: ['p'] }, cost: {} } as const;
+    const works = [scheduler.submit({ ...work, permit }), ...Array.from({ length: 3 }, () => scheduler.submit(work))];
+    await clock.settle();
+    await expect(works[3]?.result()).rejects.toMatchObject({ code: 'E_OVERLOADED' });
+    const later = scheduler.submit({ ...work, permit }).result();
+    void scheduler.close();
+    await expect(later).rejects.toMatchObject({ code: 'E_SHUTTING_DOWN' });
+  });
+
   it('is waited for by a run, and given up with its signal', async () => {
     const { admit, submit, clock, calls } = await measuredLane({ queuedItems: 1 });
     submit('running', undefined);

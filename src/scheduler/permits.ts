@@ -19,6 +19,11 @@ export interface Permits {
   ): () => void;
   /** Work of the request comes to a lane. True when the request was let in there and is not over; its first work takes the place. */
   use(permit: Permit | undefined, lane: LaneName): boolean;
+  /**
+   * Work of the request has entered a lane that was not there when it was let in, or that it did not name: what it wants there later is no
+   * new request either.
+   */
+  entered(permit: Permit | undefined, lane: LaneName): void;
 }
 
 interface Claim extends Applicant {
@@ -34,7 +39,7 @@ export function createPermits(parts: {
 }): Permits {
   const { lanes, feeders, now, onRoom } = parts;
   /** Of the permits that are not released: the lanes they are for, and the places that no work took. */
-  const letIn = new WeakMap<Permit, { readonly lanes: ReadonlySet<LaneName>; readonly kept: Map<LaneName, Place> }>();
+  const letIn = new WeakMap<Permit, { readonly lanes: Set<LaneName>; readonly kept: Map<LaneName, Place> }>();
 
   function claimsOf({ class: workClass, tenant, deadline, costs }: AdmissionRequest): Claim[] {
     return Object.entries(costs).flatMap(([name, cost]: [string, WorkCost | undefined]) => {
@@ -88,6 +93,9 @@ export function createPermits(parts: {
       request.kept.get(lane)?.leave();
       request.kept.delete(lane);
       return true;
+    },
+    entered(permit, lane) {
+      if (permit !== undefined) letIn.get(permit)?.lanes.add(lane);
     },
   };
 }

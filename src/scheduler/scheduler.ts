@@ -265,6 +265,7 @@ export function createScheduler({ clock, observe }: SchedulerOptions): Scheduler
   function enter(ticket: Ticket): Ticket['stream'] {
     const { lane, work, waiting } = ticket;
     tickets.set(waiting.id, ticket);
+    permits.entered(work.permit, lane.definition.name);
     joinQueue(ticket);
     lane.heldBytes += waiting.cost.bytes;
     const { signal, deadline } = work;
