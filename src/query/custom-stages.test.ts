@@ -52,6 +52,16 @@ describe('a stage of the program', () => {
     expect(found(await answer({ retrieve: { rewrite: 'workshopOnly', mode: 'text' } }))).toEqual([['workshop', 1]]);
   });
 
+  it('finds hits for a search, too', async () => {
+    const { mill, drive } = await open();
+    const search = async (pipeline: Pipeline) =>
+      (await drive(mill.search(question, { pipeline, mode: 'text' }))).hits.map(({ source, rank }) => [source, rank]);
+    expect(await search({ retrieve: { rewrite: 'workshopOnly' } })).toEqual([['workshop', 1]]);
+    const plain = await search({});
+    expect(await search({ rerank: { stage: 'reversed' } })).toEqual(plain.toReversed().map(([source], index) => [source, index + 1]));
+    await expect(search({ rerank: { stage: 'unknown' } })).rejects.toMatchObject({ code: 'E_PIPELINE_INVALID' });
+  });
+
   it('finds the hits itself, by searches of the record', async () => {
     const hits = found(await answer({ retrieve: { stage: 'twice', limit: 2 } }));
     expect(hits).toEqual([

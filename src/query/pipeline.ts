@@ -11,7 +11,7 @@ import { injectionNotice } from './injection.ts';
 import type { QueryParts } from './parts.ts';
 import { pipelineOf, queryDefaults, type ResolvedPipeline } from './resolve-pipeline.ts';
 import { rerank } from './rerank.ts';
-import { retrieveShared } from './shared-retrieval.ts';
+import type { Retrieved, RetrieveRequest } from './retrieve.ts';
 import { questionCosts, searchCosts, withPermit } from './with-permit.ts';
 
 interface Call {
@@ -52,18 +52,26 @@ async function requireCollection({ store }: QueryParts, collection: string): Pro
 export async function searchDocuments(parts: QueryParts, query: string, options: SearchOptions, call: Call): Promise<SearchResult> {
   const started = parts.clock.monotonic();
   const { limit, searchDepth: depth } = queryDefaults;
-  const { retrieve: section } = pipelineOf({
-    ...options,
-    pipeline: { ...options.pipeline, retrieve: { limit, depth, feedback: true, ...options.pipeline?.retrieve } },
-  });
-  const { collection } = section;
+  const given = { ...options.pipeline, retrieve: { limit, depth, feedback: true, ...options.pipeline?.retrieve } };
+  const pipeline = pipelineOf({ ...options, pipeline: given }, { stages: parts.stages });
+  const { collection } = pipeline.retrieve;
   const asked = checkQuestion(query, 'query');
   const work = { class: 'interactive', tenant: options.tenant, cache: options.cache, ...call } as const;
-  const { hits, notices, timings } = await withPermit(parts.scheduler, { ...work, costs: searchCosts(asked, section) }, (permit) =>
-    retrieveShared(parts, section, { query: asked, ...work, permit }),
+  const costs = searchCosts(asked, pipeline.retrieve);
+  const found = await withPermit(parts.scheduler, { ...work, costs }, (permit) =>
+    findRanked(parts, pipeline, { query: asked, ...work, permit }),
   );
-  if (hits.length === 0) await requireCollection(parts, collection);
-  return { query, collection, hits, notices, timings: { ...timings, totalMs: parts.clock.monotonic() - started } };
+  if (found.hits.length === 0) await requireCollection(parts, collection);
+  return { ...found, query, collection, timings: { ...found.timings, totalMs: parts.clock.monotonic() - started } };
+}
+
+/** The hits of a pipeline in their last order. */
+async function findRanked(parts: QueryParts, pipeline: ResolvedPipeline, request: RetrieveRequest): Promise<Retrieved> {
+  const retrieved = await findHits(parts, pipeline, request);
+  if (pipeline.rerank.by === 'none') return retrieved;
+  const reranking = parts.clock.monotonic();
+  const hits = [...(await rerank(parts, request.query, retrieved.hits, pipeline.rerank, request))];
+  return { ...retrieved, hits, timings: { ...retrieved.timings, rerankMs: parts.clock.monotonic() - reranking } };
 }
 
 type Emit = (event: AnswerEventBody) => Promise<void>;
@@ -102,12 +110,8 @@ async function answerAdmitted(
   const { collection } = pipeline.retrieve;
   const language = parts.languages.detect(asked);
 
-  const retrieved = await findHits(parts, pipeline, { query: asked, ...work });
-  if (retrieved.hits.length === 0) await requireCollection(parts, collection);
-  const reranking = clock.monotonic();
-  const hits = [...(await rerank(parts, asked, retrieved.hits, pipeline.rerank, work))];
-  const rerankMs = pipeline.rerank.by === 'none' ? undefined : clock.monotonic() - reranking;
-  const found = { ...retrieved.timings, ...(rerankMs === undefined ? {} : { rerankMs }) };
+  const { hits, notices, timings: found } = await findRanked(parts, pipeline, { query: asked, ...work });
+  if (hits.length === 0) await requireCollection(parts, collection);
   await emit?.({ type: 'sources', hits, timings: { ...found, totalMs: clock.monotonic() - started } });
 
   const drafted = await draftAnswer(parts, asked, hits, pipeline, work, emit);
@@ -132,7 +136,7 @@ async function answerAdmitted(
     hits,
     model: drafted.model,
     usage: drafted.usage,
-    notices: [...retrieved.notices, ...(injected === undefined ? [] : [injected])],
+    notices: [...notices, ...(injected === undefined ? [] : [injected])],
     timings,
     startedAt,
     endedAt: new Date(clock.now()).toISOString(),
