@@ -38,7 +38,11 @@ describe('measureAlternating', () => {
     await expect(measureAlternating([entry('a', 5)], { ...options, signal: AbortSignal.abort() })).resolves.toEqual([]);
     const controller = new AbortController();
     const onRun = (label: string, run: number): void => void (label === 'b' && run === 1 && controller.abort());
-    const measured = await measureAlternating([entry('a', 5), entry('b', 7), entry('c', 1)], { ...options, onRun, signal: controller.signal });
+    const measured = await measureAlternating([entry('a', 5), entry('b', 7), entry('c', 1)], {
+      ...options,
+      onRun,
+      signal: controller.signal,
+    });
     expect(measured.map(({ label, runs }) => [label, runs.length])).toEqual([
       ['a', 1],
       ['b', 1],

@@ -151,7 +151,9 @@ async function entriesOf(name: TableScenarioName, load: Load, options: TableBenc
   });
   const rivals: Entry[] = [];
   for (const [index, rival] of load.rivals.entries()) {
-    const ways = rival.reuses.map((reuse, way) => plain(`${rival.name}, document by document, ${reuse}`, rival, reuse, 3 + index * 4 + way));
+    const ways = rival.reuses.map((reuse, way) =>
+      plain(`${rival.name}, document by document, ${reuse}`, rival, reuse, 3 + index * 4 + way),
+    );
     rivals.push(await fastest(ways, options));
   }
   return [
@@ -175,7 +177,9 @@ async function fastest(ways: readonly Entry[], { signal, print, progress }: Repo
   const tried: { readonly way: Entry; readonly ms: number }[] = [];
   for (const way of ways) {
     progress(`trying ${way.label}`);
-    await (await way.prepare(-1))(signal);
+    await (
+      await way.prepare(-1)
+    )(signal);
     const ask = await way.prepare(trialRun);
     const startedAt = performance.now();
     await ask(signal);

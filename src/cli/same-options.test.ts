@@ -13,7 +13,10 @@ it('goes on with the same options, in whatever order', () => {
 });
 
 it('counts what the directory set by default with what the command said', () => {
-  const begun = { id: 'r-1', definition: { options: { mode: 'text' }, defaults: { collection: 'laws', maxTokens: 64 } } } as unknown as RunRecord;
+  const begun = {
+    id: 'r-1',
+    definition: { options: { mode: 'text' }, defaults: { collection: 'laws', maxTokens: 64 } },
+  } as unknown as RunRecord;
   expect(() => requireSameOptions(begun, { mode: 'text', collection: 'laws', maxTokens: 64 })).not.toThrow();
   expect(() => requireSameOptions(begun, { mode: 'text', collection: 'laws' })).toThrow('--max-tokens (64 then, not given now)');
   expect(() => requireSameOptions(begun, { mode: 'text', maxTokens: 64 })).toThrow('--collection (laws then, not given now)');

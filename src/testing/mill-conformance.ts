@@ -2,6 +2,7 @@ import { strict as assert } from 'node:assert';
 import type { AnswerEvent, AskOptions, SearchOptions } from '../spec/answers.ts';
 import type { IngestEvent } from '../spec/events.ts';
 import type { HandedSource, IngestOptions, Mill, MillStream } from '../spec/mill.ts';
+import type { RunEvent } from '../spec/runs.ts';
 import type { SuiteRunner } from './store-conformance.ts';
 
 /** A Mill over an empty directory, with an embedder and a generator. The suite closes it after each test. */
@@ -28,7 +29,7 @@ function hasCode(code: string): (error: unknown) => boolean {
 }
 
 /** Numbered from 1 without gaps, plain JSON, and one terminal event, which is the last. */
-function assertEvents(events: readonly (AnswerEvent | IngestEvent)[]): void {
+function assertEvents(events: readonly (AnswerEvent | IngestEvent | RunEvent)[]): void {
   assert.deepEqual(
     events.map(({ sequence }) => sequence),
     events.map((_, index) => index + 1),
@@ -39,7 +40,7 @@ function assertEvents(events: readonly (AnswerEvent | IngestEvent)[]): void {
 }
 
 /** A stream that fails tells it once, as its last event, and rejects with the same error. */
-async function assertFails(stream: MillStream<AnswerEvent | IngestEvent, unknown>, code: string): Promise<void> {
+async function assertFails(stream: MillStream<AnswerEvent | IngestEvent | RunEvent, unknown>, code: string): Promise<void> {
   const last = (await readEvents(stream)).at(-1);
   assert(last !== undefined && 'error' in last && last.type.endsWith('-failed'));
   assert.equal(last.error.code, code);
@@ -211,6 +212,85 @@ const queryChecks: Readonly<Record<string, (mill: Mill) => Promise<void>>> = {
   },
 };
 
+const runChecks: Readonly<Record<string, (mill: Mill) => Promise<void>>> = {
+  'settles each of many questions once, and has them on record afterwards': async (mill) => {
+    const questions = [ferryQuestion, { id: 'lunch', question: 'When is lunch served?' }, ''];
+    const stream = mill.askMany(questions, { quotesOnly: true, ordered: true, label: { file: 'q.csv' } });
+    const events = await readEvents(stream);
+    assertEvents(events);
+    const items = events.flatMap((event) => (event.type === 'item-settled' ? [event.item] : []));
+    assert.deepEqual(
+      items.map(({ index, id, status }) => [index, id, status]),
+      [
+        [0, null, 'done'],
+        [1, 'lunch', 'done'],
+        [2, null, 'failed'],
+      ],
+    );
+    const { runId, state, done, failed } = await stream.result();
+    assert.deepEqual({ state, done, failed }, { state: 'done', done: 2, failed: 1 });
+    assert(runId !== null);
+    assert.deepEqual(await readEvents(mill.runs.items(runId)), items);
+    assert.equal((await mill.runs.show(runId)).state, 'done');
+    await mill.runs.delete(runId);
+    await assert.rejects(mill.runs.show(runId), hasCode('E_NOT_FOUND'));
+  },
+  'fills a table, each cell once, with values and quotes from the record': async (mill) => {
+    const questions = [{ id: 'opens', question: 'When does it open?' }, 'Who may travel?'];
+    const stream = mill.table(questions, { documents: ['ferry', 'workshop', 'nowhere'], maxTokens: 16, mode: 'text', ordered: true });
+    const events = await readEvents(stream);
+    assertEvents(events);
+    const cells = events.flatMap((event) => (event.type === 'cell-settled' ? [event.cell] : []));
+    assert.deepEqual(
+      cells.map(({ index, row, column, status }) => [index, row, column, status]),
+      [0, 1, 2].flatMap((row) => [0, 1].map((column) => [2 * row + column, row, column, row === 2 ? 'failed' : 'done'])),
+    );
+    for (const { source, citations, value, empty, usage } of cells.slice(0, 4)) {
+      assert.equal(value === null, empty);
+      assert(usage !== null && usage.promptTokens > 0);
+      for (const { quote } of citations) assert(harbour.find(({ id }) => id === source)?.text?.includes(quote), quote);
+    }
+    const { runId } = await stream.result();
+    assert.deepEqual(await readEvents(mill.runs.cells(runId ?? '')), cells);
+    await assertFails(mill.table([]), 'E_INPUT_INVALID');
+    await assertFails(mill.table(questions, { documens: ['ferry'] } as object), 'E_INPUT_INVALID');
+  },
+  'puts pipelines side by side, each with its own failures': async (mill) => {
+    const quotes = { name: 'quotes', retrieve: { mode: 'text' }, generate: { by: 'quotes' } } as const;
+    const lost = { name: 'lost', generate: { by: 'quotes' }, retrieve: { mode: 'text', collection: 'nowhere' } } as const;
+    const events = await readEvents(mill.parallelRun([quotes, lost], [ferryQuestion]));
+    assertEvents(events);
+    const items = events.flatMap((event) => (event.type === 'item-settled' ? [event.item] : []));
+    assert.deepEqual(
+      items.map(({ pipeline, status, error }) => [pipeline?.name, status, error?.code]),
+      [
+        ['quotes', 'done', undefined],
+        ['lost', 'failed', 'E_NOT_FOUND'],
+      ],
+    );
+  },
+  'tells beforehand what work takes, and keeps nothing of the sample': async (mill) => {
+    const before = (await mill.status()).collections;
+    const told = [
+      await mill.estimate.askMany([ferryQuestion, 'When is lunch served?', 'When does the workshop open?'], { maxTokens: 8 }),
+      await mill.estimate.table(['When does it open?'], { maxTokens: 8 }),
+      await mill.estimate.ingest([...harbour, { id: 'new', text: 'The new quay has 12 berths.' }]),
+    ];
+    assert.deepEqual(
+      told.map(({ items }) => items),
+      [3, 3, 4],
+    );
+    for (const { sampled, leastMs, mostMs, newTokens } of told) {
+      assert(sampled >= 1 && newTokens > 0);
+      assert(leastMs <= mostMs);
+    }
+    assert.deepEqual(await mill.runs.list(), []);
+    assert.deepEqual((await mill.status()).collections, before);
+    await assert.rejects(mill.estimate.table([]), hasCode('E_INPUT_INVALID'));
+    await assert.rejects(mill.estimate.askMany([ferryQuestion], { signal: aborted }), hasCode('E_CANCELLED'));
+  },
+};
+
 const otherChecks: Readonly<Record<string, (mill: Mill) => Promise<void>>> = {
   'lists documents in pages, in order of key': async (mill) => {
     const keys: string[] = [];
@@ -307,5 +387,6 @@ export function describeMillConformance(runner: SuiteRunner, name: string, creat
   }
   suite('ingests', ingestChecks, []);
   suite('answers', queryChecks, harbour);
+  suite('works in bulk', runChecks, harbour);
   suite('keeps house', otherChecks, harbour);
 }

@@ -362,9 +362,13 @@ function loadCommand({ id, handle, settings, threads, path }: LoadRequest, vocab
       settings.kvMode ??
       (settings.maxSequenceTokens !== undefined && settings.maxSequenceTokens * sequences > wanted ? 'unified' : 'split');
     if (kvMode === 'unified' && sequences > mostUnifiedSequences) {
-      throw new MillraceError('E_INPUT_INVALID', `${sequences} sequences are more than share their cells: at most ${mostUnifiedSequences}.`, {
-        remedy: 'Ask for fewer sequences, or for "split" as the mode of the cells (--kv-mode).',
-      });
+      throw new MillraceError(
+        'E_INPUT_INVALID',
+        `${sequences} sequences are more than share their cells: at most ${mostUnifiedSequences}.`,
+        {
+          remedy: 'Ask for fewer sequences, or for "split" as the mode of the cells (--kv-mode).',
+        },
+      );
     }
     const unit = kvMode === 'unified' ? kvUnit : kvUnit * sequences;
     const kvTokens = unit * Math.ceil(wanted / unit);
