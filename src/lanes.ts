@@ -1,6 +1,6 @@
 import { MillraceError } from './errors.ts';
 import type { CallOptions, EmbedKind, Embedder, GenerateLaneName, Generator, Reranker } from './spec/engine.ts';
-import type { DocumentParser } from './spec/parser.ts';
+import { type DocumentParser, togetherBytes } from './spec/parser.ts';
 import type { AdmittedWork, LaneDefinition, LaneTypes } from './spec/work.ts';
 import { allAborted } from './util/all-aborted.ts';
 
@@ -125,6 +125,9 @@ async function rerankOne(reranker: Reranker, { input, class: workClass, signal }
   throw new MillraceError('E_INTERNAL', `The reranker gave ${scores.length} scores for ${input.passages.length} passages.`);
 }
 
+/** Small files that go to a child in one exchange. */
+const filesTogether = 8;
+
 export function parseLane(parser: DocumentParser): LaneDefinition<'parse'> {
   return {
     name: 'parse',
@@ -132,13 +135,16 @@ export function parseLane(parser: DocumentParser): LaneDefinition<'parse'> {
     sharesFate: false,
     limits: {
       concurrency: parser.concurrency,
-      batchItems: 1,
-      batchTokens: Number.POSITIVE_INFINITY,
+      batchItems: parser.parseEach === undefined ? 1 : filesTogether,
+      batchTokens: togetherBytes,
       kvTokens: 0,
       queuedItems,
       // Files up to the largest that is read at all may wait; the ingest pipeline bounds how many do.
       queuedBytes: 2 * 1024 * 1024 * 1024,
     },
-    execute: (batch) => Promise.allSettled(batch.map((work) => parser.parse(work.input, work.signal))),
+    execute: (batch) =>
+      parser.parseEach === undefined
+        ? Promise.allSettled(batch.map(({ input, signal }) => parser.parse(input, signal)))
+        : parser.parseEach(batch.map(({ input, signal }) => ({ request: input, signal }))),
   };
 }

@@ -44,6 +44,7 @@ export function addCrash(program: Command, signal: AbortSignal): void {
         output.print(
           `${alignColumns([
             [`seed ${seed}`, ''],
+            ['lives', String(figures.lives)],
             ['kills', String(figures.kills)],
             ['acknowledged', String(acknowledged)],
             ['lost, duplicated or damaged', String(problems.length)],
@@ -51,7 +52,8 @@ export function addCrash(program: Command, signal: AbortSignal): void {
           ])}\n`,
         );
         for (const problem of problems) output.print(`${problem}\n`);
-        const result = { startedAt, machine: describeMachine(), seed, acknowledged, problems, longestOpenMs, kills: figures.kills };
+        const { lives, kills: killed } = figures;
+        const result = { startedAt, machine: describeMachine(), seed, lives, kills: killed, acknowledged, problems, longestOpenMs };
         await output.finish(result);
       } finally {
         await rm(root, { recursive: true, force: true });

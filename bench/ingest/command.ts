@@ -5,7 +5,7 @@ import { type IngestBenchOptions, partNames, type PartName, runIngestBench } fro
 
 const help = `
   throughput  documents a second with the fake embedder: durable and isolated, without isolation, without either, and LlamaIndex
-  again       a folder ingested again, unchanged and with a changed tenth
+  again       a folder ingested again, unchanged and with a changed tenth: with vectors that cost nothing, and with the real embedder
   memory      peak of the main process, by number of documents
   turns       longest turn of the process that answers questions while it ingests
   tokens      tokens a second that an ingestion keeps of the real embedder's own
@@ -15,7 +15,7 @@ disk. Runs alternate, each in a process and a directory of its own.
 
 Examples:
   npm run bench -- ingest --data ~/data
-  npm run bench -- ingest --data ~/data --llama-index ~/venv/bin/python --documents 5183 --runs 5
+  npm run bench -- ingest --data ~/data --llama-index ~/venv/bin/python --runs 5
   npm run bench -- ingest --data ~/data --part memory --memory-documents 5000,50000`;
 
 interface IngestFlags extends Omit<IngestBenchOptions, 'parts' | keyof Reporting> {
@@ -29,7 +29,7 @@ export function addIngest(program: Command, signal: AbortSignal): void {
     .description('Documents a second, memory, turns and cost of re-processing of ingestion, beside LlamaIndex.')
     .requiredOption('--data <folder>', 'folder with ir-scifact (BEIR layout)', resolvedPath)
     .option('--part <names>', `only these, separated by commas: ${partNames.join(', ')}`, namesOf(partNames), [...partNames])
-    .option('--documents <count>', 'texts of one ingestion', positive, 1_000)
+    .option('--documents <count>', 'texts of one ingestion', positive, 5_183)
     .option('--memory-documents <counts>', 'separated by commas', countList, [1_000, 5_000])
     .option('--token-documents <count>', 'texts for the real embedder', positive, 100)
     .option('--runs <count>', 'runs of each contestant', positive, 3)

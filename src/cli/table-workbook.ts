@@ -1,43 +1,63 @@
-import type { CellObject, WorkSheet } from '@e965/xlsx';
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import type { CellObject } from '@e965/xlsx';
 import { MillraceError } from '../errors.ts';
 import type { SettledCell, TableColumn } from '../spec/tables.ts';
 import { cellText, headOf, type TableFileRow } from './table-rows.ts';
+import { entryUrl } from '../util/entry.ts';
 import { shorten, sourceName, visible } from './terminal.ts';
+import type { WorkbookMessage } from './workbook-thread.ts';
 
 /** A workbook is made in memory. */
 const mostCells = 200_000;
 /** Excel holds 32,767 characters in a cell. */
 const mostCharacters = 32_000;
+/** Cells of one message to the thread that makes the workbook. */
+const portionCells = 500;
 
 /**
  * A workbook with the sheet "Table", a row for each document and a column for each question, whose cells have their quotes as notes, and
- * the sheet "Cells" with quote, place and support of each value. Texts are texts: nothing in it is a formula.
+ * the sheet "Cells" with quote, place and support of each value. Texts are texts: nothing in it is a formula. Made in a thread of its own.
  */
 export async function writeWorkbook(columns: readonly TableColumn[], rows: AsyncIterable<TableFileRow>): Promise<Uint8Array> {
-  const { utils, write } = await import('@e965/xlsx');
-  const table: CellObject[][] = [['source', 'title', ...columns.map(headOf)].map(text)];
-  const cells: CellObject[][] = [['source', 'question', 'status', 'value', 'support', 'page', 'quote', 'error'].map(text)];
-  for await (const row of rows) {
-    table.push([
-      text(sourceName(row.uri)),
-      text(row.title ?? ''),
-      ...row.cells.map((cell) => (cell === undefined ? text('') : valueCell(cell))),
-    ]);
-    for (const [column, cell] of row.cells.entries()) if (cell !== undefined) cells.push(detailCells(cell, columns[column]));
-    if (cells.length <= mostCells) continue;
-    throw new MillraceError('E_INPUT_INVALID', `A table of more than ${mostCells} cells does not go into a workbook.`, {
-      remedy: 'Write it as .csv or .jsonl: millrace runs export <id> --out table.csv.',
-    });
-  }
-  const book = utils.book_new();
-  utils.book_append_sheet(book, sheetOf(table), 'Table');
-  utils.book_append_sheet(book, sheetOf(cells), 'Cells');
-  return new Uint8Array(write(book, { type: 'array', bookType: 'xlsx', compression: true }) as ArrayBuffer);
+  const worker = new Worker(entryUrl('workbook'), { execArgv: [] });
+  const send = (message: WorkbookMessage): void => worker.postMessage(message);
+  const made = once(worker, 'message') as Promise<[Uint8Array]>;
+  // Reported below, or of no interest when the rows fail first.
+  made.catch(() => undefined);
+  let table: CellObject[][] = [['source', 'title', ...columns.map(headOf)].map(text)];
+  let cells: CellObject[][] = [['source', 'question', 'status', 'value', 'support', 'page', 'quote', 'error'].map(text)];
+  let count = 0;
 
-  function sheetOf(lines: readonly (readonly CellObject[])[]): WorkSheet {
-    const sheet = utils.aoa_to_sheet(lines as CellObject[][]);
-    sheet['!cols'] = (lines[0] ?? []).map(() => ({ wch: 28 }));
-    return sheet;
+  function sendLines(): void {
+    send({ type: 'lines', sheet: 'Table', lines: table });
+    send({ type: 'lines', sheet: 'Cells', lines: cells });
+    table = [];
+    cells = [];
+  }
+
+  try {
+    for await (const row of rows) {
+      table.push([
+        text(sourceName(row.uri)),
+        text(row.title ?? ''),
+        ...row.cells.map((cell) => (cell === undefined ? text('') : valueCell(cell))),
+      ]);
+      for (const [column, cell] of row.cells.entries()) if (cell !== undefined) cells.push(detailCells(cell, columns[column]));
+      count += row.cells.length;
+      if (count > mostCells) {
+        throw new MillraceError('E_INPUT_INVALID', `A table of more than ${mostCells} cells does not go into a workbook.`, {
+          remedy: 'Write it as .csv or .jsonl: millrace runs export <id> --out table.csv.',
+        });
+      }
+      if (cells.length >= portionCells) sendLines();
+    }
+    sendLines();
+    send({ type: 'finish' });
+    const [bytes] = await made;
+    return bytes;
+  } finally {
+    await worker.terminate();
   }
 }
 

@@ -4,6 +4,7 @@ import type { ChunkId } from '../spec/identifiers.ts';
 import type { Store } from '../spec/store.ts';
 import type { WorkHandle } from '../spec/work.ts';
 import { type BoundedQueue, createBoundedQueue } from '../util/bounded-queue.ts';
+import { inBatches } from '../util/in-batches.ts';
 import type { Pulse } from '../util/pulse.ts';
 import { runTogether } from '../util/run-together.ts';
 import type { IngestRun } from './ingest-run.ts';
@@ -22,12 +23,20 @@ interface SubmittedCall {
   readonly handle: WorkHandle<never, Float32Array[]>;
 }
 
+interface ComputedCall {
+  readonly tokens: number;
+  readonly vectors: readonly { readonly chunk: ChunkId; readonly vector: Float32Array }[];
+}
+
 /** Chunks looked at together: sorted by length, so that a call holds texts of similar length. */
 const windowChunks = 256;
 /** Special tokens of one text. */
 const specialTokens = 4;
-/** Calls given to the scheduler and not yet committed: one computes, one is prepared, the others cover the time of a commit. */
+/** Calls given to the scheduler and not yet computed: one computes, one is prepared, the others cover the time of reading a window. */
 const submittedCalls = 4;
+/** Computed calls that wait for a commit, and vectors of one commit: one fsync for all that is computed while another is under way. */
+const computedCalls = 16;
+const vectorsPerCommit = 1_024;
 
 /**
  * Gives every chunk of the collection that has none a vector, those that earlier interrupted calls left included, and goes on while
@@ -41,14 +50,11 @@ export async function embedChunks(
   onCommitted: (call: EmbeddedCall) => Promise<void>,
 ): Promise<void> {
   const submitted = createBoundedQueue<SubmittedCall>({ maxItems: submittedCalls, maxBytes: Number.POSITIVE_INFINITY });
+  const computed = createBoundedQueue<ComputedCall>({ maxItems: computedCalls, maxBytes: Number.POSITIVE_INFINITY });
   await runTogether(signal, [
     (stop) => submitAll(run, committed, submitted, stop),
-    async (stop) => {
-      for await (const call of submitted) {
-        stop.throwIfAborted();
-        await onCommitted(await commitVectors(run, call));
-      }
-    },
+    (stop) => awaitAll(submitted, computed, stop),
+    (stop) => commitAll(run, computed, onCommitted, stop),
   ]);
 }
 
@@ -84,22 +90,52 @@ async function submitAll(run: IngestRun, committed: Pulse, submitted: BoundedQue
   }
 }
 
-async function commitVectors({ parts, embedder }: IngestRun, { texts, tokens, handle }: SubmittedCall): Promise<EmbeddedCall> {
-  const vectors = await handle.result();
-  if (vectors.length !== texts.length) {
-    throw new MillraceError('E_INTERNAL', `The embedder gave ${vectors.length} vectors for ${texts.length} texts.`);
+async function awaitAll(submitted: AsyncIterable<SubmittedCall>, computed: BoundedQueue<ComputedCall>, signal: AbortSignal): Promise<void> {
+  try {
+    for await (const { texts, tokens, handle } of submitted) {
+      signal.throwIfAborted();
+      const vectors = await handle.result();
+      if (vectors.length !== texts.length) {
+        throw new MillraceError('E_INTERNAL', `The embedder gave ${vectors.length} vectors for ${texts.length} texts.`);
+      }
+      const ofChunks = vectors.map((vector, index) => ({ chunk: (texts[index] as EmbedText).id, vector }));
+      await computed.push({ tokens, vectors: ofChunks }, { signal });
+    }
+  } finally {
+    computed.end();
   }
-  parts.faults?.reach('vectors-handed');
-  await parts.store.commit([
-    {
-      type: 'commitVectors',
-      embedderHash: embedder.model.hash,
-      dimensions: embedder.model.dimensions,
-      vectors: vectors.map((vector, index) => ({ chunk: (texts[index] as EmbedText).id, vector })),
-    },
-  ]);
-  parts.faults?.reach('vectors-acknowledged');
-  return { chunks: texts.length, tokens };
+}
+
+async function commitAll(
+  { parts, embedder, limits }: IngestRun,
+  computed: BoundedQueue<ComputedCall>,
+  onCommitted: (call: EmbeddedCall) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { store, clock, faults } = parts;
+  const { hash: embedderHash, dimensions } = embedder.model;
+  const bytesOf = ({ vectors }: ComputedCall): number => vectors.length;
+  const batches = inBatches(computed, {
+    maxItems: computedCalls,
+    maxBytes: vectorsPerCommit,
+    bytesOf,
+    quietMs: limits.commitQuietMs,
+    clock,
+  });
+  for await (const calls of batches) {
+    signal.throwIfAborted();
+    const vectors = calls.flatMap((call) => call.vectors);
+    try {
+      faults?.reach('vectors-handed');
+      await store.commit([{ type: 'commitVectors', embedderHash, dimensions, vectors }]);
+      faults?.reach('vectors-acknowledged');
+    } catch (error) {
+      // Who waits to hand over learns why.
+      computed.end(error);
+      throw error;
+    }
+    await onCommitted({ chunks: vectors.length, tokens: calls.reduce((sum, { tokens }) => sum + tokens, 0) });
+  }
 }
 
 interface EmbedText {
@@ -108,20 +144,23 @@ interface EmbedText {
   readonly tokens: number;
 }
 
+/** A text that stands below no heading and in no table is as long as the record says. */
 async function withHeadings(window: readonly Unembedded[], embedder: Embedder, signal: AbortSignal): Promise<EmbedText[]> {
-  const plain = window.map(({ text }) => text);
-  const headed = window.map(({ text, headingPath, tableHeader }) =>
-    [...(headingPath.length === 0 ? [] : [headingPath.join(' > ')]), ...(tableHeader === null ? [] : [tableHeader]), text].join('\n'),
-  );
-  const counts = await embedder.tokenizer.countTokens([...headed, ...plain], signal);
-  const room = embedder.model.maxInputTokens - 2 * specialTokens;
-  return window.map(({ id }, index) => {
-    const headedTokens = counts[index] ?? 0;
-    const useHeaded = headedTokens <= room;
-    return {
+  const headed = new Map<ChunkId, string>();
+  for (const { id, text, headingPath, tableHeader } of window) {
+    if (headingPath.length === 0 && tableHeader === null) continue;
+    headed.set(
       id,
-      text: (useHeaded ? headed[index] : plain[index]) ?? '',
-      tokens: (useHeaded ? headedTokens : (counts[window.length + index] ?? 0)) + specialTokens,
-    };
+      [...(headingPath.length === 0 ? [] : [headingPath.join(' > ')]), ...(tableHeader === null ? [] : [tableHeader]), text].join('\n'),
+    );
+  }
+  const counts = headed.size === 0 ? [] : await embedder.tokenizer.countTokens([...headed.values()], signal);
+  const headedTokens = new Map([...headed.keys()].map((id, index) => [id, counts[index] ?? 0]));
+  const room = embedder.model.maxInputTokens - 2 * specialTokens;
+  return window.map(({ id, text, tokens }) => {
+    const whole = headedTokens.get(id) ?? Number.POSITIVE_INFINITY;
+    return whole <= room
+      ? { id, text: headed.get(id) ?? text, tokens: whole + specialTokens }
+      : { id, text, tokens: tokens + specialTokens };
   });
 }

@@ -1,6 +1,7 @@
 import { type MillraceError, toMillraceError } from '../errors.ts';
 import type { Estimate } from '../spec/estimates.ts';
 import type { IngestOptions, IngestSource } from '../spec/mill.ts';
+import { parseCost } from '../spec/parser.ts';
 import { evenly } from '../util/evenly.ts';
 import { discover, type ReachedSource } from './discover.ts';
 import type { IngestParts } from './ingest-run.ts';
@@ -90,7 +91,7 @@ export async function estimateIngest(
     const { bytes, sha256 } = await looked.read(signal);
     const { name, contentType } = looked;
     const input = { bytes, name, ...(contentType === undefined ? {} : { contentType }) };
-    const cost = { items: 1, bytes: bytes.length };
+    const cost = parseCost(bytes.length);
     await parts.scheduler.ready('parse', cost, signal);
     const parsed = await parts.scheduler.submit({ lane: 'parse', class: 'background', input, cost, signal, deliver: 'final' }).result();
     const identity = { bytesSha256: sha256, parseOptionsHash: parts.parser.optionsHash };

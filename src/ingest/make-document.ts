@@ -4,7 +4,7 @@ import { refineSpans } from '../chunk/split-oversized.ts';
 import { createLanguageDetector } from '../language/detect-language.ts';
 import type { ChunkOptions, TextSpan } from '../spec/chunk.ts';
 import type { Embedder } from '../spec/engine.ts';
-import type { ParsedDocument } from '../spec/parser.ts';
+import { type ParsedDocument, spanNumbers } from '../spec/parser.ts';
 import type { NewChunk, NewDocument } from '../spec/store.ts';
 import { eventLoopTurn } from '../util/event-loop-turn.ts';
 import { sha256, sha256InSteps } from '../util/hash.ts';
@@ -27,6 +27,9 @@ const multilingualEmbedder = 'multilingual-e5-small';
 /** Rounds of recounting spans that were too long; what is still too long then is cut by bytes. */
 const refineRounds = 3;
 
+/** Chunks of one turn; documents with fewer are made together in one. */
+const turnChunks = 100;
+
 /** A parsed document with its chunks, as it goes into the record: segment, count, pack. Gives the main thread back between slices. */
 export async function makeDocument(
   parsed: ParsedDocument,
@@ -37,7 +40,7 @@ export async function makeDocument(
 ): Promise<NewDocument> {
   let spans: TextSpan[] = [];
   const counted: number[] = [];
-  for (const slice of segmentSlices(parsed.text, parsed.blocks)) {
+  for (const slice of spanSlices(parsed)) {
     if (slice.length === 0) continue;
     counted.push(
       ...(await tokenizer.countTokens(
@@ -71,7 +74,7 @@ export async function makeDocument(
       });
     }
     signal.throwIfAborted();
-    if (slice.length > 0) await eventLoopTurn();
+    if (slice.length >= turnChunks) await eventLoopTurn();
   }
   const language = languageOf(parsed);
   const foreign = language === undefined ? undefined : foreignWarning(language, model);
@@ -94,6 +97,24 @@ export async function makeDocument(
     ...(parsed.createdAt === undefined ? {} : { createdAt: parsed.createdAt }),
     ...(parsed.modifiedAt === undefined ? {} : { modifiedAt: parsed.modifiedAt }),
   };
+}
+
+/** Spans of one slice; a few milliseconds of work. */
+const sliceSpans = 1_000;
+
+/** The spans that came with the document, or those that its text is cut into here. */
+function* spanSlices({ text, blocks, spans }: ParsedDocument): Generator<TextSpan[], void> {
+  if (spans === undefined) {
+    yield* segmentSlices(text, blocks);
+    return;
+  }
+  for (let first = 0; first < spans.length; first += sliceSpans * spanNumbers) {
+    const slice: TextSpan[] = [];
+    for (let at = first; at < Math.min(first + sliceSpans * spanNumbers, spans.length); at += spanNumbers) {
+      slice.push({ start: spans[at] ?? 0, end: spans[at + 1] ?? 0, block: (spans[at + 2] ?? 0) - 1 });
+    }
+    yield slice;
+  }
 }
 
 /** What the document says of itself, else what its beginning is written in. */

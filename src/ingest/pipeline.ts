@@ -9,6 +9,7 @@ import { runTogether } from '../util/run-together.ts';
 import { createTurns } from '../util/turns.ts';
 import { commitInBatches, type PreparedCommit } from './commit-batches.ts';
 import { createMemberPermits } from './container-members.ts';
+import { countTogether } from './count-together.ts';
 import type { FoundSource, GivenSource } from './discover.ts';
 import { lookOnly } from './dry-run.ts';
 import { embedChunks } from './embed-chunks.ts';
@@ -149,6 +150,7 @@ async function prepareAll(
     run,
     prepared,
     inFlight: createBytePermits(run.limits.bytesInFlight),
+    tokenizer: countTogether(run.embedder.tokenizer, signal),
     memberPermits: createMemberPermits(run.limits.memberBytes),
     turns: createTurns(),
     progress,

@@ -1,6 +1,7 @@
 import { type MillraceError, toMillraceError } from '../errors.ts';
+import type { Tokenizer } from '../spec/engine.ts';
 import type { DocumentId } from '../spec/identifiers.ts';
-import type { ParsedDocument } from '../spec/parser.ts';
+import { parseCost, type ParsedDocument } from '../spec/parser.ts';
 import type { NewDocument, NewSource, StoreOperation } from '../spec/store.ts';
 import type { BoundedQueue } from '../util/bounded-queue.ts';
 import type { BytePermits } from '../util/byte-permits.ts';
@@ -29,6 +30,8 @@ export interface PrepareContext {
   /** Where finished documents and failures go to be committed. */
   readonly prepared: BoundedQueue<PreparedCommit>;
   readonly inFlight: BytePermits;
+  /** Counts for all documents on their way. */
+  readonly tokenizer: Pick<Tokenizer, 'countTokens'>;
   /** For the files of containers, one for each depth of nesting. */
   readonly memberPermits: readonly BytePermits[];
   readonly turns: Turns;
@@ -124,7 +127,7 @@ async function readAndPrepare(context: PrepareContext, visit: Visit, looked: Loo
   try {
     const parsed = await parse(run, visit, looked, bytes);
     run.parts.faults?.reach('document-parsed');
-    document = await chunk(run, visit, parsed, sha256);
+    document = await chunk(context, visit, parsed, sha256);
     run.parts.faults?.reach('document-made');
     await settleMembers(context, visit, looked, bytes, parsed);
   } catch (thrown) {
@@ -175,16 +178,17 @@ async function parse(
   bytes: Uint8Array,
   membersFrom = 0,
 ): Promise<ParsedDocument> {
-  const cost = { items: 1, bytes: bytes.length };
+  const cost = parseCost(bytes.length);
   await scheduler.ready('parse', cost, signal);
   const { name, contentType } = looked;
   const input = { bytes, name, membersFrom, ...(contentType === undefined ? {} : { contentType }) };
   return scheduler.submit({ lane: 'parse', class: 'background', input, cost, signal, deliver: 'final' }).result();
 }
 
-function chunk(run: IngestRun, { signal }: Visit, parsed: ParsedDocument, sha256: string): Promise<NewDocument> {
+function chunk({ run, tokenizer }: PrepareContext, { signal }: Visit, parsed: ParsedDocument, sha256: string): Promise<NewDocument> {
   const { parser, chunker } = run.parts;
-  return makeDocument(parsed, { bytesSha256: sha256, parseOptionsHash: parser.optionsHash }, chunker, run.embedder, signal);
+  const { model } = run.embedder;
+  return makeDocument(parsed, { bytesSha256: sha256, parseOptionsHash: parser.optionsHash }, chunker, { tokenizer, model }, signal);
 }
 
 /** Prepares the files of a container, and removes those that its last version had and this one has not. */

@@ -15,6 +15,9 @@ const languageOfScript: readonly (readonly [RegExp, string])[] = [
   [/\p{Script=Georgian}/gu, 'ka'],
   [/\p{Script=Armenian}/gu, 'hy'],
 ];
+/** The scripts of `languageOfScript` lie beyond the Latin letters, but for the signs in between; the letters of `lettersOf` beyond ASCII. */
+const beyondLatin = /[\u0370-\u1CFF\u2C00-\uFFFF]/;
+const beyondAscii = /[^\0-\u007F]/;
 const cyrillic = new Set(['ru', 'uk']);
 /** Letters that few languages have; each word with one counts like a function word. */
 const lettersOf: readonly (readonly [RegExp, readonly string[]])[] = [
@@ -58,6 +61,7 @@ export function createLanguageDetector(): LanguageDetector {
   }
 
   function byScript(text: string): string | undefined {
+    if (!beyondLatin.test(text)) return undefined;
     const letters = text.match(/\p{L}/gu)?.length ?? 0;
     if (letters === 0) return undefined;
     return languageOfScript.find(
@@ -71,12 +75,14 @@ export function createLanguageDetector(): LanguageDetector {
       const scripted = byScript(read);
       if (scripted !== undefined) return scripted;
       const scores = new Map<string, number>();
+      const count = (languages: readonly string[] = []): void => {
+        for (const language of languages) scores.set(language, (scores.get(language) ?? 0) + 1 / languages.length);
+      };
       for (const word of read.toLowerCase().match(/\p{L}+/gu) ?? []) {
         // "T cells", "vitamin D": single letters of the alphabet stand for themselves.
         if (/^[a-z]$/.test(word)) continue;
-        for (const languages of [owners.get(word), ...lettersOf.map(([letters, those]) => (letters.test(word) ? those : undefined))]) {
-          for (const language of languages ?? []) scores.set(language, (scores.get(language) ?? 0) + 1 / (languages?.length ?? 1));
-        }
+        count(owners.get(word));
+        if (beyondAscii.test(word)) for (const [letters, languages] of lettersOf) if (letters.test(word)) count(languages);
       }
       const [best, second] = [...scores].sort((a, b) => b[1] - a[1]);
       if (best === undefined) return /\p{Script=Cyrillic}/u.test(read) ? 'ru' : undefined;

@@ -6,15 +6,20 @@ export const indexTextVersion = 1;
 const groupedNumber = /(?<![\p{L}\p{N}])\p{N}{1,3}(?:[.,'’\u00a0\u202f]\p{N}{3})+(?![\p{L}\p{N}])/gu;
 const camelCase = /(?<![\p{L}\p{N}])\p{L}*\p{Ll}\p{Lu}[\p{L}\p{N}]*/gu;
 
+/** What a text without cannot hold such a number, or such a word; found much sooner. */
+const maybeGrouped = /[\d\u00B2-\uFFFF][.,'’\u00a0\u202f][\d\u00B2-\uFFFF]/;
+const maybeCamel = /[a-z\u00AA-\uFFFF][A-Z\u00C0-\uFFFF]/;
+/** The scripts of `unspacedRun` lie here. */
+const maybeUnspaced = /[\u0E00-\u1FFF\u2E80-\uFFFF]/;
+
 function camelParts(word: string): string[] {
   return word.split(/(?<=\p{Ll})(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})/u);
 }
 
 /** "1,250" with "1250" and "getUserName" with "get User Name" after it; the rest is left as it is. */
 export function withOtherSpellings(text: string): string {
-  return text
-    .replace(groupedNumber, (number) => `${number} ${number.replace(/\P{N}/gu, '')}`)
-    .replace(camelCase, (word) => `${word} ${camelParts(word).join(' ')}`);
+  const numbered = maybeGrouped.test(text) ? text.replace(groupedNumber, (number) => `${number} ${number.replace(/\P{N}/gu, '')}`) : text;
+  return maybeCamel.test(numbered) ? numbered.replace(camelCase, (word) => `${word} ${camelParts(word).join(' ')}`) : numbered;
 }
 
 /**
@@ -22,7 +27,9 @@ export function withOtherSpellings(text: string): string {
  * followed by the last one alone, so that one character is found too.
  */
 export function indexText(text: string): string {
-  return withOtherSpellings(text).replace(unspacedRun, (run) => ` ${[...characterPairs(run), ...lastOf(run)].join(' ')} `);
+  const spelled = withOtherSpellings(text);
+  if (!maybeUnspaced.test(spelled)) return spelled;
+  return spelled.replace(unspacedRun, (run) => ` ${[...characterPairs(run), ...lastOf(run)].join(' ')} `);
 }
 
 function lastOf(run: string): string[] {

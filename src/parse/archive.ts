@@ -5,6 +5,7 @@ import { MillraceError } from '../errors.ts';
 import type { FormatParser, ParsedContent } from '../spec/parser.ts';
 import { createDocumentBuilder } from './document-builder.ts';
 import { type ListedMember, memberPortion } from './members.ts';
+import { isTar } from './tar-header.ts';
 import { createUnpackMeter, openZip, tooLarge, unpackLimits } from './zip.ts';
 
 const unzip = promisify(gunzip);
@@ -55,10 +56,6 @@ async function unpack(bytes: Uint8Array, name: string): Promise<Buffer<ArrayBuff
     if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(name, `more than ${most} bytes`);
     throw new MillraceError('E_DOCUMENT_DAMAGED', `${name} is not a complete gzip file: ${(error as Error).message}.`, { cause: error });
   }
-}
-
-export function isTar(bytes: Uint8Array): boolean {
-  return Buffer.from(bytes.subarray(257, 262)).toString('latin1') === 'ustar' && bytes.subarray(0, 257).includes(0);
 }
 
 async function tarMembers(bytes: Uint8Array, name: string): Promise<ListedMember[]> {

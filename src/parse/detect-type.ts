@@ -1,7 +1,6 @@
-import { fileTypeFromBuffer } from 'file-type';
 import { MillraceError } from '../errors.ts';
 import type { FormatParser } from '../spec/parser.ts';
-import { isTar } from './archive.ts';
+import { isTar } from './tar-header.ts';
 import { decodeText, detectEncoding } from './decode-text.ts';
 import { isMailbox, isMessage, textTypeByContent } from './text-type.ts';
 
@@ -50,6 +49,7 @@ export async function detectType(bytes: Uint8Array, hints: TypeHints, parsers: r
 
   // Some producers put bytes before the header; readers accept it within the first 1024 bytes.
   if (/%PDF-\d\.\d/.test(start)) return { contentType: 'application/pdf' };
+  const { fileTypeFromBuffer } = await import('file-type');
   const type = (await fileTypeFromBuffer(bytes))?.mime ?? hintedType(hints, parsers, false);
   if (type !== undefined) return { contentType: type };
   throw new MillraceError('E_DOCUMENT_UNSUPPORTED', `${hints.name} holds binary data of an unknown type, not text.`);

@@ -14,6 +14,8 @@ export interface ParseLimits {
   readonly residentExtraBytes: number;
   /** Documents after which a child is replaced. */
   readonly documentsPerChild: number;
+  /** The same for plain texts, which are only decoded. */
+  readonly plainTextsPerChild: number;
   /** A child that holds more after a document is replaced. */
   readonly retainedBytes: number;
   /** An idle child ends after this time. */
@@ -29,6 +31,7 @@ export const defaultParseLimits: ParseLimits = {
   heap: { baseBytes: 512 * megabyte, perByte: 12, maxBytes: 4096 * megabyte },
   residentExtraBytes: 256 * megabyte,
   documentsPerChild: 200,
+  plainTextsPerChild: 10_000,
   retainedBytes: 256 * megabyte,
   idleMs: 30_000,
   sampleMs: 250,

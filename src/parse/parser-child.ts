@@ -27,7 +27,7 @@ export interface ParserChild {
   readonly heapBytes: number;
   /** Settles once, when the process is gone and its pipes are closed, or when it could not be started. Never rejects. */
   readonly ended: Promise<ChildEnd>;
-  /** Writes a request; its answer, or `undefined` when the process ended or wrote something else. One at a time. */
+  /** Writes a request; its answer, or `undefined` when the process ended or wrote something else. Answers come in the order of requests. */
   exchange(pieces: readonly Uint8Array[], maxAnswerBytes: number): Promise<Frame | undefined>;
   /** Memory in physical pages, in bytes, or `undefined` where the system does not tell. */
   residentBytes(): Promise<number | undefined>;
@@ -72,24 +72,22 @@ export function startParserChild(options: ParserChildOptions): ParserChild {
   const answers = child.stdio[3] as Duplex;
   if (stdin === null || stderr === null) throw new Error('A child with pipes has no pipes.');
   let errorOutput = '';
-  let waiting: { readonly reader: ReturnType<typeof createFrameReader>; readonly resolve: (frame: Frame | undefined) => void } | undefined;
+  const waiting: { readonly maxAnswerBytes: number; readonly resolve: (frame: Frame | undefined) => void }[] = [];
+  const reader = createFrameReader({ headerBytes: maxHeaderBytes, payloadBytes: () => waiting[0]?.maxAnswerBytes ?? 0 });
 
-  function settle(frame: Frame | undefined): void {
-    waiting?.resolve(frame);
-    waiting = undefined;
+  function settleAll(): void {
+    for (const { resolve } of waiting.splice(0)) resolve(undefined);
   }
 
   stderr.on('data', (chunk: Buffer) => {
     errorOutput = (errorOutput + chunk.toString('utf8')).slice(-maxErrorOutput);
   });
   answers.on('data', (chunk: Buffer) => {
-    if (waiting === undefined) return;
     try {
-      const [frame] = waiting.reader.push(chunk);
-      if (frame !== undefined) settle(frame);
+      for (const frame of reader.push(chunk)) waiting.shift()?.resolve(frame);
     } catch (error) {
       errorOutput += `\n${String(error)}`;
-      settle(undefined);
+      settleAll();
     }
   });
   // A write to a child that just died fails; its end is reported by `ended`.
@@ -102,7 +100,7 @@ export function startParserChild(options: ParserChildOptions): ParserChild {
     });
     child.once('close', (code, signal) => resolve({ code, signal, errorOutput: errorOutput.trim() }));
   });
-  void ended.then(() => settle(undefined));
+  void ended.then(settleAll);
 
   return {
     pid: child.pid,
@@ -110,7 +108,12 @@ export function startParserChild(options: ParserChildOptions): ParserChild {
     ended,
     exchange(pieces, maxAnswerBytes) {
       return new Promise((resolve) => {
-        waiting = { reader: createFrameReader({ headerBytes: maxHeaderBytes, payloadBytes: maxAnswerBytes }), resolve };
+        waiting.push({ maxAnswerBytes, resolve });
+        // Requests of one turn go in one write.
+        if (stdin.writableCorked === 0) {
+          stdin.cork();
+          process.nextTick(() => stdin.uncork());
+        }
         for (const piece of pieces) stdin.write(piece);
       });
     },

@@ -1,17 +1,17 @@
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { MillraceError } from '../errors.ts';
-import type { DocumentParser, ParseRequest } from '../spec/parser.ts';
+import type { DocumentParser, ParsedDocument, ParseRequest } from '../spec/parser.ts';
 import { createManualClock } from '../testing/manual-clock.ts';
 import { systemClock } from '../util/clock.ts';
 import { createDocumentParser, type DocumentParserOptions } from './pool.ts';
 
 const faultyChild = fileURLToPath(new URL('./fixtures/faulty-child.ts', import.meta.url));
 const megabyte = 1024 * 1024;
-const open: DocumentParser[] = [];
+const open: Required<DocumentParser>[] = [];
 const never = new AbortController().signal;
 
-function createParser(options: Partial<DocumentParserOptions> = {}): DocumentParser {
+function createParser(options: Partial<DocumentParserOptions> = {}): Required<DocumentParser> {
   const parser = createDocumentParser({ clock: systemClock, concurrency: 1, childEntry: faultyChild, ...options });
   open.push(parser);
   return parser;
@@ -25,6 +25,10 @@ function text(content: string, name = 'note.txt'): ParseRequest {
 async function child(parser: DocumentParser): Promise<{ pid: number; environment: string[]; directory: string }> {
   const document = await parser.parse(text('fine'), never);
   return JSON.parse(document.text) as { pid: number; environment: string[]; directory: string };
+}
+
+function pidsOf(outcomes: readonly PromiseSettledResult<ParsedDocument>[]): readonly number[] {
+  return outcomes.map((outcome) => (outcome.status === 'fulfilled' ? (JSON.parse(outcome.value.text) as { pid: number }).pid : 0));
 }
 
 async function failure(promise: Promise<unknown>): Promise<MillraceError> {
@@ -125,6 +129,62 @@ describe('createDocumentParser', () => {
     expect((await parser.parse(text('scan empty'), never)).text).toBe('all, by deu');
     expect((await failure(parser.parse(text('damaged'), never))).code).toBe('E_DOCUMENT_DAMAGED');
     expect(parser.formats).toContainEqual({ name: 'ocr-deu', version: 1 });
+  });
+
+  it('reads several files with one child, one outcome each', async () => {
+    const parser = createParser();
+    const outcomes = await parser.parseEach(['fine', 'scan part', 'fine'].map((content) => ({ request: text(content), signal: never })));
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled']);
+    const [first, second, third] = outcomes.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value.text : ''));
+    expect(second).toBe('some');
+    expect(third).toBe(first);
+    expect(outcomes[1]).toMatchObject({ value: { spans: Uint32Array.of(0, 4, 0) } });
+  });
+
+  it.each(['crash', 'damaged'])('fails only the file of several that ends its child (%s), and reads those behind it', async (how) => {
+    const parser = createParser();
+    const before = await child(parser);
+    const outcomes = await parser.parseEach(['fine', how, 'fine', 'fine'].map((content) => ({ request: text(content), signal: never })));
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled']);
+    const pids = pidsOf(outcomes);
+    expect(pids[0]).toBe(before.pid);
+    expect(pids[2]).not.toBe(before.pid);
+    expect(pids[3]).toBe(pids[2]);
+    expect(outcomes[1]).toMatchObject({ reason: { code: how === 'damaged' ? 'E_DOCUMENT_DAMAGED' : 'E_PARSE_CRASHED' } });
+  });
+
+  it('gives each of several files its own time', async () => {
+    const clock = createManualClock();
+    const parser = createParser({ clock, limits: { sampleMs: 1_000_000 } });
+    const reading = parser.parseEach(['hang', 'fine'].map((content) => ({ request: text(content), signal: never })));
+    await clock.advance(12_000);
+    const outcomes = await reading;
+    expect(outcomes[0]).toMatchObject({ reason: { details: { limit: 'deadline', deadlineMs: 12_000 } } });
+    expect(outcomes[1]?.status).toBe('fulfilled');
+  });
+
+  it('gives one of several files up when its caller does, and reads the others', async () => {
+    const parser = createParser();
+    const controller = new AbortController();
+    const reading = parser.parseEach([
+      { request: text('hang'), signal: controller.signal },
+      { request: text('fine'), signal: never },
+      { request: text('fine'), signal: AbortSignal.abort() },
+    ]);
+    controller.abort();
+    const outcomes = await reading;
+    expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'rejected']);
+    expect(outcomes[0]).toMatchObject({ reason: { code: 'E_CANCELLED' } });
+    expect(outcomes[2]).toMatchObject({ reason: { code: 'E_CANCELLED' } });
+  });
+
+  it('gives no child more files than its share, however many come together', async () => {
+    const parser = createParser({ limits: { documentsPerChild: 2 } });
+    const outcomes = await parser.parseEach(Array.from({ length: 5 }, () => ({ request: text('fine'), signal: never })));
+    const pids = pidsOf(outcomes);
+    expect(new Set(pids).size).toBe(3);
+    expect(pids[0]).toBe(pids[1]);
+    expect(pids[2]).toBe(pids[3]);
   });
 
   it('refuses an answer whose ranges leave the text', async () => {

@@ -1,12 +1,12 @@
 import { availableParallelism } from 'node:os';
 import { isMillraceError, MillraceError, toMillraceError } from '../errors.ts';
-import type { DocumentParser, FormatParser, ParsedDocument, ParseRequest } from '../spec/parser.ts';
+import type { DocumentParser, FormatParser, ParsedDocument, ParseRequest, ParseWork } from '../spec/parser.ts';
 import type { Clock } from '../util/clock.ts';
 import { entryPath } from '../util/entry.ts';
 import { createFormatParsers } from './formats.ts';
 import { childHeapBytes, childResidentBytes, defaultParseLimits, documentDeadlineMs, type ParseLimits } from './limits.ts';
 import { type ChildEnd, type ParserChild, startParserChild } from './parser-child.ts';
-import { decodeDocument, encodeFrame, responseHeader } from './wire.ts';
+import { decodeDocument, encodeFrame, type Frame, responseHeader } from './wire.ts';
 
 export interface DocumentParserOptions {
   readonly clock: Clock;
@@ -27,18 +27,28 @@ export interface DocumentParserOptions {
 /** There are no options yet that change what a document becomes. */
 const optionsHash = 'none';
 
+/** The format of plain texts. */
+const plainText = 'plain-text';
+
 /** One child and what the pool knows of it. */
 interface Slot {
   readonly child: ParserChild;
-  documents: number;
+  /** How much it has read, as a share of what one child may read: at 1 it is replaced. */
+  used: number;
   cancelIdle: (() => void) | undefined;
+}
+
+type Outcome = PromiseSettledResult<ParsedDocument>;
+
+interface TimedWork extends ParseWork {
+  readonly deadlineMs: number;
 }
 
 /**
  * A pool of parser children. It decides nothing about order: a call beyond `concurrency` is refused with `E_OVERLOADED`, a failed
  * one is not repeated. A slot is free again only when its child is idle or really gone.
  */
-export function createDocumentParser(options: DocumentParserOptions): DocumentParser {
+export function createDocumentParser(options: DocumentParserOptions): Required<DocumentParser> {
   const { clock } = options;
   const limits: ParseLimits = { ...defaultParseLimits, ...options.limits };
   const concurrency = options.concurrency ?? Math.min(Math.max(availableParallelism() - 1, 1), 4);
@@ -61,7 +71,7 @@ export function createDocumentParser(options: DocumentParserOptions): DocumentPa
       const index = idle.findIndex((slot) => slot.child === child);
       if (index !== -1) retireIdle(index);
     });
-    return { child, documents: 0, cancelIdle: undefined };
+    return { child, used: 0, cancelIdle: undefined };
   }
 
   function retireIdle(index: number): void {
@@ -90,57 +100,97 @@ export function createDocumentParser(options: DocumentParserOptions): DocumentPa
     idle.push(slot);
   }
 
-  /** Reads the text that is there; where pages are images, reads all again by OCR, which takes its time. */
-  async function run(request: ParseRequest, signal: AbortSignal): Promise<ParsedDocument> {
-    const deadlineMs = documentDeadlineMs(limits, request.bytes.length);
-    if (options.ocr === undefined) return runOnce(request, deadlineMs, signal);
-    let scannedPages: unknown;
-    let read: ParsedDocument | undefined;
-    try {
-      read = await runOnce(request, deadlineMs, signal);
-      ({ scannedPages } = read);
-    } catch (error) {
-      scannedPages = isMillraceError(error) ? error.details?.['scannedPages'] : undefined;
-      if (typeof scannedPages !== 'number') throw error;
+  /** Reads the texts that are there; where pages are images, reads all of the file again by OCR, which takes its time. */
+  async function run(works: readonly ParseWork[]): Promise<Outcome[]> {
+    const outcomes = await runAll(works.map((work) => ({ ...work, deadlineMs: documentDeadlineMs(limits, work.request.bytes.length) })));
+    if (options.ocr === undefined) return outcomes;
+    for (const [index, { request, signal }] of works.entries()) {
+      const outcome = outcomes[index];
+      const scannedPages = scannedPagesOf(outcome);
+      if (scannedPages === undefined) continue;
+      const deadlineMs = documentDeadlineMs(limits, request.bytes.length);
+      const withOcr = Math.min(deadlineMs + limits.ocrMsPerPage * scannedPages, limits.deadline.maxMs);
+      const [read] = await runAll([{ request: { ...request, ocr: options.ocr }, signal, deadlineMs: withOcr }]);
+      if (read !== undefined) outcomes[index] = read;
     }
-    if (read !== undefined && typeof scannedPages !== 'number') return read;
-    const withOcr = Math.min(deadlineMs + limits.ocrMsPerPage * Number(scannedPages), limits.deadline.maxMs);
-    return runOnce({ ...request, ocr: options.ocr }, withOcr, signal);
+    return outcomes;
   }
 
-  async function runOnce(request: ParseRequest, deadlineMs: number, signal: AbortSignal): Promise<ParsedDocument> {
-    const slot = acquire(request.bytes.length);
+  /** Files behind one that ended its child have lost nothing: they are read by the next child. */
+  async function runAll(works: readonly TimedWork[]): Promise<Outcome[]> {
+    const outcomes: Outcome[] = [];
+    for (let next = works[0]; next !== undefined; next = works[outcomes.length]) {
+      if (next.signal.aborted) outcomes.push({ status: 'rejected', reason: cancelled(next) });
+      else outcomes.push(...(await runInOneChild(works.slice(outcomes.length))));
+    }
+    return outcomes;
+  }
+
+  /** The outcomes of as many files, from the first on, as one child reads. */
+  async function runInOneChild(works: readonly TimedWork[]): Promise<Outcome[]> {
+    const slot = acquire(Math.max(...works.map(({ request }) => request.bytes.length)));
     const { child } = slot;
-    const guard = guardChild(child, request, deadlineMs, signal);
+    const sent = works.slice(0, Math.max(1, Math.round((1 - slot.used) * limits.documentsPerChild)));
+    const outcomes: Outcome[] = [];
     let keep = false;
     try {
-      const { bytes: _bytes, ...header } = request;
-      const maxAnswerBytes = Math.min(256 * 1024 * 1024 + 64 * request.bytes.length, 0xffffffff);
-      const frame = await child.exchange(encodeFrame(header, [request.bytes]), maxAnswerBytes);
-      const ended = guard.reason();
+      const answers = sent.map(({ request: { bytes, ...header } }) =>
+        child.exchange(encodeFrame(header, [bytes]), Math.min(256 * 1024 * 1024 + 64 * bytes.length, 0xffffffff)),
+      );
+      for (const [index, work] of sent.entries()) {
+        if (work.signal.aborted && index > 0) {
+          // It is in the pipe already.
+          keep = false;
+          break;
+        }
+        const guard = guardChild(child, work.request, work.deadlineMs, work.signal);
+        const answer = await readAnswer(slot, work.request, answers[index], guard.reason).finally(guard.stop);
+        keep = answer.keep;
+        outcomes.push(answer.outcome);
+        if (!keep) break;
+      }
+      return outcomes;
+    } finally {
+      if (keep && !closed) release(slot);
+      else {
+        child.kill();
+        await child.ended;
+      }
+    }
+  }
+
+  /** `keep`: the child may read more. */
+  async function readAnswer(
+    slot: Slot,
+    { name }: ParseRequest,
+    answer: Promise<Frame | undefined> | undefined,
+    endReason: () => MillraceError | undefined,
+  ): Promise<{ readonly outcome: Outcome; readonly keep: boolean }> {
+    let keep = false;
+    try {
+      const frame = await answer;
+      const ended = endReason();
       if (ended !== undefined) throw ended;
       if (frame === undefined) {
-        child.kill();
-        throw crashed(request.name, await child.ended);
+        slot.child.kill();
+        throw crashed(name, await slot.child.ended);
       }
       const response = responseHeader.parse(frame.header);
-      slot.documents += 1;
-      keep = slot.documents < limits.documentsPerChild && response.residentBytes <= limits.retainedBytes;
-      if (response.outcome === 'parsed') return decodeDocument(response.document, frame.payload);
+      const isPlain = response.outcome === 'parsed' && response.document.parser === plainText;
+      slot.used += 1 / (isPlain ? limits.plainTextsPerChild : limits.documentsPerChild);
+      // Shares do not add up exactly.
+      keep = slot.used < 1 - 1e-6 && response.residentBytes <= limits.retainedBytes;
+      if (response.outcome === 'parsed') {
+        return { outcome: { status: 'fulfilled', value: decodeDocument(response.document, frame.payload) }, keep };
+      }
       const { error } = response;
       // A damaged file may have left the parser's own state damaged.
       keep &&= error.code !== 'E_DOCUMENT_DAMAGED' && error.code !== 'E_INTERNAL';
       const { details, ...plain } = error;
       throw MillraceError.fromJSON(details === undefined ? plain : { ...plain, details });
     } catch (error) {
-      throw toMillraceError(error, 'E_PARSE_CRASHED', `${request.name}: the parser process gave no valid answer`);
-    } finally {
-      guard.stop();
-      if (keep && !closed) release(slot);
-      else {
-        child.kill();
-        await child.ended;
-      }
+      const reason = toMillraceError(error, 'E_PARSE_CRASHED', `${name}: the parser process gave no valid answer`);
+      return { outcome: { status: 'rejected', reason }, keep };
     }
   }
 
@@ -183,6 +233,31 @@ export function createDocumentParser(options: DocumentParserOptions): DocumentPa
     };
   }
 
+  /** What is not even given to a child. */
+  function refusal({ request, signal }: ParseWork): MillraceError | undefined {
+    if (closed) return new MillraceError('E_SHUTTING_DOWN', `${request.name} was not parsed: the parser is closed.`);
+    if (signal.aborted) return cancelled({ request, signal });
+    const { length } = request.bytes;
+    if (length > limits.maxDocumentBytes) {
+      const message = `${request.name} has ${length} bytes; the limit for one document is ${limits.maxDocumentBytes}.`;
+      return new MillraceError('E_SOURCE_TOO_LARGE', message, { details: { bytes: length, maxDocumentBytes: limits.maxDocumentBytes } });
+    }
+    if (busy < concurrency) return undefined;
+    return new MillraceError('E_OVERLOADED', `All ${concurrency} parser processes are busy.`, { retryAfterMs: 100 });
+  }
+
+  async function parseEach(works: readonly ParseWork[]): Promise<Outcome[]> {
+    const refusals = works.map(refusal);
+    const accepted = works.filter((_, index) => refusals[index] === undefined);
+    if (accepted.length > 0) busy += 1;
+    try {
+      const outcomes = (await run(accepted))[Symbol.iterator]();
+      return refusals.map((reason) => (reason === undefined ? (outcomes.next().value as Outcome) : { status: 'rejected', reason }));
+    } finally {
+      if (accepted.length > 0) busy -= 1;
+    }
+  }
+
   return {
     optionsHash,
     // What could not be read without OCR is tried again with it.
@@ -192,22 +267,11 @@ export function createDocumentParser(options: DocumentParserOptions): DocumentPa
     ],
     concurrency,
     async parse(request, signal) {
-      if (closed) throw new MillraceError('E_SHUTTING_DOWN', `${request.name} was not parsed: the parser is closed.`);
-      if (signal.aborted) throw toMillraceError(signal.reason, 'E_CANCELLED', `Parsing ${request.name}`);
-      const { length } = request.bytes;
-      if (length > limits.maxDocumentBytes) {
-        const message = `${request.name} has ${length} bytes; the limit for one document is ${limits.maxDocumentBytes}.`;
-        throw new MillraceError('E_SOURCE_TOO_LARGE', message, { details: { bytes: length, maxDocumentBytes: limits.maxDocumentBytes } });
-      }
-      if (busy >= concurrency)
-        throw new MillraceError('E_OVERLOADED', `All ${concurrency} parser processes are busy.`, { retryAfterMs: 100 });
-      busy += 1;
-      try {
-        return await run(request, signal);
-      } finally {
-        busy -= 1;
-      }
+      const [outcome] = await parseEach([{ request, signal }]);
+      if (outcome?.status === 'fulfilled') return outcome.value;
+      throw outcome?.reason;
     },
+    parseEach,
     async close() {
       closed = true;
       const children = [...living];
@@ -219,6 +283,21 @@ export function createDocumentParser(options: DocumentParserOptions): DocumentPa
       await Promise.all(children.map((child) => child.ended));
     },
   };
+}
+
+/** Pages that are images, where the text of the others was read or there is none. */
+function scannedPagesOf(outcome: Outcome | undefined): number | undefined {
+  const pages: unknown =
+    outcome?.status === 'fulfilled'
+      ? outcome.value.scannedPages
+      : isMillraceError(outcome?.reason)
+        ? outcome.reason.details?.['scannedPages']
+        : undefined;
+  return typeof pages === 'number' ? pages : undefined;
+}
+
+function cancelled({ request, signal }: ParseWork): MillraceError {
+  return toMillraceError(signal.reason, 'E_CANCELLED', `Parsing ${request.name}`);
 }
 
 function outOfMemory(name: string, limitBytes: number): MillraceError {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { errorCatalogue, type ErrorCode } from '../errors.ts';
-import { memberFile, type ParsedBlock, type ParsedDocument, parsedBlock, parsedDocument, parsedPage } from '../spec/parser.ts';
+import { memberFile, type ParsedBlock, type ParsedDocument, parsedBlock, parsedDocument, parsedPage, spanNumbers } from '../spec/parser.ts';
 
 /**
  * The messages between pool and child. A frame is two 32-bit little-endian lengths, that many bytes of JSON, that many raw bytes.
@@ -16,11 +16,12 @@ export const requestHeader = z.object({
 });
 export type RequestHeader = z.infer<typeof requestHeader>;
 
-const documentHeader = parsedDocument.omit({ text: true, blocks: true, pages: true, members: true }).extend({
+const documentHeader = parsedDocument.omit({ text: true, blocks: true, pages: true, members: true, spans: true }).extend({
   textUnits: z.number().int().nonnegative(),
   /** One byte a unit where all are below 256, else two. */
   unitBytes: z.union([z.literal(1), z.literal(2)]),
   blockCount: z.number().int().nonnegative(),
+  spanCount: z.number().int().nonnegative().optional(),
   /** `boxes`: how many numbers, `undefined` where the page has none. */
   pages: z.array(parsedPage.omit({ boxes: true }).extend({ boxes: z.number().int().nonnegative().optional() })).min(1),
   /** `bytes`: how many. */
@@ -46,20 +47,22 @@ const kinds = parsedBlock.shape.kind.options;
 /** Numbers a block: kind, level or 0, start, end, start and end of the header row or 0. */
 const blockNumbers = 6;
 
+/** A frame up to this size is one piece: a write costs more than a copy. Bytes. */
+const onePieceBytes = 64 * 1024;
+
 /** One frame, in pieces that are written one after another. */
 export function encodeFrame(header: RequestHeader | ResponseHeader, payload: readonly Uint8Array[]): Uint8Array[] {
   const json = Buffer.from(JSON.stringify(header), 'utf8');
   const lengths = Buffer.alloc(8);
+  const payloadBytes = payload.reduce((sum, part) => sum + part.length, 0);
   lengths.writeUInt32LE(json.length, 0);
-  lengths.writeUInt32LE(
-    payload.reduce((sum, part) => sum + part.length, 0),
-    4,
-  );
-  return [lengths, json, ...payload];
+  lengths.writeUInt32LE(payloadBytes, 4);
+  const pieces = [lengths, json, ...payload];
+  return payloadBytes <= onePieceBytes ? [Buffer.concat(pieces)] : pieces;
 }
 
 export function encodeDocument(document: ParsedDocument): { readonly header: DocumentHeader; readonly payload: Uint8Array[] } {
-  const { text, blocks, pages, members, ...rest } = document;
+  const { text, blocks, pages, members, spans, ...rest } = document;
   // eslint-disable-next-line no-control-regex -- every code unit that one byte can hold
   const unitBytes = /^[\0-\u00FF]*$/.test(text) ? 1 : 2;
   const numbers = new Uint32Array(blocks.length * blockNumbers);
@@ -73,12 +76,13 @@ export function encodeDocument(document: ParsedDocument): { readonly header: Doc
       textUnits: text.length,
       unitBytes,
       blockCount: blocks.length,
+      ...(spans === undefined ? {} : { spanCount: spans.length / spanNumbers }),
       pages: pages.map(({ boxes, ...page }) => ({ ...page, ...(boxes === undefined ? {} : { boxes: boxes.length }) })),
       ...(members === undefined ? {} : { members: members.map((member) => ({ ...member, bytes: member.bytes.length })) }),
     },
     payload: [
       Buffer.from(text, unitBytes === 1 ? 'latin1' : 'utf16le'),
-      ...[numbers, ...pages.flatMap((page) => page.boxes ?? [])].map(bytesOf),
+      ...[numbers, ...(spans === undefined ? [] : [spans]), ...pages.flatMap((page) => page.boxes ?? [])].map(bytesOf),
       ...(members ?? []).map(({ bytes }) => bytes),
     ],
   };
@@ -90,7 +94,7 @@ function bytesOf(numbers: Uint32Array): Uint8Array {
 
 /** The inverse of `encodeDocument`. Throws `RangeError` where lengths or ranges do not fit together. */
 export function decodeDocument(header: DocumentHeader, payload: Buffer): ParsedDocument {
-  const { textUnits, unitBytes, blockCount, pages, members, ...rest } = header;
+  const { textUnits, unitBytes, blockCount, spanCount, pages, members, ...rest } = header;
   let position = 0;
   function take(length: number): Buffer {
     if (position + length > payload.length) throw new RangeError('The message of the parser process is too short.');
@@ -105,6 +109,8 @@ export function decodeDocument(header: DocumentHeader, payload: Buffer): ParsedD
   }
   const text = take(textUnits * unitBytes).toString(unitBytes === 1 ? 'latin1' : 'utf16le');
   const blocks = decodeBlocks(takeNumbers(blockCount * blockNumbers), textUnits);
+  const spans = spanCount === undefined ? undefined : takeNumbers(spanCount * spanNumbers);
+  if (spans !== undefined) requireSpans(spans, textUnits, blockCount);
   let end = 0;
   const decodedPages = pages.map(({ boxes, ...page }) => {
     if (page.start < end || page.end < page.start || page.end > textUnits) throw new RangeError('Pages overlap or leave the text.');
@@ -115,6 +121,7 @@ export function decodeDocument(header: DocumentHeader, payload: Buffer): ParsedD
     ...rest,
     text,
     blocks,
+    ...(spans === undefined ? {} : { spans }),
     pages: decodedPages,
     // Copies: a member may outlive the message by far.
     ...(members === undefined ? {} : { members: members.map((member) => ({ ...member, bytes: Uint8Array.from(take(member.bytes)) })) }),
@@ -143,18 +150,30 @@ function decodeBlocks(numbers: Uint32Array, textUnits: number): ParsedBlock[] {
   return blocks;
 }
 
+function requireSpans(numbers: Uint32Array, textUnits: number, blockCount: number): void {
+  let previousEnd = 0;
+  for (let at = 0; at < numbers.length; at += spanNumbers) {
+    const start = numbers[at] ?? 0;
+    const end = numbers[at + 1] ?? 0;
+    if (start < previousEnd || end <= start || end > textUnits || (numbers[at + 2] ?? 0) > blockCount) {
+      throw new RangeError('Spans overlap or leave the text.');
+    }
+    previousEnd = end;
+  }
+}
+
 export interface Frame {
   readonly header: unknown;
   readonly payload: Buffer;
 }
 
 export interface FrameReader {
-  /** Takes what arrived; returns the frames it completed. Throws `RangeError` for a frame beyond the limits. */
-  push(chunk: Buffer): Frame[];
+  /** Takes what arrived; gives the frames it completed, one by one. Throws `RangeError` for a frame beyond the limits. */
+  push(chunk: Buffer): Iterable<Frame>;
 }
 
-/** Assembles frames; holds one, whose buffer is made at once in its final size. */
-export function createFrameReader(limits: { readonly headerBytes: number; readonly payloadBytes: number }): FrameReader {
+/** Assembles frames; holds one, whose buffer is made at once in its final size. `payloadBytes` is asked for each frame. */
+export function createFrameReader(limits: { readonly headerBytes: number; readonly payloadBytes: () => number }): FrameReader {
   const lengths = Buffer.alloc(8);
   let target = lengths;
   let filled = 0;
@@ -164,7 +183,7 @@ export function createFrameReader(limits: { readonly headerBytes: number; readon
   function advance(): Frame | undefined {
     filled = 0;
     if (stage === 'lengths') {
-      if (lengths.readUInt32LE(0) > limits.headerBytes || lengths.readUInt32LE(4) > limits.payloadBytes) {
+      if (lengths.readUInt32LE(0) > limits.headerBytes || lengths.readUInt32LE(4) > limits.payloadBytes()) {
         throw new RangeError(`A message of ${lengths.readUInt32LE(0)} + ${lengths.readUInt32LE(4)} bytes is larger than the limit.`);
       }
       stage = 'header';
@@ -184,8 +203,7 @@ export function createFrameReader(limits: { readonly headerBytes: number; readon
   }
 
   return {
-    push(chunk) {
-      const frames: Frame[] = [];
+    *push(chunk) {
       let position = 0;
       while (position < chunk.length || (filled === target.length && stage !== 'lengths')) {
         const copied = chunk.copy(target, filled, position);
@@ -193,9 +211,8 @@ export function createFrameReader(limits: { readonly headerBytes: number; readon
         position += copied;
         if (filled < target.length) break;
         const frame = advance();
-        if (frame !== undefined) frames.push(frame);
+        if (frame !== undefined) yield frame;
       }
-      return frames;
     },
   };
 }

@@ -47,6 +47,9 @@ export const memberFile = z.object({
 });
 export type MemberFile = z.infer<typeof memberFile>;
 
+/** Numbers of one span. */
+export const spanNumbers = 3;
+
 export const parsedDocument = z.object({
   /** Media type by content, for example "application/pdf". */
   contentType: z.string(),
@@ -55,9 +58,11 @@ export const parsedDocument = z.object({
   text: z.string(),
   pages: z.array(parsedPage).min(1),
   blocks: z.array(parsedBlock),
+  /** Where the text may be cut, as `segment` says: three numbers a span: start, end, and the number of its block + 1, 0 outside of all. */
+  spans: z.instanceof(Uint32Array).optional(),
   title: z.string().optional(),
   author: z.string().optional(),
-  /** BCP 47, where the format says. */
+  /** BCP 47: what the format says, else what the text looks like. */
   language: z.string().optional(),
   /** Integer ms UTC, where the format says. */
   createdAt: z.number().optional(),
@@ -73,6 +78,14 @@ export const parsedDocument = z.object({
 });
 export type ParsedDocument = z.infer<typeof parsedDocument>;
 
+/** Files that go to a child together hold at most so many bytes; a larger one goes alone. */
+export const togetherBytes = 256 * 1024;
+
+/** What parsing a file takes of the lane. */
+export function parseCost(bytes: number): { readonly items: number; readonly tokens: number; readonly bytes: number } {
+  return { items: 1, tokens: Math.min(bytes, togetherBytes), bytes };
+}
+
 export interface ParseRequest {
   /** The whole file. The child gets bytes, never a path. */
   readonly bytes: Uint8Array;
@@ -84,6 +97,11 @@ export interface ParseRequest {
   readonly membersFrom?: number;
   /** Language of the OCR that reads pages which are images, for example "eng". Default: they are not read. */
   readonly ocr?: string;
+}
+
+export interface ParseWork {
+  readonly request: ParseRequest;
+  readonly signal: AbortSignal;
 }
 
 /** Bytes in, `ParsedDocument` out, in an isolated child; cancelled or past its deadline the child is killed. */
@@ -98,13 +116,18 @@ export interface DocumentParser {
    * `E_PARSE_CRASHED` when the child died or ran past its limits (retryable by the scheduler, once).
    */
   parse(request: ParseRequest, signal: AbortSignal): Promise<ParsedDocument>;
+  /**
+   * The same for several files that one child reads one after the other: one outcome each, in order. A file that ends its child, or runs
+   * past its own deadline, is the only one that fails; those behind it are read by another child. Absent: each is parsed alone.
+   */
+  parseEach?(works: readonly ParseWork[]): Promise<PromiseSettledResult<ParsedDocument>[]>;
   /** Children that may work at the same time. */
   readonly concurrency: number;
   close(): Promise<void>;
 }
 
 /** What one format makes of the bytes. */
-export type ParsedContent = Omit<ParsedDocument, 'parser' | 'parserVersion' | 'contentType'>;
+export type ParsedContent = Omit<ParsedDocument, 'parser' | 'parserVersion' | 'contentType' | 'spans'>;
 
 /** One format. A parser is one file with one of these and one line in the registry. */
 export interface FormatParser {

@@ -7,13 +7,11 @@ import type { Clock } from '../util/clock.ts';
 import type { Random } from '../util/random.ts';
 import { createFaultPoints } from '../util/fault-points.ts';
 import { createBlobFiles } from './blob-files.ts';
+import { createIndexNotices } from './index-notices.ts';
 import type { ReaderCall, WriterCall } from './sqlite/messages.ts';
 import type { RecordMethod } from './sqlite/queries.ts';
 import { startThread } from './sqlite/thread-client.ts';
 import type { ThreadClient } from './sqlite/thread-client.ts';
-
-/** New vectors after which the thread of the vector index looks for work. */
-const vectorsPerNotice = 2_000;
 
 export interface OpenStoreOptions {
   readonly directory: string;
@@ -82,7 +80,12 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
   const readers: Promise<ThreadClient<ReaderCall>>[] = [];
   const alive: (ThreadClient<ReaderCall> | undefined)[] = [];
   let closing: Promise<void> | undefined;
-  let newVectors = 0;
+  // The index is derived: when this call fails, the next search notices.
+  const notices = createIndexNotices(clock, () => {
+    readerAt(0)
+      .then((thread) => thread.call({ type: 'extendIndex' }))
+      .catch(() => undefined);
+  });
 
   function requireOpen(): void {
     if (closing !== undefined) throw new MillraceError('E_SHUTTING_DOWN', 'The store was closed.');
@@ -152,7 +155,7 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
       ids: { source: random.uuid(nowMs), document: random.uuid(nowMs) },
     }));
     const outcomes = await write<readonly OperationOutcome[]>({ type: 'commit', operations: prepared });
-    noticeVectors(operations);
+    for (const operation of operations) if (operation.type === 'commitVectors') notices.added(operation.vectors.length);
     await forgetBlobs(outcomes.flatMap(({ freedBlob }) => freedBlob ?? []));
     return outcomes;
   }
@@ -195,17 +198,6 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     return report;
   }
 
-  /** Has the vector index extended while documents come in, not only when the next search finds it behind. */
-  function noticeVectors(operations: readonly StoreOperation[]): void {
-    for (const operation of operations) if (operation.type === 'commitVectors') newVectors += operation.vectors.length;
-    if (newVectors < vectorsPerNotice) return;
-    newVectors = 0;
-    // The index is derived: without this call, or when it fails, the next search notices.
-    void readerAt(0)
-      .then((thread) => thread.call({ type: 'extendIndex' }))
-      .catch(() => undefined);
-  }
-
   /** A record of an earlier version is brought up by a writer, which ends at once where only reading is wanted. */
   async function startReading(): Promise<void> {
     try {
@@ -221,9 +213,12 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
   }
 
   async function endThreads(): Promise<void> {
+    notices.stop();
     const started = await Promise.allSettled(readers.filter((reader) => reader !== undefined));
     const threads = started.flatMap((outcome) => (outcome.status === 'fulfilled' && !outcome.value.ended ? [outcome.value] : []));
-    await Promise.all(threads.map(async (thread) => thread.call({ type: 'close' }).then(() => thread.terminate())));
+    await Promise.all(
+      threads.map(async (thread) => thread.call({ type: 'close', extendsIndex: notices.any }).then(() => thread.terminate())),
+    );
     if (writer !== undefined && !writer.ended) {
       await writer.call({ type: 'close' });
       await writer.terminate();

@@ -11,6 +11,7 @@ export const entries = {
   'llama-worker': '../engines/llama/child/worker',
   'store-writer': '../store/sqlite/writer-thread',
   'store-reader': '../store/sqlite/reader-thread',
+  workbook: '../cli/workbook-thread',
 } as const;
 
 export type EntryName = keyof typeof entries;

@@ -8,6 +8,7 @@ import { createSeededRandom } from '../../src/util/random.ts';
 
 const seed = Number(process.env['MILLRACE_SEED'] ?? 1);
 const kills = Number(process.env['MILLRACE_KILLS'] ?? 1_000);
+const minutes = Number(process.env['MILLRACE_MINUTES'] ?? 60);
 
 let root = '';
 beforeEach(() => {
@@ -16,10 +17,11 @@ beforeEach(() => {
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 it(`kill -9 ${kills} times, at named steps and at random moments, loses and duplicates nothing`, async () => {
-  process.stdout.write(`seed ${seed}, ${kills} kills (MILLRACE_SEED, MILLRACE_KILLS)\n`);
+  process.stdout.write(`seed ${seed}, ${kills} kills, at most ${minutes} minutes (MILLRACE_SEED, MILLRACE_KILLS, MILLRACE_MINUTES)\n`);
+  const begun = performance.now();
   const random = createSeededRandom(seed);
   const crashing = createCrashRounds(root, () => random.float(), { ...process.env, NODE_COMPILE_CACHE: join(root, 'compiled') });
-  while (crashing.figures().kills < kills) {
+  while (crashing.figures().kills < kills && performance.now() - begun < minutes * 60_000) {
     const name = faultPointNames[Math.floor(random.float() * faultPointNames.length)] ?? '';
     const death =
       random.float() < 0.5
@@ -29,7 +31,7 @@ it(`kill -9 ${kills} times, at named steps and at random moments, loses and dupl
     expect(crashing.figures().problems, `seed ${seed}, life ${crashing.figures().lives}`).toEqual([]);
   }
   await crashing.live(undefined);
-  const { acknowledged, problems, longestOpenMs } = crashing.figures();
-  process.stdout.write(`${acknowledged} acknowledged, longest start ${Math.round(longestOpenMs)} ms\n`);
+  const { acknowledged, problems, longestOpenMs, kills: killed, lives } = crashing.figures();
+  process.stdout.write(`${killed} kills in ${lives} lives, ${acknowledged} acknowledged, longest start ${Math.round(longestOpenMs)} ms\n`);
   expect(problems).toEqual([]);
 }, 7_200_000);

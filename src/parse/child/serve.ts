@@ -2,6 +2,7 @@ import { Socket } from 'node:net';
 import { toMillraceError } from '../../errors.ts';
 import type { FormatParser } from '../../spec/parser.ts';
 import { parseDocument } from '../parse-document.ts';
+import { readyForChunks } from './ready-for-chunks.ts';
 import { createFrameReader, encodeDocument, encodeFrame, type Frame, requestHeader, type ResponseHeader } from '../wire.ts';
 
 /** The descriptor for answers: standard output stays free for whatever a library prints. */
@@ -13,7 +14,7 @@ const answerDescriptor = 3;
  */
 export async function serveParsers(parsers: readonly FormatParser[]): Promise<void> {
   const output = new Socket({ fd: answerDescriptor, readable: false, writable: true });
-  const reader = createFrameReader({ headerBytes: 65_536, payloadBytes: 0xffffffff });
+  const reader = createFrameReader({ headerBytes: 65_536, payloadBytes: () => 0xffffffff });
   for await (const chunk of process.stdin) {
     for (const frame of reader.push(chunk as Buffer)) {
       for (const piece of await answer(frame, parsers)) await write(output, piece);
@@ -33,7 +34,7 @@ async function answer(frame: Frame, parsers: readonly FormatParser[]): Promise<U
       ...(membersFrom === undefined ? {} : { membersFrom }),
       ...(ocr === undefined ? {} : { ocr }),
     };
-    const encoded = encodeDocument(await parseDocument(request, parsers));
+    const encoded = encodeDocument(readyForChunks(await parseDocument(request, parsers)));
     header = { outcome: 'parsed', residentBytes: process.memoryUsage.rss(), document: encoded.header };
     payload = encoded.payload;
   } catch (error) {

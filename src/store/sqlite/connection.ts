@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { MillraceError, toMillraceError } from '../../errors.ts';
 import { type FaultPoints, noFaults } from '../../spec/faults.ts';
+import { createPendingTexts, type PendingTexts } from './pending-texts.ts';
 import { registerRowChecksum } from './row-checksum.ts';
 import { migrate, requireVersion } from './schema.ts';
 
@@ -12,12 +13,17 @@ export interface Connection {
   /** The prepared statement of a fixed SQL text, made at its first use. At most 500 are kept. */
   prepare(sql: string): Database.Statement<unknown[], unknown>;
   readonly faults: FaultPoints;
+  readonly texts: PendingTexts;
   close(): void;
 }
 
 const busyTimeoutMs = 5_000;
 /** Page cache of one handle, KiB. better-sqlite3's default is 16,000; the operating system caches the file as well. */
 const cacheKib = 4_000;
+/** Of the writing handle, which changes pages all over its tables and indexes in one transaction. */
+const writerCacheKib = 8_000;
+/** Pages in the journal after which they go into the record, 4 KiB each: pages that many commits change go there once. */
+const checkpointPages = 4_000;
 
 export function recordPath(directory: string): string {
   return join(directory, 'record.sqlite');
@@ -25,18 +31,22 @@ export function recordPath(directory: string): string {
 
 function connectionOf(db: Database.Database, faults: FaultPoints = noFaults): Connection {
   const statements = new Map<string, Database.Statement<unknown[], unknown>>();
+
+  function prepare(sql: string): Database.Statement<unknown[], unknown> {
+    let statement = statements.get(sql);
+    if (statement === undefined) {
+      if (statements.size >= 500) statements.clear();
+      statement = db.prepare<unknown[], unknown>(sql);
+      statements.set(sql, statement);
+    }
+    return statement;
+  }
+
   return {
     db,
     faults,
-    prepare(sql) {
-      let statement = statements.get(sql);
-      if (statement === undefined) {
-        if (statements.size >= 500) statements.clear();
-        statement = db.prepare<unknown[], unknown>(sql);
-        statements.set(sql, statement);
-      }
-      return statement;
-    },
+    prepare,
+    texts: createPendingTexts((row) => prepare('INSERT INTO chunk_index (rowid, text, headings, title) VALUES (?, ?, ?, ?)').run(row)),
     close: () => db.close(),
   };
 }
@@ -82,7 +92,8 @@ export function openForWriting(directory: string, faults: FaultPoints = noFaults
     db.pragma('journal_mode = WAL');
     db.pragma(`synchronous = ${isDurable ? 'FULL' : 'OFF'}`);
     db.pragma('foreign_keys = ON');
-    db.pragma(`cache_size = -${cacheKib}`);
+    db.pragma(`cache_size = -${writerCacheKib}`);
+    db.pragma(`wal_autocheckpoint = ${checkpointPages}`);
     migrate(db, directory, faults);
   } catch (error) {
     db.close();

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import type { Index } from 'usearch';
 import type { ChunkId } from '../../spec/identifiers.ts';
+import { collectGarbage } from '../../util/collect-garbage.ts';
 import { sha256 } from '../../util/hash.ts';
 import type { Connection } from './connection.ts';
 import type { HalfDecoder } from './half-float.ts';
@@ -97,11 +98,17 @@ export function openDerivedIndex(connection: Connection, library: Usearch, optio
     });
   }
 
+  /** The memory of the index before is freed when its object is collected, which V8 sees no reason for. */
+  function replaceBy(next: Index): void {
+    index = next;
+    collectGarbage();
+  }
+
   function map(generation: IndexGeneration): void {
     const view = emptyIndex();
     view.view(generation.path);
     if (view.size() !== generation.count) return;
-    index = view;
+    replaceBy(view);
     mapped = generation;
     last = generation.last;
     unsaved = 0;
@@ -124,7 +131,7 @@ export function openDerivedIndex(connection: Connection, library: Usearch, optio
   }
 
   function reset(): void {
-    index = emptyIndex();
+    replaceBy(emptyIndex());
     mapped = undefined;
     last = 0;
     unsaved = 0;
@@ -140,7 +147,7 @@ export function openDerivedIndex(connection: Connection, library: Usearch, optio
       reset();
       return;
     }
-    index = copy;
+    replaceBy(copy);
     mapped = undefined;
   }
 

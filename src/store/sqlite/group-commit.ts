@@ -66,6 +66,7 @@ export function createGroupCommit(connection: Connection): GroupCommit {
 
   /** A failed write may have ended the transaction, or keep it from being ended: the handle is then of no use any more. */
   function rollBack(): void {
+    connection.texts.discard();
     try {
       if (db.inTransaction) db.exec('ROLLBACK');
     } catch (error) {
@@ -75,9 +76,14 @@ export function createGroupCommit(connection: Connection): GroupCommit {
 
   function attempt(requests: readonly ThreadRequest<WriterCall>[]): readonly ThreadAnswer[] {
     const answers: ThreadAnswer[] = [];
+    const { texts } = connection;
     db.exec('BEGIN IMMEDIATE');
     connection.faults.reach('transaction-begun');
+    texts.defer();
     for (const { number, call } of requests) {
+      // These read or rewrite the text index itself.
+      if (call.type === 'rebuild' || call.type === 'purge') texts.flush();
+      const mark = texts.mark();
       db.exec('SAVEPOINT call');
       try {
         answers.push({ number, value: answerCall(connection, call) });
@@ -85,10 +91,12 @@ export function createGroupCommit(connection: Connection): GroupCommit {
         // A full disk or a failed write may have ended the whole transaction.
         if (!db.inTransaction || stopsWriting(error)) throw error;
         db.exec('ROLLBACK TO call');
+        texts.restore(mark);
         answers.push({ number, error: fail(error).toJSON() });
       }
       db.exec('RELEASE call');
     }
+    texts.flush();
     connection.faults.reach('transaction-ready');
     db.exec('COMMIT');
     connection.faults.reach('transaction-committed');

@@ -29,16 +29,21 @@ function fromHalfBits(half: number): number {
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
-/** The vector scaled to length 1 (a zero vector stays zero) as bytes of 16-bit floats. */
+/** The vector scaled to length 1 (a zero vector stays zero) as bytes of 16-bit floats. By index: iterating costs several times as much. */
 export function encodeUnitVector(vector: Float32Array): Uint8Array {
+  const { length } = vector;
   let squares = 0;
-  for (const value of vector) squares += value * value;
+  for (let index = 0; index < length; index += 1) squares += (vector[index] ?? 0) ** 2;
   const scale = squares > 0 ? 1 / Math.sqrt(squares) : 0;
-  const scaled = Float32Array.from(vector, (value) => value * scale);
+  const scaled = new Float32Array(length);
+  for (let index = 0; index < length; index += 1) scaled[index] = (vector[index] ?? 0) * scale;
   const bits = new Uint32Array(scaled.buffer);
-  const bytes = new Uint8Array(vector.length * 2);
-  const view = new DataView(bytes.buffer);
-  for (let index = 0; index < bits.length; index += 1) view.setUint16(index * 2, toHalfBits(bits[index] ?? 0), true);
+  const bytes = new Uint8Array(length * 2);
+  for (let index = 0; index < length; index += 1) {
+    const half = toHalfBits(bits[index] ?? 0);
+    bytes[index * 2] = half & 0xff;
+    bytes[index * 2 + 1] = half >>> 8;
+  }
   return bytes;
 }
 

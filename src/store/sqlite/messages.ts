@@ -28,7 +28,8 @@ export type ReaderCall =
   /** Builds every vector index anew; answered when they are on the disk. */
   | { readonly type: 'rebuildIndex' }
   | { readonly type: 'backup'; readonly target: string }
-  | { readonly type: 'close' };
+  /** `extendsIndex`: the vector index may be behind the record. */
+  | { readonly type: 'close'; readonly extendsIndex: boolean };
 
 export interface ThreadRequest<Call> {
   readonly number: number;

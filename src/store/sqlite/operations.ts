@@ -4,7 +4,7 @@ import type { ChunkId, DocumentId } from '../../spec/identifiers.ts';
 import type { NewDocument, OperationOutcome, StoredChunk, StoreOperation } from '../../spec/store.ts';
 import type { Connection } from './connection.ts';
 import { encodeUnitVector } from './half-float.ts';
-import { insertChecked } from './row-checksum.ts';
+import { checkedRow, insertChecked } from './row-checksum.ts';
 import { runOperation } from './run-operations.ts';
 import { acceptSource, removeIfUnused, removeSource, sealSources, touch, writeSource } from './source-operations.ts';
 
@@ -13,6 +13,12 @@ export interface OperationIds {
   readonly source: string;
   readonly document: string;
 }
+
+const insertDocumentRow = insertChecked('documents');
+const insertText = insertChecked('document_texts', ['text']);
+const insertPageRow = insertChecked('pages');
+const insertChunkRow = insertChecked('chunks');
+const insertVector = `${insertChecked('vectors')} ON CONFLICT (chunk, embedder_hash) DO NOTHING`;
 
 type Operation<Type extends StoreOperation['type']> = Extract<StoreOperation, { type: Type }>;
 
@@ -23,49 +29,54 @@ function chunkIdsOf(connection: Connection, document: string): readonly ChunkId[
 
 function insertDocument(connection: Connection, id: string, collection: string, document: NewDocument, at: number): readonly ChunkId[] {
   connection
-    .prepare(insertChecked('documents'))
+    .prepare(insertDocumentRow)
     .run(
-      id,
-      collection,
-      document.bytesSha256,
-      document.parser,
-      document.parserVersion,
-      document.parseOptionsHash,
-      document.contentType,
-      document.textSha256,
-      document.text.length,
-      document.title ?? null,
-      document.author ?? null,
-      document.language ?? null,
-      document.createdAt ?? null,
-      document.modifiedAt ?? null,
-      document.pages.length,
-      document.chunks.length,
-      document.chunkerHash,
-      JSON.stringify(document.warnings),
-      at,
+      checkedRow('documents', [
+        id,
+        collection,
+        document.bytesSha256,
+        document.parser,
+        document.parserVersion,
+        document.parseOptionsHash,
+        document.contentType,
+        document.textSha256,
+        document.text.length,
+        document.title ?? null,
+        document.author ?? null,
+        document.language ?? null,
+        document.createdAt ?? null,
+        document.modifiedAt ?? null,
+        document.pages.length,
+        document.chunks.length,
+        document.chunkerHash,
+        JSON.stringify(document.warnings),
+        at,
+      ]),
     );
-  connection.prepare(insertChecked('document_texts', ['text'])).run(id, JSON.stringify(document.blocks), document.text);
+  connection.prepare(insertText).run(checkedRow('document_texts', [id, JSON.stringify(document.blocks), document.text]));
   connection.faults.reach('document-inserted');
-  const insertPage = connection.prepare(insertChecked('pages'));
+  const insertPage = connection.prepare(insertPageRow);
   for (const page of document.pages) {
     const boxes = page.boxes === undefined ? null : Buffer.from(page.boxes.buffer, page.boxes.byteOffset, page.boxes.byteLength);
-    insertPage.run(id, page.number, page.label ?? null, page.start, page.end, page.width ?? null, page.height ?? null, boxes);
+    const { number, label = null, start, end, width = null, height = null } = page;
+    insertPage.run(checkedRow('pages', [id, number, label, start, end, width, height, boxes]));
   }
-  const insertChunk = connection.prepare(insertChecked('chunks'));
+  const insertChunk = connection.prepare(insertChunkRow);
   const ids = document.chunks.map((chunk) => {
     const { lastInsertRowid } = insertChunk.run(
-      collection,
-      id,
-      document.chunkerHash,
-      chunk.number,
-      chunk.start,
-      chunk.end,
-      JSON.stringify(chunk.headingPath),
-      chunk.tableHeader?.start ?? null,
-      chunk.tableHeader?.end ?? null,
-      chunk.tokens,
-      chunk.sha256,
+      checkedRow('chunks', [
+        collection,
+        id,
+        document.chunkerHash,
+        chunk.number,
+        chunk.start,
+        chunk.end,
+        JSON.stringify(chunk.headingPath),
+        chunk.tableHeader?.start ?? null,
+        chunk.tableHeader?.end ?? null,
+        chunk.tokens,
+        chunk.sha256,
+      ]),
     );
     const chunkId = Number(lastInsertRowid) as ChunkId;
     const header = chunk.tableHeader === undefined ? null : document.text.slice(chunk.tableHeader.start, chunk.tableHeader.end);
@@ -77,19 +88,13 @@ function insertDocument(connection: Connection, id: string, collection: string, 
   return ids;
 }
 
-/** Adds one chunk to the text index. */
+/** Adds one chunk to the text index, at the end of the transaction where there is one. */
 export function indexChunk(
   connection: Connection,
   { id, text, headingPath, tableHeader, title }: Pick<StoredChunk, 'id' | 'text' | 'headingPath' | 'tableHeader' | 'title'>,
 ): void {
-  connection
-    .prepare('INSERT INTO chunk_index (rowid, text, headings, title) VALUES (?, ?, ?, ?)')
-    .run(
-      id,
-      indexText(text),
-      indexText([...headingPath, ...(tableHeader === null ? [] : [tableHeader])].join('\n')),
-      indexText(title ?? ''),
-    );
+  const headings = [...headingPath, ...(tableHeader === null ? [] : [tableHeader])].join('\n');
+  connection.texts.add([id, indexText(text), indexText(headings), indexText(title ?? '')]);
 }
 
 function commitDocument(connection: Connection, operation: Operation<'commitDocument'>, ids: OperationIds): OperationOutcome {
@@ -127,6 +132,11 @@ function commitSource(connection: Connection, operation: Operation<'commitSource
   return { ...writeSource(connection, collection, source, { id: ids.source, document, error: null, at }), document };
 }
 
+function holdsNumbers(vector: Float32Array): boolean {
+  for (let index = 0; index < vector.length; index += 1) if (!Number.isFinite(vector[index])) return false;
+  return true;
+}
+
 function commitVectors(connection: Connection, operation: Operation<'commitVectors'>): OperationOutcome {
   const { embedderHash, dimensions, vectors } = operation;
   const known = connection.prepare('SELECT length(vector) AS bytes FROM vectors WHERE embedder_hash = ? LIMIT 1').get(embedderHash) as
@@ -136,16 +146,17 @@ function commitVectors(connection: Connection, operation: Operation<'commitVecto
     throw new MillraceError('E_INPUT_INVALID', `Vectors of this embedder have ${known.bytes / 2} dimensions, not ${dimensions}.`);
   }
   const find = connection.prepare('SELECT collection FROM chunks WHERE id = ?');
-  const insert = connection.prepare(`${insertChecked('vectors')} ON CONFLICT (chunk, embedder_hash) DO NOTHING`);
+  const insert = connection.prepare(insertVector);
   const touched = new Set<string>();
   for (const { chunk, vector } of vectors) {
-    if (vector.length !== dimensions || !vector.every((value) => Number.isFinite(value))) {
+    if (vector.length !== dimensions || !holdsNumbers(vector)) {
       throw new MillraceError('E_INPUT_INVALID', `The vector of chunk ${chunk} does not hold ${dimensions} finite numbers.`);
     }
     const owner = find.get(chunk) as { readonly collection: string } | undefined;
     // A chunk that an edit replaced meanwhile needs no vector any more.
     if (owner === undefined) continue;
-    if (insert.run(owner.collection, chunk, embedderHash, encodeUnitVector(vector)).changes > 0) touched.add(owner.collection);
+    const row = checkedRow('vectors', [owner.collection, chunk, embedderHash, encodeUnitVector(vector)]);
+    if (insert.run(row).changes > 0) touched.add(owner.collection);
   }
   for (const collection of touched) touch(connection, collection);
   connection.faults.reach('vectors-inserted');

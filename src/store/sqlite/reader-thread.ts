@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { MillraceError } from '../../errors.ts';
+import { systemClock } from '../../util/clock.ts';
 import { createFaultPoints } from '../../util/fault-points.ts';
 import { backUp } from './backup.ts';
 import { openForReading, toStoreError } from './connection.ts';
@@ -7,6 +8,11 @@ import type { Connection } from './connection.ts';
 import { startNumber } from './messages.ts';
 import type { ReaderCall, ThreadAnswer, ThreadData, ThreadRequest } from './messages.ts';
 import { createReader } from './reader.ts';
+
+/** Time that closing gives to a vector index that is behind, ms. */
+const closeMs = 500;
+/** Answers wait so long for those of the same message, ms. */
+const quickMs = 2;
 
 function main(): void {
   const port = parentPort;
@@ -16,7 +22,7 @@ function main(): void {
   try {
     connection = openForReading(directory, createFaultPoints(process.env));
   } catch (error) {
-    port.postMessage({ number: startNumber, error: toStoreError(error, `Opening ${directory}`).toJSON() } satisfies ThreadAnswer);
+    port.postMessage([{ number: startNumber, error: toStoreError(error, `Opening ${directory}`).toJSON() }] satisfies ThreadAnswer[]);
     port.close();
     return;
   }
@@ -39,13 +45,11 @@ function main(): void {
   const awaitingIndex: number[] = [];
 
   function answerIndexed(error?: unknown): void {
-    for (const number of awaitingIndex.splice(0)) {
-      port?.postMessage(
-        (error === undefined
-          ? { number, value: undefined }
-          : { number, error: toStoreError(error, 'Building the vector index').toJSON() }) satisfies ThreadAnswer,
-      );
-    }
+    const failure = error === undefined ? undefined : toStoreError(error, 'Building the vector index').toJSON();
+    const answers = awaitingIndex
+      .splice(0)
+      .map((number): ThreadAnswer => (failure === undefined ? { number, value: undefined } : { number, error: failure }));
+    if (answers.length > 0) port?.postMessage(answers);
   }
 
   /** Between requests, batch by batch: a request waits for at most one batch. */
@@ -70,40 +74,64 @@ function main(): void {
     setImmediate(advanceIndex);
   }
 
-  function saveAtClose(): void {
+  /** What a process that ends gives to the next one. */
+  function saveAtClose(extendsIndex: boolean): void {
     try {
+      const until = systemClock.monotonic() + closeMs;
+      if (writesIndex && extendsIndex) {
+        reader.noticeNewVectors();
+        while (systemClock.monotonic() < until && reader.advanceIndex());
+      }
       reader.saveIndex();
     } catch {
       // Nothing is lost: the next process adds the rows again.
     }
   }
 
-  port.on('message', ({ number, call }: ThreadRequest<ReaderCall>) => {
-    if (call.type === 'close') {
-      closed = true;
-      saveAtClose();
-      connection.close();
-      port.postMessage({ number, value: undefined } satisfies ThreadAnswer);
-      port.close();
-      return;
-    }
+  /** Undefined where the answer comes later. */
+  function answer({ number, call }: ThreadRequest<Exclude<ReaderCall, { type: 'close' }>>): ThreadAnswer | undefined {
     try {
-      if (call.type === 'rebuildIndex') {
-        awaitingIndex.push(number);
-        reader.rebuildIndex();
-      } else if (call.type === 'backup') {
-        port.postMessage({ number, value: backUp(connection, directory, call.target) } satisfies ThreadAnswer);
-      } else {
-        port.postMessage({ number, value: call.type === 'read' ? read(call) : reader.noticeNewVectors() } satisfies ThreadAnswer);
-      }
+      if (call.type === 'read') return { number, value: read(call) };
+      if (call.type === 'backup') return { number, value: backUp(connection, directory, call.target) };
+      if (call.type === 'extendIndex') return { number, value: reader.noticeNewVectors() };
+      awaitingIndex.push(number);
+      reader.rebuildIndex();
+      return undefined;
     } catch (error) {
       const place = awaitingIndex.indexOf(number);
       if (place >= 0) awaitingIndex.splice(place, 1);
-      port.postMessage({ number, error: toStoreError(error, 'Reading the record').toJSON() } satisfies ThreadAnswer);
+      return { number, error: toStoreError(error, 'Reading the record').toJSON() };
     }
-    if (call.type !== 'read' || call.method === 'searchVectors') startAdvancing();
+  }
+
+  function close(number: number, extendsIndex: boolean): void {
+    closed = true;
+    saveAtClose(extendsIndex);
+    connection.close();
+    port?.postMessage([{ number, value: undefined }] satisfies ThreadAnswer[]);
+    port?.close();
+  }
+
+  port.on('message', (requests: readonly ThreadRequest<ReaderCall>[]) => {
+    let answers: ThreadAnswer[] = [];
+    let since = systemClock.monotonic();
+    for (const { number, call } of requests) {
+      if (call.type === 'close') {
+        if (answers.length > 0) port.postMessage(answers);
+        return close(number, call.extendsIndex);
+      }
+      const given = answer({ number, call });
+      if (given !== undefined) answers.push(given);
+      if (call.type !== 'read' || call.method === 'searchVectors') startAdvancing();
+      // Quick answers go together; none waits for a slow one behind it.
+      if (answers.length === 0 || systemClock.monotonic() - since < quickMs) continue;
+      port.postMessage(answers);
+      answers = [];
+      since = systemClock.monotonic();
+    }
+    if (answers.length > 0) port.postMessage(answers);
   });
-  port.postMessage({ number: startNumber, value: undefined } satisfies ThreadAnswer);
+  port.postMessage([{ number: startNumber, value: undefined }] satisfies ThreadAnswer[]);
 }
 
 main();

@@ -9,6 +9,9 @@ import { createVectorSearch } from './vector-index.ts';
 import type { VectorSearch } from './vector-index.ts';
 import { verifyRecord } from './verify.ts';
 
+/** Vectors after the end of the index that a process which cannot write it looks through rather than adding them for itself. */
+const readerTailLimit = 20_000;
+
 /** Where the generation files of the vector index lie. */
 export function indexFolder(directory: string): string {
   return join(directory, 'index');
@@ -36,6 +39,8 @@ export function createReader(
   function vectors(): VectorSearch {
     opened ??= createVectorSearch(connection, loadUsearch(), {
       writable: options.writesIndex ?? false,
+      // What a process cannot keep is not worth building for a few searches.
+      ...(options.writesIndex === true ? {} : { tailLimit: readerTailLimit }),
       ...(folder === undefined ? {} : { folder }),
     });
     return opened;

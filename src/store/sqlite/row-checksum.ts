@@ -47,18 +47,23 @@ export const checkedColumns = {
 } as const;
 export type CheckedTable = keyof typeof checkedColumns;
 
-type SqlValue = number | string | Uint8Array | null;
+export type SqlValue = number | string | Uint8Array | null;
 
 /** The kind of a value counts too, so that a value cannot move from one column to the next unnoticed. */
 function checksum(...values: readonly SqlValue[]): number {
   let sum = 0;
+  // The sum of what follows one another is the sum of the whole: one call for all that is text.
+  let text = '';
   for (const value of values) {
-    if (value === null) sum = crc32('\0', sum);
-    else if (typeof value === 'number') sum = crc32(`#${value}`, sum);
-    else if (typeof value === 'string') sum = crc32(value, crc32('"', sum));
-    else sum = crc32(value, crc32('x', sum));
+    if (value === null) text += '\0';
+    else if (typeof value === 'number') text += `#${value}`;
+    else if (typeof value === 'string') text += `"${value}`;
+    else {
+      sum = crc32(value, crc32(`${text}x`, sum));
+      text = '';
+    }
   }
-  return sum;
+  return text === '' ? sum : crc32(text, sum);
 }
 
 /** Makes the function `row_checksum` known to a handle. */
@@ -71,13 +76,13 @@ export function checksumOf(table: CheckedTable): string {
   return `row_checksum(${checkedColumns[table].join(', ')})`;
 }
 
-/** Inserts a row of a checked table from the covered columns and then `more`, in that order. An `ON CONFLICT` clause may follow. */
+/** Inserts what `checkedRow` returns. `more`: the columns beyond those that the checksum covers. An `ON CONFLICT` clause may follow. */
 export function insertChecked(table: CheckedTable, more: readonly string[] = []): string {
-  const covered = checkedColumns[table];
-  const columns = [...covered, ...more];
-  const values = columns.map((column) => `? AS ${column}`).join(', ');
-  return (
-    `INSERT INTO ${table} (${columns.join(', ')}, checksum) SELECT ${columns.join(', ')}, row_checksum(${covered.join(', ')}) ` +
-    `FROM (SELECT ${values}) WHERE true`
-  );
+  const columns = [...checkedColumns[table], ...more, 'checksum'];
+  return `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`;
+}
+
+/** The values of a row, those that the checksum covers first and in their order, and the checksum. */
+export function checkedRow(table: CheckedTable, values: readonly SqlValue[]): readonly SqlValue[] {
+  return [...values, checksum(...values.slice(0, checkedColumns[table].length))];
 }

@@ -1,8 +1,14 @@
 import type { NewSource, OperationOutcome, StoreOperation } from '../../spec/store.ts';
 import type { Connection } from './connection.ts';
-import { checksumOf, insertChecked } from './row-checksum.ts';
+import { checkedRow, checksumOf, insertChecked } from './row-checksum.ts';
 
 type Operation<Type extends StoreOperation['type']> = Extract<StoreOperation, { type: Type }>;
+
+const insertSource = `${insertChecked('sources', ['id', 'updated_at'])}
+  ON CONFLICT (collection, key) DO UPDATE SET uri = excluded.uri, title = excluded.title, mtime = excluded.mtime,
+    size = excluded.size, metadata = excluded.metadata, document = excluded.document, error = excluded.error,
+    blob = excluded.blob, content_type = excluded.content_type, pending_at = excluded.pending_at,
+    checksum = excluded.checksum, updated_at = excluded.updated_at`;
 
 /** Versions of one source that are remembered. */
 const keptVersions = 100;
@@ -15,7 +21,12 @@ export function touch(connection: Connection, collection: string): void {
 }
 
 function removeDocument(connection: Connection, document: string): void {
-  connection.prepare('DELETE FROM chunk_index WHERE rowid IN (SELECT id FROM chunks WHERE document = ?)').run(document);
+  const ids = (connection.prepare('SELECT id FROM chunks WHERE document = ?').all(document) as { readonly id: number }[]).map(
+    ({ id }) => id,
+  );
+  const pending = connection.texts.withdraw(ids);
+  const remove = connection.prepare('DELETE FROM chunk_index WHERE rowid = ?');
+  for (const id of ids) if (!pending.has(id)) remove.run(id);
   connection.prepare('DELETE FROM documents WHERE id = ?').run(document);
   connection.faults.reach('old-document-removed');
 }
@@ -27,22 +38,23 @@ export function removeIfUnused(connection: Connection, document: string | null):
   if (used === undefined) removeDocument(connection, document);
 }
 
+const insertVersion = `INSERT INTO source_versions (source, number, document, bytes_sha256, text_sha256, from_at)
+  SELECT ?, ?, id, bytes_sha256, text_sha256, ? FROM documents WHERE id = ?`;
+
 /** The source points to another document from now on. */
-function noteVersion(connection: Connection, source: string, document: string, at: number): void {
-  connection.prepare('UPDATE source_versions SET until_at = ? WHERE source = ? AND until_at IS NULL').run(at, source);
-  connection
-    .prepare(
-      `INSERT INTO source_versions (source, number, document, bytes_sha256, text_sha256, from_at)
-       SELECT @source, 1 + coalesce((SELECT max(number) FROM source_versions WHERE source = @source), 0), id, bytes_sha256, text_sha256, @at
-       FROM documents WHERE id = @document`,
-    )
-    .run({ source, document, at });
-  connection
-    .prepare(
-      'DELETE FROM source_versions WHERE source = @source AND number <= (SELECT max(number) FROM source_versions WHERE source = @source) - @kept',
-    )
-    .run({ source, kept: keptVersions });
+function noteVersion(connection: Connection, source: string, document: string, at: number, isNew = false): void {
+  const last = isNew ? 0 : lastVersion(connection, source);
+  if (last > 0) connection.prepare('UPDATE source_versions SET until_at = ? WHERE source = ? AND until_at IS NULL').run(at, source);
+  connection.prepare(insertVersion).run(source, last + 1, at, document);
+  if (last >= keptVersions) {
+    connection.prepare('DELETE FROM source_versions WHERE source = ? AND number <= ?').run(source, last + 1 - keptVersions);
+  }
   connection.faults.reach('version-noted');
+}
+
+function lastVersion(connection: Connection, source: string): number {
+  const row = connection.prepare('SELECT max(number) AS last FROM source_versions WHERE source = ?').get(source);
+  return (row as { readonly last: number | null }).last ?? 0;
 }
 
 /** After the sources of a document were moved to it in one stroke: their checksums and their versions. */
@@ -116,17 +128,11 @@ export function writeSource(connection: Connection, collection: string, source: 
       return { done: false };
     }
   }
-  connection
-    .prepare(
-      `${insertChecked('sources', ['id', 'updated_at'])}
-       ON CONFLICT (collection, key) DO UPDATE SET uri = excluded.uri, title = excluded.title, mtime = excluded.mtime,
-         size = excluded.size, metadata = excluded.metadata, document = excluded.document, error = excluded.error,
-         blob = excluded.blob, content_type = excluded.content_type, pending_at = excluded.pending_at,
-         checksum = excluded.checksum, updated_at = excluded.updated_at`,
-    )
-    .run(collection, source.key, ...fields, target.id, target.at);
+  connection.prepare(insertSource).run(checkedRow('sources', [collection, source.key, ...fields, target.id, target.at]));
   connection.faults.reach('source-pointed');
-  if (document !== null && before?.document !== document) noteVersion(connection, before?.id ?? target.id, document, target.at);
+  if (document !== null && before?.document !== document) {
+    noteVersion(connection, before?.id ?? target.id, document, target.at, before === undefined);
+  }
   if (before !== undefined && before.document !== document) removeIfUnused(connection, before.document);
   touch(connection, collection);
   const freed = before?.blob ?? null;

@@ -4,7 +4,7 @@ import { createDeferred } from '../../util/deferred.ts';
 import type { Deferred } from '../../util/deferred.ts';
 import { entryUrl } from '../../util/entry.ts';
 import { startNumber } from './messages.ts';
-import type { ThreadAnswer, ThreadData } from './messages.ts';
+import type { ThreadAnswer, ThreadData, ThreadRequest } from './messages.ts';
 
 /** Calls that may wait for one thread; more are refused with `E_OVERLOADED`. */
 const maxWaiting = 10_000;
@@ -34,11 +34,13 @@ export async function startThread<Call>(entry: 'store-writer' | 'store-reader', 
     for (const deferred of waiting.values()) deferred.reject(reason);
     waiting.clear();
   }
-  worker.on('message', (answer: ThreadAnswer) => {
-    const deferred = waiting.get(answer.number);
-    waiting.delete(answer.number);
-    if ('error' in answer) deferred?.reject(MillraceError.fromJSON(answer.error));
-    else deferred?.resolve(answer.value);
+  worker.on('message', (answers: readonly ThreadAnswer[]) => {
+    for (const answer of answers) {
+      const deferred = waiting.get(answer.number);
+      waiting.delete(answer.number);
+      if ('error' in answer) deferred?.reject(MillraceError.fromJSON(answer.error));
+      else deferred?.resolve(answer.value);
+    }
     if (waiting.size === 0) worker.unref();
   });
   worker.on('error', (error) => {
@@ -49,6 +51,27 @@ export async function startThread<Call>(entry: 'store-writer' | 'store-reader', 
     );
   });
   worker.on('exit', () => end(new MillraceError('E_SHUTTING_DOWN', 'The store was closed.')));
+
+  /** Calls of one turn go in one message: each message wakes the thread. */
+  let outgoing: ThreadRequest<Call>[] = [];
+  function sendOutgoing(): void {
+    const requests = outgoing;
+    outgoing = [];
+    send(requests);
+  }
+  function send(requests: readonly ThreadRequest<Call>[]): void {
+    try {
+      worker.postMessage(requests);
+    } catch (error) {
+      // A call that cannot be copied fails alone.
+      const [only] = requests;
+      if (requests.length > 1) for (const request of requests) send([request]);
+      else if (only !== undefined) {
+        waiting.get(only.number)?.reject(error);
+        waiting.delete(only.number);
+      }
+    }
+  }
 
   await started.promise;
   return {
@@ -70,7 +93,8 @@ export async function startThread<Call>(entry: 'store-writer' | 'store-reader', 
       const deferred = createDeferred<unknown>();
       waiting.set(number, deferred);
       worker.ref();
-      worker.postMessage({ number, call });
+      outgoing.push({ number, call });
+      if (outgoing.length === 1) process.nextTick(sendOutgoing);
       return deferred.promise;
     },
     async terminate() {

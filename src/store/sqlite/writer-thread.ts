@@ -39,40 +39,51 @@ function main(): void {
   try {
     opened = start();
   } catch (error) {
-    port.postMessage({ number: startNumber, error: toStoreError(error, `Opening ${directory}`).toJSON() } satisfies ThreadAnswer);
+    port.postMessage([{ number: startNumber, error: toStoreError(error, `Opening ${directory}`).toJSON() }] satisfies ThreadAnswer[]);
     port.close();
     return;
   }
   const { connection, release } = opened;
   const group = createGroupCommit(connection);
 
-  function commitWaiting(first: ThreadRequest<WriterCall>): void {
-    const requests: ThreadRequest<WriterCall>[] = [];
-    let operations = 0;
-    let last: ThreadRequest<WriterCall> | undefined;
-    let next: ThreadRequest<WriterCall> | undefined = first;
-    while (next !== undefined) {
-      if (next.call.type === 'close' || next.call.type === 'overwriteFreed') {
-        last = next;
-        break;
-      }
-      requests.push(next);
-      operations += next.call.type === 'commit' ? next.call.operations.length : 1;
-      if (operations >= maxGroup || port === null) break;
-      next = receiveMessageOnPort(port)?.message as typeof next;
-    }
-    if (requests.length > 0) for (const answer of group.commit(requests)) port?.postMessage(answer);
-    if (last?.call.type === 'overwriteFreed') port?.postMessage(group.overwriteFreed(last.number));
-    if (last?.call.type === 'close') {
-      connection.close();
-      release();
-      port?.postMessage({ number: last.number, value: undefined } satisfies ThreadAnswer);
-      port?.close();
+  /** Requests that have arrived and are not answered. */
+  const arrived: ThreadRequest<WriterCall>[] = [];
+  function takeArrived(): void {
+    for (let more = port && receiveMessageOnPort(port); more; more = port && receiveMessageOnPort(port)) {
+      arrived.push(...(more.message as readonly ThreadRequest<WriterCall>[]));
     }
   }
 
-  port.on('message', commitWaiting);
-  port.postMessage({ number: startNumber, value: undefined } satisfies ThreadAnswer);
+  /** What waits, up to a size, in one transaction; then what can be in none. */
+  function answerArrived(): void {
+    for (takeArrived(); arrived.length > 0; takeArrived()) {
+      const requests: ThreadRequest<WriterCall>[] = [];
+      let operations = 0;
+      let alone: ThreadRequest<WriterCall> | undefined;
+      while (alone === undefined && operations < maxGroup) {
+        const next = arrived.shift();
+        if (next === undefined) break;
+        if (next.call.type === 'close' || next.call.type === 'overwriteFreed') alone = next;
+        else requests.push(next);
+        operations += next.call.type === 'commit' ? next.call.operations.length : 1;
+      }
+      if (requests.length > 0) port?.postMessage(group.commit(requests));
+      if (alone?.call.type === 'overwriteFreed') port?.postMessage([group.overwriteFreed(alone.number)]);
+      if (alone?.call.type === 'close') {
+        connection.close();
+        release();
+        port?.postMessage([{ number: alone.number, value: undefined }] satisfies ThreadAnswer[]);
+        port?.close();
+        return;
+      }
+    }
+  }
+
+  port.on('message', (requests: readonly ThreadRequest<WriterCall>[]) => {
+    arrived.push(...requests);
+    answerArrived();
+  });
+  port.postMessage([{ number: startNumber, value: undefined }] satisfies ThreadAnswer[]);
 }
 
 main();
