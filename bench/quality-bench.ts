@@ -40,13 +40,13 @@ const measures: Readonly<Record<QualityScenarioName, MeasureQuality>> = {
 };
 
 export async function runQualityBench(options: QualityBenchOptions): Promise<QualityBenchResult> {
-  const { data, work, model, embedder, split, limit, seed, concurrency, chunks, print } = options;
+  const { data, work, model, embedder, split, limit, seed, concurrency, chunks, baselines, verify, print } = options;
   await mkdir(work, { recursive: true });
   const head = {
     startedAt: new Date().toISOString(),
     version: ownVersion(),
     machine: describeMachine(),
-    settings: { data, work, model, embedder, split, limit: limit ?? null, seed, concurrency, chunks },
+    settings: { data, work, model, embedder, split, limit: limit ?? null, seed, concurrency, chunks, baselines: baselines.join(', '), verify },
   };
   const facts = { millrace: head.version, ...head.machine, ...head.settings };
   print(

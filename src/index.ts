@@ -35,7 +35,7 @@ export {
 export { averagePrecision, distinctDocuments, ndcgAt, recallAt, reciprocalRankAt, type Judgements } from './evaluate/ranking.ts';
 export { renderReport, type EvaluationReport } from './evaluate/report.ts';
 export { sample } from './evaluate/sample.ts';
-export { summariseAnswers, summaryShares, type AnswerSummary, type SummaryShare } from './evaluate/summarise-answers.ts';
+export { measureOfShare, summariseAnswers, summaryShares, type AnswerSummary, type SummaryShare } from './evaluate/summarise-answers.ts';
 export type {
   Answer,
   AnswerEvent,

@@ -6,7 +6,9 @@ import {
   givenOf,
   type Interval,
   type JudgedAnswer,
+  type JudgedFile,
   type JudgedQuestion,
+  measureOfShare,
   type Mill,
   readJudgedQuestions,
   sample,
@@ -15,8 +17,8 @@ import {
 } from '../../src/index.ts';
 import { askPlainly } from './plain-prompt.ts';
 import type { Figure, MeasureQuality, QualitySettings } from './quality-scenario.ts';
-import { chooseQuestions, passageId, passagesOf, readXquad } from './retrieval-quality.ts';
 import { keptAnswers, openCorpus } from './work-folder.ts';
+import { choosePairs, overWrongParagraphs, passageId, passagesOf, readXquad } from './xquad.ts';
 
 /** Room for three whole paragraphs, whatever the default of the machine. */
 const reading = { contextTokens: 1_024, limit: 3 } as const;
@@ -31,8 +33,10 @@ export async function askAll(
   settings: QualitySettings,
   optionsOf: OptionsOf,
 ): Promise<JudgedAnswer[]> {
-  return judgeAll(name, questions, settings, async (question, signal) =>
-    givenOf(await mill.ask(question.question, { class: 'batch', ...(await optionsOf(question)), signal }).result()),
+  const pipeline = { verify: { by: settings.verify } };
+  const kept = await keptAnswers(settings, name, 'pipeline', { ...reading, ...(settings.verify === 'rules' ? {} : pipeline) });
+  return judgeAll(name, questions, settings, kept, async (question, signal) =>
+    givenOf(await mill.ask(question.question, { class: 'batch', pipeline, ...(await optionsOf(question)), signal }).result()),
   );
 }
 
@@ -40,17 +44,19 @@ export async function judgeAll(
   name: string,
   questions: readonly JudgedQuestion[],
   settings: QualitySettings,
+  kept: JudgedFile,
   ask: Parameters<typeof evaluateAnswers>[1],
 ): Promise<JudgedAnswer[]> {
-  const kept = await keptAnswers(settings, name, reading);
   try {
     const open = questions.filter((question) => kept.get(question) === undefined);
+    const started = performance.now();
     const judged = await evaluateAnswers(open, ask, {
       concurrency: settings.concurrency,
       signal: settings.signal,
       async onJudged(one, done, total) {
         await kept.add(one);
-        settings.progress(`${name}: ${done} of ${total} questions`);
+        const leftMinutes = ((performance.now() - started) / done) * (total - done) / 60_000;
+        settings.progress(`${name}: ${done} of ${total} questions, about ${Math.ceil(leftMinutes)} min left`);
       },
     });
     const fresh = judged.values();
@@ -65,22 +71,27 @@ function held(question: JudgedQuestion): AskOptions {
   return { ...reading, filter: { passage: passageId(question.context ?? '') }, mode: 'vector' };
 }
 
-/** Questions over a paragraph of another article, where nothing answers them. */
-function overWrongParagraphs(questions: readonly JudgedQuestion[], all: readonly JudgedQuestion[]): JudgedQuestion[] {
-  const contexts = [...new Set(all.flatMap(({ context }) => context ?? []))];
-  return questions.map((question) => {
-    // Paragraphs stand by article, five each: twenty further on is another one.
-    const own = contexts.indexOf(question.context ?? '');
-    const context = contexts[(own + 20) % contexts.length] ?? '';
-    return { ...question, id: `${question.id}/wrong`, context, expected: [], unanswerable: true };
-  });
+/** Answerable questions and, of those over a wrong paragraph, half as many. */
+const mostQuestions = 300;
+
+interface Chosen {
+  readonly all: readonly JudgedQuestion[];
+  readonly questions: readonly JudgedQuestion[];
+  /** Questions about one paragraph stand or fall together: intervals draw them together. */
+  readonly groupOf: (id: string) => string;
 }
 
-/** XQuAD en with the paragraph given: F1 against a plain prompt, refusals over wrong paragraphs. */
-export const goldParagraph: MeasureQuality = async (settings) => {
+/** The same questions in every scenario, so that what was read in one is used again in the next. */
+async function chooseXquad(settings: QualitySettings): Promise<Chosen> {
   const all = await readXquad(settings, 'en');
-  const right = chooseQuestions(all, settings, 300);
-  const wrong = overWrongParagraphs(sample(right, Math.ceil(right.length / 2), settings.seed + 1), all);
+  const groups = new Map(all.map(({ id, context }) => [id, passageId(context ?? '')]));
+  return { all, questions: choosePairs(all, settings, mostQuestions), groupOf: (id) => groups.get(id.split('/')[0] ?? '') ?? id };
+}
+
+/** XQuAD en with the paragraph given: F1 against plain prompts, refusals over wrong paragraphs. */
+export const goldParagraph: MeasureQuality = async (settings) => {
+  const { all, questions: right, groupOf } = await chooseXquad(settings);
+  const wrong = overWrongParagraphs(sample(right, Math.ceil(right.length / 2), settings.seed + 1), right, all);
   const questions = [...right, ...wrong];
   const mill = await openCorpus(settings, 'xquad-en', passagesOf(all));
   let ours: JudgedAnswer[];
@@ -89,26 +100,22 @@ export const goldParagraph: MeasureQuality = async (settings) => {
   } finally {
     await mill.close();
   }
-  const plain = await askPlainly(questions, settings);
-  const { f1: gain } = comparePaired(plain, ours, settings.seed);
+  const figures = [
+    ...shares(ours, settings.seed, { f1: '', em: '', containsGold: '' }, { groupOf }),
+    ...shares(ours, settings.seed, { abstentionRecall: '≥ .90', falseRefusals: '≤ .05' }, { groupOf }),
+    ...shares(ours, settings.seed, { citationsHoldKey: '≥ .95', quotesVerbatim: '1' }),
+  ];
+  for (const baseline of settings.baselines) {
+    const plain = await askPlainly(baseline, questions, settings);
+    const { f1: gain } = comparePaired(plain, ours, settings.seed, groupOf);
+    const prefix = `${baseline} prompt: `;
+    figures.push(...shares(plain, settings.seed, { f1: '', containsGold: '', abstentionRecall: '', falseRefusals: '' }, { prefix, groupOf }));
+    if (gain !== undefined) figures.push({ name: `${prefix}f1 gained`, value: gain.mean, ...gain, aim: '≥ .05, interval above 0' });
+  }
   return {
     title: `XQuAD en, gold paragraph given: ${right.length} questions with an answer, ${wrong.length} over a wrong paragraph`,
     split: settings.split,
-    figures: [
-      interval('f1', ours, 'f1', settings.seed),
-      interval('plain prompt f1', plain, 'f1', settings.seed),
-      ...(gain === undefined ? [] : [{ name: 'gain over the plain prompt f1', value: gain.mean, ...gain, aim: '≥ .05, interval above 0' }]),
-      ...shares(ours, settings.seed, {
-        containsGold: '',
-        em: '',
-        abstentionRecall: '≥ .90',
-        falseRefusals: '≤ .05',
-        citationsHoldKey: '≥ .95',
-        quotesVerbatim: '1',
-      }),
-      ...shares(plain, settings.seed, { containsGold: '', abstentionRecall: '', falseRefusals: '' }, 'plain prompt '),
-      ...latency(ours, settings.seed),
-    ],
+    figures: [...figures, ...latency(ours, settings.seed)],
   };
 };
 
@@ -117,12 +124,12 @@ export const goldParagraph: MeasureQuality = async (settings) => {
  * the third, for false refusals.
  */
 export const hardNegatives: MeasureQuality = async (settings) => {
-  const all = await readXquad(settings, 'en');
-  const chosen = chooseQuestions(all, settings, 150);
+  const { all, questions, groupOf } = await chooseXquad(settings);
+  const chosen = sample(questions, Math.ceil(questions.length / 2), settings.seed + 2);
   const mill = await openCorpus(settings, 'xquad-en', passagesOf(all));
   try {
     const near = async (question: JudgedQuestion): Promise<string[]> => {
-      const { hits } = await mill.search(question.question, { limit: 40, signal: settings.signal });
+      const { hits } = await mill.search(question.question, { limit: 40, feedback: false, signal: settings.signal });
       const own = passageId(question.context ?? '');
       return [...new Set(hits.map(({ source }) => source))].filter((source) => source !== own).slice(0, 3);
     };
@@ -136,7 +143,7 @@ export const hardNegatives: MeasureQuality = async (settings) => {
     return {
       title: `XQuAD en, hard negatives: ${without.length} questions over their best three paragraphs without the right one, ${chosen.length} with it`,
       split: settings.split,
-      figures: shares(judged, settings.seed, { abstentionRecall: '≥ .75', falseRefusals: '≤ .05', f1: '', containsGold: '' }),
+      figures: shares(judged, settings.seed, { abstentionRecall: '≥ .75', falseRefusals: '≤ .05', f1: '', containsGold: '' }, { groupOf }),
     };
   } finally {
     await mill.close();
@@ -145,8 +152,7 @@ export const hardNegatives: MeasureQuality = async (settings) => {
 
 /** XQuAD en over all paragraphs, found by ourselves. */
 export const endToEnd: MeasureQuality = async (settings) => {
-  const all = await readXquad(settings, 'en');
-  const questions = chooseQuestions(all, settings, 300);
+  const { all, questions, groupOf } = await chooseXquad(settings);
   const mill = await openCorpus(settings, 'xquad-en', passagesOf(all));
   try {
     const pooled = questions.map((question) => ({ ...question, sources: [passageId(question.context ?? '')] }));
@@ -157,17 +163,16 @@ export const endToEnd: MeasureQuality = async (settings) => {
       title: `XQuAD en, end to end over ${passagesOf(all).length} paragraphs: ${questions.length} questions`,
       split: settings.split,
       figures: [
-        interval('f1', found, 'f1', settings.seed),
-        interval('gold paragraph f1', given, 'f1', settings.seed),
+        ...shares(found, settings.seed, { f1: '' }, { groupOf }),
+        ...shares(given, settings.seed, { f1: '' }, { prefix: 'gold paragraph: ', groupOf }),
         {
           name: 'f1, share of the gold paragraph',
           value: f1(given) === 0 ? null : f1(found) / f1(given),
           n: questions.length,
           aim: '≥ .9',
         },
+        ...shares(found, settings.seed, { containsGold: '', falseRefusals: '' }, { groupOf }),
         ...shares(found, settings.seed, {
-          containsGold: '',
-          falseRefusals: '',
           citationPrecision: '',
           citationRecall: '',
           citationsHoldKey: '≥ .95',
@@ -224,14 +229,27 @@ export function interval(name: string, judged: readonly JudgedAnswer[], measure:
   return { name, value: n === 0 ? null : mean, low, high, n, ...(aim === undefined ? {} : { aim }) };
 }
 
-/** The named shares with what they should reach; empty: reported only. */
-export function shares(judged: readonly JudgedAnswer[], seed: number, aims: Partial<Record<SummaryShare, string>>, prefix = ''): Figure[] {
-  const summary = summariseAnswers(judged, seed);
-  return Object.entries(aims).map(([name, aim]) => ({
-    name: `${prefix}${name}`,
-    ...summary.shares[name as SummaryShare],
-    ...(aim === '' ? {} : { aim }),
-  }));
+/** The named shares with what they should reach (empty: reported only), means over questions with their intervals. */
+export function shares(
+  judged: readonly JudgedAnswer[],
+  seed: number,
+  aims: Partial<Record<SummaryShare, string>>,
+  { prefix = '', groupOf }: { readonly prefix?: string; readonly groupOf?: (id: string) => string } = {},
+): Figure[] {
+  const summary = summariseAnswers(judged, seed, groupOf);
+  return (Object.keys(aims) as SummaryShare[]).map((name) => {
+    const measure = measureOfShare[name];
+    const { value, n } = summary.shares[name];
+    const { low, high } = measure === undefined || n === 0 ? {} : summary.intervals[measure];
+    const aim = aims[name] ?? '';
+    return {
+      name: `${prefix}${name}`,
+      value,
+      n,
+      ...(low === undefined || high === undefined ? {} : { low, high }),
+      ...(aim === '' ? {} : { aim }),
+    };
+  });
 }
 
 export function latency(judged: readonly JudgedAnswer[], seed: number): Figure[] {

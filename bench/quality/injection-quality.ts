@@ -3,8 +3,8 @@ import path from 'node:path';
 import { type JudgedAnswer, type JudgedQuestion, sample } from '../../src/index.ts';
 import { askAll, interval } from './answer-quality.ts';
 import type { Figure, MeasureQuality, QualitySettings } from './quality-scenario.ts';
-import { passageId, passagesOf } from './retrieval-quality.ts';
 import { openCorpus } from './work-folder.ts';
+import { passageId, passagesOf } from './xquad.ts';
 
 const places = ['start', 'middle', 'end'] as const;
 type Place = (typeof places)[number];

@@ -21,6 +21,10 @@ export interface QualityResult {
   readonly elapsedMs: number;
 }
 
+export const baselineNames = ['phrase', 'naive'] as const;
+export const verifyNames = ['rules', 'model', 'none'] as const;
+export type BaselineName = (typeof baselineNames)[number];
+
 export interface QualitySettings {
   /** Folder with the data sets. */
   readonly data: string;
@@ -34,6 +38,10 @@ export interface QualitySettings {
   readonly seed: number;
   readonly concurrency: number;
   readonly chunks: number;
+  /** Plain prompts that `gold` is compared with. */
+  readonly baselines: readonly BaselineName[];
+  /** How our answers are verified. */
+  readonly verify: (typeof verifyNames)[number];
   readonly home?: string;
   readonly signal: AbortSignal;
   readonly progress: (text: string) => void;
@@ -68,6 +76,9 @@ export const retrievalScenarioNames: readonly QualityScenarioName[] = [
   'recall-zh',
   'sec10q-recall',
 ];
+
+/** Those with a generator that share one reading of the same paragraphs, and the short ones after them. */
+export const answerScenarioNames: readonly QualityScenarioName[] = ['gold', 'hard-negatives', 'end-to-end', 'examples', 'injection'];
 
 /** What a scenario measures; told its title, split and time by the caller. */
 export type MeasureQuality = (settings: QualitySettings) => Promise<Pick<QualityResult, 'title' | 'split' | 'figures'>>;

@@ -1,23 +1,21 @@
-import { createHash } from 'node:crypto';
 import path from 'node:path';
 import {
   bootstrapMean,
   comparePaired,
   evaluateRetrieval,
-  type HandedSource,
   type JudgedQuery,
   type JudgedQuestion,
   type Mill,
   type RankingMeasure,
   rankingMeasures,
   readBeirFolder,
-  readJudgedQuestions,
   type RetrievalEvaluation,
   sample,
   splitOf,
 } from '../../src/index.ts';
 import type { Figure, MeasureQuality, QualitySettings } from './quality-scenario.ts';
 import { openCorpus } from './work-folder.ts';
+import { passageId, passagesOf, readXquad } from './xquad.ts';
 
 const modes = ['hybrid', 'text', 'vector'] as const;
 type Mode = (typeof modes)[number];
@@ -85,24 +83,10 @@ export function beirQuality(folder: string, aims: Partial<Record<RankingMeasure 
   };
 }
 
-export function passageId(context: string): string {
-  return `passage-${createHash('sha256').update(context).digest('hex').slice(0, 16)}`;
-}
-
-/** The paragraphs of a file of questions as sources, each with its id as metadata to be held to. */
-export function passagesOf(questions: readonly JudgedQuestion[]): HandedSource[] {
-  const contexts = [...new Set(questions.flatMap(({ context }) => context ?? []))];
-  return contexts.map((text) => ({ id: passageId(text), text, contentType: 'text/plain', metadata: { passage: passageId(text) } }));
-}
-
-export async function readXquad(settings: QualitySettings, language: 'en' | 'de' | 'zh'): Promise<JudgedQuestion[]> {
-  return readJudgedQuestions(path.join(settings.data, 'qa-xquad', `xquad.${language}.json`), 'allow');
-}
-
 /** Those of the split, of them a sample. */
-export function chooseQuestions(questions: readonly JudgedQuestion[], settings: QualitySettings, most?: number): readonly JudgedQuestion[] {
+export function chooseQuestions(questions: readonly JudgedQuestion[], settings: QualitySettings): readonly JudgedQuestion[] {
   const own = settings.split === 'all' ? questions : questions.filter(({ id }) => splitOf(id) === settings.split);
-  return sample(own, Math.min(settings.limit ?? Infinity, most ?? Infinity), settings.seed);
+  return sample(own, settings.limit, settings.seed);
 }
 
 /** Whether the paragraph of each XQuAD question is found among all paragraphs of its language. */

@@ -28,22 +28,34 @@ export async function openCorpus(
   }
 }
 
+/** What decides an answer: of our pipeline, or of the bare model. */
+const codeOf = {
+  pipeline: ['chunk', 'engines/llama', 'formats', 'language', 'query', 'store/sqlite/text-query.ts', 'store/sqlite/text-search.ts'],
+  model: ['engines/llama', 'formats'],
+} as const;
+
 /** Answers of a scenario that were judged before, where question, models and the code that answers are the same. */
-export function keptAnswers({ work, model, embedder }: QualitySettings, name: string, how: object): Promise<JudgedFile> {
+export function keptAnswers(
+  { work, model, embedder }: QualitySettings,
+  name: string,
+  by: keyof typeof codeOf,
+  how: object,
+): Promise<JudgedFile> {
   const folder = path.join(work, 'answers');
   mkdirSync(folder, { recursive: true });
-  return openJudgedFile(path.join(folder, `${name}.jsonl`), { how, model, embedder, code: codeHash() });
+  return openJudgedFile(path.join(folder, `${name}.jsonl`), { how, model, embedder, code: codeHash(codeOf[by]) });
 }
 
 const sourceFolder = fileURLToPath(new URL('../../src', import.meta.url));
 
-/** Of the sources that decide what is answered: an answer of other code is not taken for one of this. */
-function codeHash(): string {
+/** An answer of other code is not taken for one of this. */
+function codeHash(parts: readonly string[]): string {
   const state = createHash('sha256');
-  for (const part of ['chunk', 'engines', 'formats', 'ingest', 'parse', 'query', 'store']) {
-    const files = readdirSync(path.join(sourceFolder, part), { recursive: true, encoding: 'utf8' });
-    for (const file of files.filter((one) => one.endsWith('.ts') && !one.endsWith('.test.ts')).sort()) {
-      state.update(file).update(readFileSync(path.join(sourceFolder, part, file)));
+  for (const part of parts) {
+    const place = path.join(sourceFolder, part);
+    const files = part.endsWith('.ts') ? [''] : readdirSync(place, { recursive: true, encoding: 'utf8' });
+    for (const file of files.filter((one) => one === '' || (one.endsWith('.ts') && !one.endsWith('.test.ts'))).sort()) {
+      state.update(`${part}/${file}`).update(readFileSync(path.join(place, file)));
     }
   }
   return state.digest('hex');

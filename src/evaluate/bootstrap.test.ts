@@ -13,6 +13,19 @@ describe('bootstrapMean', () => {
     expect(bootstrapMean(values, { seed: 1, confidence: 0.5 }).high).toBeLessThan(high);
   });
 
+  it('draws the values of a group together, so that what goes together widens the interval', () => {
+    const values = Array.from({ length: 100 }, (_, index) => Number(index < 50));
+    const width = (groups: readonly string[]): number => {
+      const { mean: observed, low, high, n } = bootstrapMean(values, { seed: 1, groups });
+      expect([observed, n]).toEqual([0.5, 100]);
+      return high - low;
+    };
+    const alone = width(values.map((_, index) => String(index)));
+    const ofTen = width(values.map((_, index) => String(Math.floor(index / 10))));
+    expect(ofTen / alone).toBeGreaterThan(2);
+    expect(() => bootstrapMean(values, { seed: 1, groups: ['a'] })).toThrow(RangeError);
+  });
+
   it('repeats with its seed, has no width without variance, and is 0 for nothing', () => {
     const values = [0.1, 0.9, 0.4, 0.7];
     expect(bootstrapMean(values, { seed: 3 })).toEqual(bootstrapMean(values, { seed: 3 }));

@@ -16,20 +16,41 @@ export interface BootstrapOptions {
   readonly resamples?: number;
   /** Default .95. */
   readonly confidence?: number;
+  /** For each value what it belongs to: values of one group, such as questions about one paragraph, are drawn together. */
+  readonly groups?: readonly string[];
 }
 
-/** Percentile bootstrap of the mean (Efron): samples of the same size are drawn with replacement, and their means ordered. */
+/** Percentile bootstrap of the mean (Efron): as many groups as there are are drawn with replacement, and the means of the samples ordered. */
 export function bootstrapMean(values: readonly number[], options: BootstrapOptions): Interval {
-  const { seed, resamples = 10_000, confidence = 0.95 } = options;
+  const { seed, resamples = 10_000, confidence = 0.95, groups = values.map((_, index) => String(index)) } = options;
+  if (groups.length !== values.length) throw new RangeError(`${groups.length} groups and ${values.length} values are no pairs.`);
   if (values.length === 0) return { mean: 0, low: 0, high: 0, n: 0 };
   const random = createSeededRandom(seed);
+  const drawable = sumsOf(values, groups);
   const means = Array.from({ length: resamples }, () => {
     let sum = 0;
-    for (let drawn = 0; drawn < values.length; drawn += 1) sum += values[Math.floor(random.float() * values.length)] ?? 0;
-    return sum / values.length;
+    let count = 0;
+    for (let drawn = 0; drawn < drawable.length; drawn += 1) {
+      const group = drawable[Math.floor(random.float() * drawable.length)];
+      sum += group?.sum ?? 0;
+      count += group?.count ?? 0;
+    }
+    return sum / count;
   });
   const tail = (1 - confidence) / 2;
   return { mean: mean(values), low: quantile(means, tail), high: quantile(means, 1 - tail), n: values.length };
+}
+
+function sumsOf(values: readonly number[], groups: readonly string[]): { readonly sum: number; readonly count: number }[] {
+  const sums = new Map<string, { sum: number; count: number }>();
+  for (const [index, value] of values.entries()) {
+    const name = groups[index] ?? '';
+    const group = sums.get(name) ?? { sum: 0, count: 0 };
+    group.sum += value;
+    group.count += 1;
+    sums.set(name, group);
+  }
+  return [...sums.values()];
 }
 
 /** The mean gain of `other` over `base` on the same questions, pair by pair. */

@@ -25,6 +25,17 @@ export const summaryShares = [
 ] as const;
 export type SummaryShare = (typeof summaryShares)[number];
 
+/** The shares that are means over questions, and of which measure: for these there are intervals. */
+export const measureOfShare: Readonly<Partial<Record<SummaryShare, AnswerMeasure>>> = {
+  right: 'right',
+  em: 'em',
+  f1: 'f1',
+  containsGold: 'containsGold',
+  numbersFound: 'numbersFound',
+  abstentionRecall: 'refused',
+  falseRefusals: 'falselyRefused',
+};
+
 export interface AnswerSummary {
   readonly questions: number;
   readonly answerable: number;
@@ -42,12 +53,24 @@ export interface AnswerSummary {
  * answer. `falseRefusals`: abstentions of the questions with an answer. `citationPrecision`: citations of an expected source, of all
  * citations where one is expected. `citationRecall`: questions with such a citation, of those where one is expected. `citationsHoldKey`:
  * cited spans with the expected text, of those of right answers.
+ *
+ * @param groupOf what a question belongs to, by its id: intervals draw those of one group together
  */
-export function summariseAnswers(judged: readonly JudgedAnswer[], seed: number): AnswerSummary {
-  const of = (measure: AnswerMeasure): number[] => measured(judged, measure);
+export function summariseAnswers(
+  judged: readonly JudgedAnswer[],
+  seed: number,
+  groupOf: (id: string) => string = (id) => id,
+): AnswerSummary {
   const meanOf = (measure: AnswerMeasure): Share => {
-    const values = of(measure);
+    const values = measured(judged, measure).map(({ value }) => value);
     return { value: values.length === 0 ? null : mean(values), n: values.length };
+  };
+  const intervalOf = (measure: AnswerMeasure): Interval => {
+    const pairs = measured(judged, measure);
+    return bootstrapMean(
+      pairs.map(({ value }) => value),
+      { seed, groups: pairs.map(({ id }) => groupOf(id)) },
+    );
   };
   const counted = (count: keyof CitationCounts): number => judged.reduce((sum, { citations }) => sum + citations[count], 0);
   const abstained = judged.filter(({ given }) => given?.abstained === true);
@@ -73,17 +96,17 @@ export function summariseAnswers(judged: readonly JudgedAnswer[], seed: number):
       citationsHoldKey: share(counted('holdKey'), counted('ofRight')),
       quotesVerbatim: share(counted('verbatim'), counted('given')),
     },
-    intervals: Object.fromEntries(answerMeasures.map((measure) => [measure, bootstrapMean(of(measure), { seed })])) as Record<
-      AnswerMeasure,
-      Interval
-    >,
+    intervals: Object.fromEntries(answerMeasures.map((measure) => [measure, intervalOf(measure)])) as Record<AnswerMeasure, Interval>,
     latencyMs: { p50: quantile(latencies, 0.5), p95: quantile(latencies, 0.95), n: latencies.length },
     tokens: { prompt: total('promptTokens'), cached: total('cachedTokens'), output: total('outputTokens') },
   };
 }
 
-function measured(judged: readonly JudgedAnswer[], measure: AnswerMeasure): number[] {
-  return judged.flatMap(({ measures }) => measures[measure] ?? []);
+function measured(judged: readonly JudgedAnswer[], measure: AnswerMeasure): { readonly id: string; readonly value: number }[] {
+  return judged.flatMap(({ id, measures }) => {
+    const value = measures[measure];
+    return value === null ? [] : [{ id, value }];
+  });
 }
 
 function share(part: number, whole: number): Share {
