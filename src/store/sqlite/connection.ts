@@ -12,6 +12,8 @@ export interface Connection {
   readonly db: Database.Database;
   /** The prepared statement of a fixed SQL text, made at its first use. At most 500 are kept. */
   prepare(sql: string): Database.Statement<unknown[], unknown>;
+  /** Another one whenever what can be read here may have changed, by whomever. */
+  version(): string;
   readonly faults: FaultPoints;
   readonly texts: PendingTexts;
   close(): void;
@@ -31,7 +33,6 @@ export function recordPath(directory: string): string {
 
 function connectionOf(db: Database.Database, faults: FaultPoints = noFaults): Connection {
   const statements = new Map<string, Database.Statement<unknown[], unknown>>();
-
   function prepare(sql: string): Database.Statement<unknown[], unknown> {
     let statement = statements.get(sql);
     if (statement === undefined) {
@@ -41,12 +42,16 @@ function connectionOf(db: Database.Database, faults: FaultPoints = noFaults): Co
     }
     return statement;
   }
-
   return {
     db,
     faults,
     prepare,
     texts: createPendingTexts((row) => prepare('INSERT INTO chunk_index (rowid, text, headings, title) VALUES (?, ?, ?, ?)').run(row)),
+    version() {
+      const { data_version: byOthers } = prepare('PRAGMA data_version').get() as { readonly data_version: number };
+      const { own } = prepare('SELECT total_changes() AS own').get() as { readonly own: number };
+      return `${byOthers}.${own}`;
+    },
     close: () => db.close(),
   };
 }

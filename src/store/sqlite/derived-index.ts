@@ -10,6 +10,8 @@ import type { IndexGeneration } from './index-generation.ts';
 
 export type Usearch = typeof import('usearch');
 
+/** Candidates that a search looks at, at least; of the library's 64 some are missed in large collections. */
+const leastExpansion = 256;
 /** Rows added at a time: the pause between two requests of the thread. */
 const addBatch = 64;
 const witnesses = 16;
@@ -93,7 +95,7 @@ export function openDerivedIndex(connection: Connection, library: Usearch, optio
       quantization: ScalarKind.F16,
       connectivity: 0,
       expansion_add: 0,
-      expansion_search: 0,
+      expansion_search: leastExpansion,
       multi: false,
     });
   }

@@ -5,16 +5,34 @@ import type { Connection } from './connection.ts';
 import { scopeCondition } from './filter.ts';
 import type { HalfDecoder } from './half-float.ts';
 
-/** The highest scores, best first; equal ones in order of chunk. */
-export function bestOf(candidates: Iterable<ScoredChunk>, limit: number): readonly ScoredChunk[] {
+/** The highest scores of what is offered, best first; equal ones in order of chunk. `found` empties it. */
+export interface Best {
+  offer(chunk: ChunkId, score: number): void;
+  found(): readonly ScoredChunk[];
+}
+
+export function createBest(limit: number): Best {
   const heap = createHeap<ScoredChunk>((a, b) => a.score < b.score || (a.score === b.score && a.chunk > b.chunk));
-  for (const candidate of candidates) {
-    heap.push(candidate);
-    if (heap.size > limit) heap.pop();
-  }
-  const found: ScoredChunk[] = [];
-  for (let next = heap.pop(); next !== undefined; next = heap.pop()) found.push(next);
-  return found.reverse();
+  let least = Number.NEGATIVE_INFINITY;
+  return {
+    offer(chunk, score) {
+      if (score < least) return;
+      heap.push({ chunk, score });
+      if (heap.size > limit) heap.pop();
+      if (heap.size === limit) least = heap.peek()?.score ?? least;
+    },
+    found() {
+      const found: ScoredChunk[] = [];
+      for (let next = heap.pop(); next !== undefined; next = heap.pop()) found.push(next);
+      return found.reverse();
+    },
+  };
+}
+
+export function bestOf(candidates: Iterable<ScoredChunk>, limit: number): readonly ScoredChunk[] {
+  const best = createBest(limit);
+  for (const { chunk, score } of candidates) best.offer(chunk, score);
+  return best.found();
 }
 
 /** Scores every vector of a scope, or those of a whole collection that come after `vectors.number` `after`. */

@@ -4,7 +4,7 @@ import type { Connection } from './connection.ts';
 import { loadUsearch } from './derived-index.ts';
 import { createQueries } from './queries.ts';
 import type { SynchronousReader } from './queries.ts';
-import { searchText } from './text-search.ts';
+import { createTextSearch } from './text-search.ts';
 import { createVectorSearch } from './vector-index.ts';
 import type { VectorSearch } from './vector-index.ts';
 import { verifyRecord } from './verify.ts';
@@ -34,7 +34,6 @@ export function createReader(
   options: { readonly directory?: string; readonly writesIndex?: boolean } = {},
 ): Reader {
   const folder = options.directory === undefined ? undefined : indexFolder(options.directory);
-  const languages = createLanguageDetector();
   let opened: VectorSearch | undefined;
   function vectors(): VectorSearch {
     opened ??= createVectorSearch(connection, loadUsearch(), {
@@ -47,7 +46,7 @@ export function createReader(
   }
   return {
     ...createQueries(connection),
-    searchText: (query, scope, limit) => searchText(connection, languages, query, scope, limit),
+    searchText: createTextSearch(connection, createLanguageDetector()),
     searchVectors: (vector, embedderHash, scope, limit) => vectors().search(vector, embedderHash, scope, limit),
     noticeNewVectors: () => vectors().noticeNewVectors(),
     advanceIndex: () => opened?.advance() ?? false,

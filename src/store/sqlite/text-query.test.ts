@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { maxTerms, queryTerms, textQuery } from './text-query.ts';
+import { maxTerms, queryTerms, tellingTerms } from './text-query.ts';
 
 describe('queryTerms', () => {
   it('quotes every term once, whatever the text holds', () => {
@@ -43,14 +43,20 @@ describe('queryTerms', () => {
   });
 });
 
-describe('textQuery', () => {
+describe('tellingTerms', () => {
+  const limits = { dearest: 100, together: 120 };
+  const counts: Readonly<Record<string, number>> = { '"the"': 100, '"of"': 100, '"price"': 90, '"milk"': 40, '"rye"': 3 };
+  const telling = (terms: readonly string[]) => tellingTerms(terms, (term) => counts[term] ?? 0, limits);
+
   it('leaves out common terms when others remain', () => {
-    expect(textQuery(['"the"', '"price"', '"milk"'], (term) => term === '"the"')).toBe('"price" OR "milk"');
-    expect(textQuery(['"the"', '"of"'], () => true)).toBe('"the" OR "of"');
-    expect(textQuery(['"the"'], () => true)).toBe('"the"');
+    expect(telling(['"the"', '"price"', '"rye"'])).toEqual(['"price"', '"rye"']);
+    expect(telling(['"the"', '"of"'])).toEqual(['"the"', '"of"']);
+    expect(telling(['"the"'])).toEqual(['"the"']);
+    expect(telling([])).toEqual([]);
   });
 
-  it('has nothing to say about text without words', () => {
-    expect(textQuery(queryTerms(' -- "*" '), () => false)).toBeUndefined();
+  it('takes the rarest that cost no more than is allowed, in their order, and one always', () => {
+    expect(telling(['"price"', '"rye"', '"milk"'])).toEqual(['"rye"', '"milk"']);
+    expect(tellingTerms(['"price"', '"milk"'], (term) => counts[term] ?? 0, { dearest: 100, together: 1 })).toEqual(['"milk"']);
   });
 });

@@ -57,11 +57,26 @@ function phraseOf(text: string): string | undefined {
 }
 
 /**
- * FTS5 expression of a query, whose terms may each match alone. Terms for which `isCommon` holds (a good part of the collection holds them)
- * are left out when others remain: they say little and cost most. Undefined when the query has no term.
+ * The terms worth looking for in a large collection, in their order: none that `dearest` chunks or more hold, and of the others the rarest
+ * that `together` chunks hold, each counted; they say most and cost least. All where nothing would be left. Pure.
+ *
+ * @param holders how many chunks hold a term
  */
-export function textQuery(terms: readonly string[], isCommon: (term: string) => boolean): string | undefined {
-  if (terms.length <= 1) return terms[0];
-  const telling = terms.filter((term) => !isCommon(term));
-  return (telling.length > 0 ? telling : terms).join(' OR ');
+export function tellingTerms(
+  terms: readonly string[],
+  holders: (term: string) => number,
+  { dearest, together }: { readonly dearest: number; readonly together: number },
+): readonly string[] {
+  if (terms.length <= 1) return terms;
+  const counts = new Map(terms.map((term) => [term, holders(term)]));
+  const rare = [...counts].filter(([, count]) => count < dearest).sort((a, b) => a[1] - b[1]);
+  if (rare.length === 0) return terms;
+  const taken = new Set<string>();
+  let ranked = 0;
+  for (const [term, count] of rare) {
+    ranked += count;
+    if (taken.size > 0 && ranked > together) break;
+    taken.add(term);
+  }
+  return terms.filter((term) => taken.has(term));
 }

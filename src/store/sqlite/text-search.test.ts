@@ -3,13 +3,15 @@ import { commitLines } from '../../testing/store-conformance.ts';
 import { openInMemory } from './connection.ts';
 import type { Connection } from './connection.ts';
 import { createGroupCommit } from './group-commit.ts';
-import { searchText } from './text-search.ts';
+import { createTextSearch, type TextSearch } from './text-search.ts';
 import { refreshTextIndex } from './text-index.ts';
 import { createLanguageDetector } from '../../language/detect-language.ts';
 
 let connection: Connection;
+let search: TextSearch;
 beforeEach(() => {
   connection = openInMemory();
+  search = createTextSearch(connection, createLanguageDetector());
 });
 afterEach(() => connection.close());
 
@@ -24,8 +26,7 @@ function commitMany(): void {
   commit(Array.from({ length: 1_000 }, (_, line) => `the mill at line ${line}${line === 500 ? ' grinds rye' : ''}`).join('\n'));
 }
 
-const languages = createLanguageDetector();
-const find = (query: string): number => searchText(connection, languages, query, { collection: 'main' }, 5).length;
+const find = (query: string): number => search(query, { collection: 'main' }, 5).length;
 
 describe('searchText in a large collection', () => {
   it('ranks by the telling words', () => {

@@ -4,6 +4,7 @@ import { commitLines } from '../../testing/store-conformance.ts';
 import { createSeededRandom } from '../../util/random.ts';
 import { openInMemory } from './connection.ts';
 import type { Connection } from './connection.ts';
+import { bestOf, scanVectors } from './exact-scan.ts';
 import { createHalfDecoder, encodeUnitVector } from './half-float.ts';
 import { applyOperation } from './operations.ts';
 import { loadUsearch } from './derived-index.ts';
@@ -30,6 +31,37 @@ describe('half floats', () => {
     [0.6, -0.8, 0, 2e-5].forEach((value, index) => expect(decoded[index]).toBeCloseTo(value, 3));
     expect(decoder.decode(encodeUnitVector(Float32Array.of(0, 0)))).toEqual(Float32Array.of(0, 0));
     expect(decoder.decode(Uint8Array.of(0x00, 0x3c, 0x01, 0x00, 0x00, 0xc0))).toEqual(Float32Array.of(1, 2 ** -24, -2));
+  });
+});
+
+describe('the scan of a small collection', () => {
+  it('finds what a scan of the record finds, after rows were added, removed and replaced', () => {
+    const connection = openInMemory();
+    const search = createVectorSearch(connection, undefined);
+    const decoder = createHalfDecoder();
+    const random = createSeededRandom(4);
+    const query = Float32Array.from({ length: dimensions }, () => random.float() - 0.5);
+    const inRecord = () => {
+      const decoded = decoder.decode(encodeUnitVector(query));
+      return bestOf(scanVectors(connection, decoder, decoded, { embedderHash: 'e', scope }), 10);
+    };
+    const same = (): void => {
+      const found = search.search(query, 'e', scope, 10);
+      expect(found.map(({ chunk }) => chunk)).toEqual(inRecord().map(({ chunk }) => chunk));
+      inRecord().forEach(({ score }, index) => expect(found[index]?.score).toBeCloseTo(score, 5));
+    };
+    addDocument(connection, 'a', 30, 1);
+    same();
+    addDocument(connection, 'b', 40, 2);
+    same();
+    applyOperation(connection, { type: 'removeSource', collection: 'main', key: 'a', at: 1 }, { source: '', document: '' });
+    expect(search.search(query, 'e', scope, 100)).toHaveLength(40);
+    same();
+    // As many come as go.
+    applyOperation(connection, { type: 'removeSource', collection: 'main', key: 'b', at: 2 }, { source: '', document: '' });
+    addDocument(connection, 'c', 40, 3);
+    same();
+    connection.close();
   });
 });
 

@@ -3,15 +3,22 @@ import type { ScoredChunk, SearchScope } from '../../spec/store.ts';
 import type { Connection } from './connection.ts';
 import { openDerivedIndex } from './derived-index.ts';
 import type { DerivedIndex, Usearch } from './derived-index.ts';
-import { bestOf, scanVectors } from './exact-scan.ts';
+import { bestOf, createBest, scanVectors } from './exact-scan.ts';
 import { createHalfDecoder, encodeUnitVector } from './half-float.ts';
 import { listIndexStems, removeGenerations } from './index-generation.ts';
+import { createVectorMatrix } from './vector-matrix.ts';
+import type { VectorMatrix } from './vector-matrix.ts';
 
 /** Below this many vectors an exact scan is fast enough and needs no index. */
 export const exactScanLimit = 5_000;
 /** Rows after the end of an index that a search scans exactly; with more the index is extended, after the search. */
-const tailLimit = 1_000;
+const tailLimit = 250;
+/** Candidates asked for beyond those wanted: a fifth of an index may be gone from the record, and its own scores are rounded. */
+const spare = 1.25;
+const leastSpare = 32;
 const maxIndexes = 8;
+/** Small collections whose vectors are held decoded: 7.7 MB each at most, of 384 numbers. */
+const maxMatrices = 2;
 
 export interface VectorSearchOptions {
   readonly exactScanLimit?: number;
@@ -46,6 +53,8 @@ export function createVectorSearch(connection: Connection, usearch: Usearch | un
   const decoder = createHalfDecoder();
   const indexes = new Map<string, DerivedIndex>();
   const behind = new Set<DerivedIndex>();
+  const matrices = new Map<string, VectorMatrix>();
+  const counted = new Map<string, { readonly version: string; readonly count: number; readonly bytes: number | null }>();
   const scanBelow = options.exactScanLimit ?? exactScanLimit;
   const maxTail = options.tailLimit ?? tailLimit;
   const { folder, writable = false, saveAfter } = options;
@@ -72,6 +81,32 @@ export function createVectorSearch(connection: Connection, usearch: Usearch | un
     return opened;
   }
 
+  function matrixOf(collection: string, embedderHash: string, dimensions: number): VectorMatrix {
+    const key = `${embedderHash}\n${collection}`;
+    const present = matrices.get(key) ?? createVectorMatrix(connection, { collection, embedderHash, dimensions, decoder });
+    const oldest = matrices.keys().next().value;
+    if (matrices.size >= maxMatrices && !matrices.has(key) && oldest !== undefined) matrices.delete(oldest);
+    matrices.set(key, present);
+    return present;
+  }
+
+  /** Vectors of a pair and the length of one, and whether the record has changed since they were last asked for. */
+  function countOf(collection: string, embedderHash: string) {
+    const key = `${embedderHash}\n${collection}`;
+    const version = connection.version();
+    const known = counted.get(key);
+    if (known?.version === version) return { ...known, isNew: false };
+    const row = connection
+      .prepare(
+        `SELECT (SELECT count(*) FROM vectors WHERE collection = @collection AND embedder_hash = @embedderHash) AS count,
+           (SELECT length(vector) FROM vectors WHERE collection = @collection AND embedder_hash = @embedderHash LIMIT 1) AS bytes`,
+      )
+      .get({ collection, embedderHash }) as { readonly count: number; readonly bytes: number | null };
+    if (counted.size >= 100) counted.clear();
+    counted.set(key, { version, ...row });
+    return { version, ...row, isNew: true };
+  }
+
   /** Makes an index anew that holds too much of what is gone, and has one extended that is too far behind. */
   function check(index: DerivedIndex, collection: string, embedderHash: string, count: number): void {
     const { tail } = connection
@@ -93,6 +128,24 @@ export function createVectorSearch(connection: Connection, usearch: Usearch | un
                GROUP BY collection, embedder_hash HAVING count(*) >= ?) p`,
       )
       .all(scanBelow) as { collection: string; embedderHash: string; count: number; bytes: number }[];
+  }
+
+  /** Candidates of the index that are on record, scored by what is: more are asked for where many are gone. */
+  function nearest(
+    index: DerivedIndex,
+    query: Float32Array,
+    { embedderHash, collection, limit }: { readonly embedderHash: string; readonly collection: string; readonly limit: number },
+  ): readonly ScoredChunk[] {
+    const recorded = connection.prepare('SELECT vector FROM vectors WHERE chunk = ? AND embedder_hash = ? AND collection = ?');
+    for (let wanted = Math.ceil(limit * spare) + leastSpare; ; wanted *= 4) {
+      const found: ScoredChunk[] = [];
+      for (const chunk of index.search(query, wanted)) {
+        const row = recorded.get(chunk, embedderHash, collection) as { readonly vector: Uint8Array } | undefined;
+        if (row !== undefined) found.push({ chunk, score: decoder.dot(row.vector, query) });
+        if (found.length === limit + leastSpare) return found;
+      }
+      if (wanted >= index.size) return found;
+    }
   }
 
   function noticeNewVectors(): void {
@@ -126,12 +179,7 @@ export function createVectorSearch(connection: Connection, usearch: Usearch | un
       if (vector.length === 0 || !vector.every((value) => Number.isFinite(value))) {
         throw new MillraceError('E_INPUT_INVALID', 'The query vector holds a value that is not a finite number.');
       }
-      const { count, bytes } = connection
-        .prepare(
-          `SELECT (SELECT count(*) FROM vectors WHERE collection = @collection AND embedder_hash = @embedderHash) AS count,
-             (SELECT length(vector) FROM vectors WHERE collection = @collection AND embedder_hash = @embedderHash LIMIT 1) AS bytes`,
-        )
-        .get({ collection: scope.collection, embedderHash }) as { readonly count: number; readonly bytes: number | null };
+      const { count, bytes, isNew } = countOf(scope.collection, embedderHash);
       if (count === 0 || bytes === null) return [];
       if (bytes !== vector.length * 2) {
         throw new MillraceError('E_INPUT_INVALID', `The query vector has ${vector.length} dimensions; the stored ones have ${bytes / 2}.`);
@@ -139,18 +187,18 @@ export function createVectorSearch(connection: Connection, usearch: Usearch | un
       const query = decoder.decode(encodeUnitVector(vector));
       const filtered = scope.filter !== undefined || scope.documents !== undefined;
       const everything = () => bestOf(scanVectors(connection, decoder, query, { embedderHash, scope }), limit);
-      if (usearch === undefined || filtered || count < scanBelow || limit >= count) return everything();
-      const index = indexOf(usearch, scope.collection, embedderHash, vector.length);
-      check(index, scope.collection, embedderHash, count);
-      const exists = connection.prepare('SELECT vector FROM vectors WHERE chunk = ? AND embedder_hash = ? AND collection = ?');
-      const found: ScoredChunk[] = [];
-      // Four times the limit: room for chunks that are gone from the record, and better recall.
-      for (const chunk of index.search(query, limit * 4 + 32)) {
-        const row = exists.get(chunk, embedderHash, scope.collection) as { readonly vector: Uint8Array } | undefined;
-        if (row !== undefined) found.push({ chunk, score: decoder.dot(row.vector, query) });
+      if (filtered) return everything();
+      if (usearch === undefined || count < scanBelow || limit >= count) {
+        return count < exactScanLimit ? matrixOf(scope.collection, embedderHash, vector.length).search(query, limit, count) : everything();
       }
-      const tail = bestOf(scanVectors(connection, decoder, query, { embedderHash, scope, after: index.last }), limit);
-      const merged = bestOf([...found, ...tail], limit);
+      const index = indexOf(usearch, scope.collection, embedderHash, vector.length);
+      if (isNew || behind.has(index)) check(index, scope.collection, embedderHash, count);
+      const best = createBest(limit);
+      for (const { chunk, score } of nearest(index, query, { embedderHash, collection: scope.collection, limit })) best.offer(chunk, score);
+      for (const { chunk, score } of scanVectors(connection, decoder, query, { embedderHash, scope, after: index.last })) {
+        best.offer(chunk, score);
+      }
+      const merged = best.found();
       return merged.length < limit ? everything() : merged;
     },
   };
