@@ -46,7 +46,19 @@ export async function runQualityBench(options: QualityBenchOptions): Promise<Qua
     startedAt: new Date().toISOString(),
     version: ownVersion(),
     machine: describeMachine(),
-    settings: { data, work, model, embedder, split, limit: limit ?? null, seed, concurrency, chunks, baselines: baselines.join(', '), verify },
+    settings: {
+      data,
+      work,
+      model,
+      embedder,
+      split,
+      limit: limit ?? null,
+      seed,
+      concurrency,
+      chunks,
+      baselines: baselines.join(', '),
+      verify,
+    },
   };
   const facts = { millrace: head.version, ...head.machine, ...head.settings };
   print(

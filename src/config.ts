@@ -97,7 +97,13 @@ export const configSettings: readonly ConfigSetting[] = [
     '--no-idle-reading',
     'Reading the passages asked about most while nothing else is asked for, in a process that stays open.',
   ),
-  setting('contextTokens', 'tokens', '320', '--context-tokens', 'Most tokens of passages in one prompt.'),
+  setting(
+    'contextTokens',
+    'tokens',
+    'what is read in 8 s',
+    '--context-tokens',
+    'Most tokens of passages in one prompt, 320 to 2,000 by default.',
+  ),
   setting('maxTokens', 'tokens', '200', '--max-tokens', 'Most tokens of one answer.'),
   setting('parsers', 'integer', 'cores − 1, at most 4', '--parsers', 'Parser processes at the same time.'),
 ];

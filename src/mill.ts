@@ -21,6 +21,7 @@ import { embedMany } from './query/embed-many.ts';
 import { searchDocuments } from './query/pipeline.ts';
 import { type PipelineDefaults, pipelineOf } from './query/resolve-pipeline.ts';
 import { readAhead } from './query/read-ahead.ts';
+import { createReadingPace } from './query/reading-pace.ts';
 import { answerCaller } from './query/shared-answer.ts';
 import { createRuns } from './runs/runs.ts';
 import type { Activity } from './spec/activity.ts';
@@ -88,6 +89,7 @@ export function createMill(parts: MillParts): Mill {
     scheduler,
     clock,
     languages,
+    pace: createReadingPace(),
     caches,
     stages,
     embedder: engines.searchEmbedder,

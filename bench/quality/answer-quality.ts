@@ -55,7 +55,7 @@ export async function judgeAll(
       signal: settings.signal,
       async onJudged(one, done, total) {
         await kept.add(one);
-        const leftMinutes = ((performance.now() - started) / done) * (total - done) / 60_000;
+        const leftMinutes = (((performance.now() - started) / done) * (total - done)) / 60_000;
         settings.progress(`${name}: ${done} of ${total} questions, about ${Math.ceil(leftMinutes)} min left`);
       },
     });
@@ -109,7 +109,9 @@ export const goldParagraph: MeasureQuality = async (settings) => {
     const plain = await askPlainly(baseline, questions, settings);
     const { f1: gain } = comparePaired(plain, ours, settings.seed, groupOf);
     const prefix = `${baseline} prompt: `;
-    figures.push(...shares(plain, settings.seed, { f1: '', containsGold: '', abstentionRecall: '', falseRefusals: '' }, { prefix, groupOf }));
+    figures.push(
+      ...shares(plain, settings.seed, { f1: '', containsGold: '', abstentionRecall: '', falseRefusals: '' }, { prefix, groupOf }),
+    );
     if (gain !== undefined) figures.push({ name: `${prefix}f1 gained`, value: gain.mean, ...gain, aim: '≥ .05, interval above 0' });
   }
   return {

@@ -61,7 +61,7 @@ export function overWrongParagraphs(
     const own = question.context ?? '';
     const start = near.indexOf(own) + Math.floor(near.length / 2);
     const others = [...near.slice(start), ...near.slice(0, start), ...near, ...articles.keys()];
-    const context = others.find((one) => articles.get(one) !== articles.get(own)) ;
+    const context = others.find((one) => articles.get(one) !== articles.get(own));
     if (context === undefined) throw new Error('There is one article only: no paragraph is a wrong one.');
     return { ...question, id: `${question.id}/wrong/${passageId(context)}`, context, expected: [], unanswerable: true };
   });

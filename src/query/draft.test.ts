@@ -1,7 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { type MillBench, type MillBenchOptions, openMillBench } from '../../test/support/mill-bench.ts';
 import type { Answer } from '../spec/answers.ts';
-import type { Prompt } from '../spec/engine.ts';
 
 const sources = [
   { id: 'ferry', text: 'The ferry carries 48 passengers. Dogs travel free of charge.' },
@@ -43,12 +42,17 @@ describe('a question put to one passage after the other', () => {
 
   it('tells what other passages say, where they are asked at once', async () => {
     const pipeline = { context: { mode: 'each', atOnce: 3 } } as const;
-    const both = {
-      generator: { answer: ({ prompt }: { prompt: Prompt }) => (told(prompt.messages[1]?.parts[0] ?? '') === 'at 7:30' ? '7:30' : '48') },
+    const both: MillBenchOptions = {
+      sources: [
+        { id: 'new', text: 'The new ferry carries 48 passengers.' },
+        { id: 'old', text: 'The old ferry carries 30 passengers.' },
+      ],
+      generator: { answer: ({ prompt }) => (prompt.messages[1]?.parts[0]?.includes('old') === true ? '30' : '48') },
     };
-    const { hits, answer, otherAnswers } = await answerOf(both, 'ferry passengers workshop weekdays', { pipeline });
-    expect(answer).toMatch(hits[0]?.source === 'ferry' ? /^48/ : /^7:30/);
-    expect(otherAnswers).toEqual([{ answer: hits[0]?.source === 'ferry' ? '7:30' : '48', agrees: false, rank: 2 }]);
+    const { hits, answer, otherAnswers } = await answerOf(both, 'The ferry carries what passengers?', { pipeline });
+    const isNew = hits[0]?.source === 'new';
+    expect(answer).toMatch(isNew ? /^48/ : /^30/);
+    expect(otherAnswers).toEqual([{ answer: isNew ? '30' : '48', agrees: false, rank: 2 }]);
   });
 
   it('refuses in the language of the question when no passage states it', async () => {
@@ -65,6 +69,29 @@ describe('a question put to one passage after the other', () => {
     const answer = await answerOf(answering('48 passengers'), 'What is the hourly wage of a stewardess in Reykjavik?');
     expect(answer).toMatchObject({ abstained: true, answer: 'Not in the documents.' });
     expect(answer.confidence).toBeLessThan(0.5);
+  });
+
+  it('asks the model whether the passage states it, where the rules do not decide and the pipeline says so', async () => {
+    const question = 'Which passengers of the ferry travel at night?';
+    const askedAs = async (by: 'rules' | 'model', odds: number) => {
+      const asked: string[] = [];
+      const { mill, drive, close } = await open({
+        generator: {
+          answer({ prompt }) {
+            asked.push(prompt.messages[1]?.parts.at(-1) ?? '');
+            return '48 passengers';
+          },
+          weigh: ({ weigh = [] }) => (weigh.includes('Yes') ? [odds, 0] : [-9]),
+        },
+      });
+      const { abstained } = await drive(mill.ask(question, { pipeline: { verify: { by }, context: { passages: 1 } } }).result());
+      await close();
+      return { abstained, asked };
+    };
+    expect((await askedAs('rules', 6)).asked).toHaveLength(1);
+    const yes = await askedAs('model', 6);
+    expect(yes.asked[1]).toMatch(/48 passengers\nDoes the passage state/);
+    expect([yes.abstained, (await askedAs('model', -6)).abstained]).toEqual([false, true]);
   });
 
   it('reads more of the document around a small hit where that is asked for, and still cites to the character', async () => {

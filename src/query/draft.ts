@@ -1,8 +1,10 @@
 import type { Answer, AnswerEvent, Hit, StageTimings, Usage } from '../spec/answers.ts';
 import type { GenerateUsage, Generator } from '../spec/engine.ts';
 import { checkAnswer, isRefusal, type Use } from './cite.ts';
+import { chooseContext } from './choose-context.ts';
 import { fitContext } from './context.ts';
 import { generateByStage, roughTokenizer } from './custom-stages.ts';
+import { askWhetherStated, isWorthAsking, withReply } from './confirm.ts';
 import { type EngineCall, type GeneratedAnswer, generateAnswer } from './generate.ts';
 import { contentWords, coverage } from './matching.ts';
 import type { QueryParts } from './parts.ts';
@@ -83,7 +85,13 @@ export async function draftAnswer(
   }
   const { generate: stage } = pipeline.stages;
   if (stage !== undefined) {
-    const { passages, hits: read } = await fitContext(question, hits, pipeline.context.tokens, roughTokenizer, call.signal);
+    const { passages, hits: read } = await fitContext(
+      question,
+      hits,
+      chooseContext(pipeline.context, undefined).tokens,
+      roughTokenizer,
+      call.signal,
+    );
     const written = await generateByStage(parts, stage, { question, passages, maxTokens: pipeline.generate.maxTokens }, call.signal);
     const { text: checked, ...rest } = checkAnswer(written.trim(), read);
     const text = rest.abstained ? refusalIn(language) : checked;
@@ -123,12 +131,12 @@ export async function draftAnswer(
 /** All passages in one prompt, within the budget. */
 async function askJoined(asking: Asking, hits: readonly Hit[], tell: Tell | undefined): Promise<Candidate> {
   const { question, pipeline, generator, call, family } = asking;
-  const context = await fitContext(question, hits, pipeline.context.tokens, generator.tokenizer, call.signal);
+  const context = await fitContext(question, hits, contextOf(asking).tokens, generator.tokenizer, call.signal);
   const order = pipeline.context.order === 'document' ? inDocumentOrder(context.hits) : context.hits.map((_, index) => index);
   const read = order.flatMap((index) => context.hits[index] ?? []);
   const passages = order.flatMap((index) => context.passages[index] ?? []);
-  const onText = tell === undefined ? undefined : (text: string) => tell({ type: 'answer-delta', text });
-  const generated = await generate(asking, answerPrompt(question, passages, family), onText);
+  const told = tell === undefined ? {} : { onText: (text: string) => tell({ type: 'answer-delta', text }) };
+  const generated = await generate(asking, answerPrompt(question, passages, family), told);
   return candidateOf(asking, generated, read);
 }
 
@@ -153,18 +161,25 @@ function inDocumentOrder(hits: readonly Hit[]): number[] {
  */
 async function askEach(asking: Asking, hits: readonly Hit[]): Promise<Candidate[]> {
   const { question, pipeline, family } = asking;
-  const { passages, atOnce } = pipeline.context;
+  const { passages } = pipeline.context;
+  const { atOnce } = contextOf(asking);
   const asked: Candidate[] = [];
   for (let next = 0; next < Math.min(passages, hits.length); next += atOnce) {
     const group = hits.slice(next, Math.min(next + atOnce, passages));
     asked.push(
       ...(await Promise.all(
-        group.map(async (hit) => candidateOf(asking, await generate(asking, passagePrompt(question, hit, family), undefined), [hit])),
+        group.map(async (hit, place) =>
+          candidateOf(asking, await generate(asking, passagePrompt(question, hit, family), {}), [hit], next + place),
+        ),
       )),
     );
     if (asked.some((one) => !one.checked.abstained && (one.verdict?.supported ?? true))) break;
   }
   return asked;
+}
+
+function contextOf({ parts, pipeline, generator }: Asking): ReturnType<typeof chooseContext> {
+  return chooseContext(pipeline.context, parts.pace?.tokensPerSecond(generator.model.hash));
 }
 
 /** Whether one sequence holds the question over this passage, and an answer. A prompt in `joined` is cut to its budget instead. */
@@ -176,35 +191,51 @@ async function fitsAlone({ question, pipeline, generator, family, call }: Asking
 async function generate(
   { parts, pipeline, generator, call, spent }: Asking,
   prompt: AnswerPrompt,
-  onText: ((text: string) => Promise<void>) | undefined,
+  { onText, weigh = [modelRefusal], maxTokens = pipeline.generate.maxTokens }: GenerateOptions,
 ): Promise<GeneratedAnswer> {
-  const { maxTokens, temperature, seed } = pipeline.generate;
+  const { temperature, seed } = pipeline.generate;
   const generated = await generateAnswer(
     parts.scheduler,
     generator,
-    { prompt, maxTokens, temperature, seed, weigh: [modelRefusal], ...call, ...(onText === undefined ? {} : { onText }) },
+    { prompt, maxTokens, temperature, seed, weigh, ...call, ...(onText === undefined ? {} : { onText }) },
     parts.clock.monotonic,
   );
   spent.add(generated);
+  const { promptTokens, cachedTokens, prefillMs } = generated.final.usage;
+  parts.pace?.add(generator.model.hash, promptTokens - cachedTokens, prefillMs);
   return generated;
 }
 
-function candidateOf({ question, language, pipeline, found }: Asking, { final }: GeneratedAnswer, hits: readonly Hit[]): Candidate {
+interface GenerateOptions {
+  readonly onText?: (text: string) => Promise<void>;
+  readonly weigh?: readonly string[];
+  readonly maxTokens?: number;
+}
+
+/** @param askedBefore passages that were asked before this one */
+async function candidateOf(asking: Asking, { final }: GeneratedAnswer, hits: readonly Hit[], askedBefore = 0): Promise<Candidate> {
+  const { question, language, pipeline, found, family } = asking;
   const text = final.text.trim();
   const checked = checkAnswer(text, hits, { question, language });
   if (checked.abstained || pipeline.verify.by === 'none') return { text, hits, checked, verdict: undefined };
   const source = hits[checked.uses[0]?.passage ?? 0];
   if (source === undefined) return { text, hits, checked, verdict: undefined };
+  const answer = text.replaceAll(/\s*\[\d+\]/g, '');
   const verdict = verify({
     question,
     language,
     passage: source,
-    answer: text.replaceAll(/\s*\[\d+\]/g, ''),
+    answer,
     hits: found.map((hit) => hit.text),
+    askedBefore,
     meanLogProbability: final.meanLogProbability,
     refusalLogProbability: final.weights?.[0],
   });
-  return { text, hits, checked, verdict };
+  if (pipeline.verify.by !== 'model' || !isWorthAsking(verdict)) return { text, hits, checked, verdict };
+  const odds = await askWhetherStated({ question, answer, passage: source, family }, (prompt, weigh) =>
+    generate(asking, prompt, { weigh, maxTokens: 1 }),
+  );
+  return { text, hits, checked, verdict: withReply(verdict, odds) };
 }
 
 function verificationOf(

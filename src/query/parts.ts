@@ -5,6 +5,7 @@ import type { Scheduler } from '../spec/work.ts';
 import type { LanguageDetector } from '../language/detect-language.ts';
 import type { Clock } from '../util/clock.ts';
 import type { QueryCaches } from './caches.ts';
+import type { ReadingPace } from './reading-pace.ts';
 
 /** What a question needs of the rest of the product; handed in by `open.ts`. */
 export interface QueryParts {
@@ -16,6 +17,8 @@ export interface QueryParts {
   /** Absent: nothing is kept or shared. */
   readonly caches?: QueryCaches;
   readonly languages: LanguageDetector;
+  /** Absent: how much is read does not follow the machine. */
+  readonly pace?: ReadingPace;
   /** The collection's embedder, loaded on first use; undefined where the collection has no vectors or the model is not installed. */
   embedder(collection: string): Promise<Embedder | undefined>;
   /** The generator of the open directory, or the installed one that is named. Loads on first use and tells how far it is. */

@@ -81,6 +81,15 @@ export function passagePrompt(question: string, passage: Passage, family: Prompt
   return { prompt, prefixParts: 2, prefixOwners: [passage.document] };
 }
 
+/**
+ * Whether the passage states an answer, to be replied to with yes or no: after the same rules and passage as `passagePrompt`, so that only
+ * this is read.
+ */
+export function confirmPrompt(question: string, answer: string, passage: Passage, family: PromptFamily = 'plain'): AnswerPrompt {
+  const asked = `${question}\nProposed answer: ${answer}\nDoes the passage state that this is the answer to the question? Reply Yes or No.`;
+  return passagePrompt(asked, passage, family);
+}
+
 /** A passage as the record holds it: the same bytes as its hit. */
 export function passageOf(chunk: StoredChunk): Passage {
   const { document, headingPath, tableHeader, text } = chunk;

@@ -8,7 +8,7 @@ import { nearestNames } from '../util/nearest-names.ts';
 import type { RerankSection } from './rerank.ts';
 import { promptFamilies, type PromptFamily } from './prompt.ts';
 
-/** Defaults of a question. `contextTokens` is what a 1.5B model prefills in about 8 s on two cores. */
+/** Defaults of a question. `contextTokens` is what is read at least: what a 1.5B model reads in about 8 s on two cores. */
 export const queryDefaults = {
   collection: 'default',
   limit: 10,
@@ -30,10 +30,11 @@ export interface ResolvedPipeline {
   readonly rerank: RerankSection;
   readonly context: {
     readonly mode: 'joined' | 'each';
-    readonly tokens: number;
+    /** Undefined, as `atOnce`: by the pace of the machine, when it is known (`choose-context.ts`). */
+    readonly tokens: number | undefined;
     readonly order: 'rank' | 'document';
     readonly passages: number;
-    readonly atOnce: number;
+    readonly atOnce: number | undefined;
   };
   /** TypeScript stages in the place of ours, by what they do. */
   readonly stages: { readonly [K in Stage['kind']]?: StageReference };
@@ -47,7 +48,7 @@ export interface ResolvedPipeline {
     /** Undefined: that of the model's family. */
     readonly prompt: PromptFamily | undefined;
   };
-  readonly verify: { readonly by: 'none' | 'rules' };
+  readonly verify: { readonly by: 'none' | 'rules' | 'model' };
 }
 
 export interface RetrieveSection {
@@ -83,7 +84,6 @@ export interface PipelineDefaults {
 /** Fields that are part of the interface and not of this version; a stage that learns one takes its line away. */
 const planned: readonly (readonly [path: string, isAsked: (pipeline: Pipeline) => boolean])[] = [
   ['generate.prompt', ({ generate }) => generate?.prompt !== undefined && !promptFamilies.some((family) => family === generate.prompt)],
-  ['verify.by', ({ verify }) => verify?.by === 'model'],
   ['cite.by', ({ cite }) => (cite?.by ?? 'sentence') !== 'sentence'],
 ];
 
@@ -114,10 +114,10 @@ export function resolvePipeline(pipeline: Pipeline, defaults: PipelineDefaults =
     rerank: { by: rerank.by ?? 'none', model: rerank.model, limit: rerank.limit },
     context: {
       mode: context.mode ?? defaults.contextMode ?? queryDefaults.contextMode,
-      tokens: context.tokens ?? defaults.contextTokens ?? queryDefaults.contextTokens,
+      tokens: context.tokens ?? defaults.contextTokens,
       order: context.order ?? 'rank',
       passages: context.passages ?? queryDefaults.eachPassages,
-      atOnce: context.atOnce ?? 1,
+      atOnce: context.atOnce,
     },
     generate: {
       by: generate.by ?? 'model',
@@ -127,7 +127,7 @@ export function resolvePipeline(pipeline: Pipeline, defaults: PipelineDefaults =
       seed: generate.seed ?? 0,
       prompt: promptFamilies.find((family) => family === generate.prompt),
     },
-    verify: { by: verify.by === 'none' ? 'none' : 'rules' },
+    verify: { by: verify.by ?? 'rules' },
   } as const;
   const hash = hashOf(resolved);
   return { name: pipeline.name ?? hash.slice(0, 8), hash, ...resolved };

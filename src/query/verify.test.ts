@@ -36,6 +36,11 @@ describe('verify', () => {
     expect(doubted.confidence).toBeLessThan(check({}).confidence);
   });
 
+  it('wants more of a passage that does not rank first', () => {
+    expect(check({ askedBefore: 1 }).confidence).toBeLessThan(check({}).confidence);
+    expect(check({ askedBefore: 2 }).supported).toBe(true);
+  });
+
   it('rejects an answer about something else, and names what the passage does not', () => {
     const other = check({ question: 'Who insured the depot of Kestrel against fire?', answer: '5:30' });
     expect(other.confidence).toBeLessThan(check({}).confidence);

@@ -9,6 +9,8 @@ export interface Evidence {
   readonly answer: string;
   /** Texts of the hits of the question: a word that none of them holds says more than one that all hold. */
   readonly hits: readonly string[];
+  /** Passages that rank before this one and were asked without success: the answer is the less likely in this one. Default 0. */
+  readonly askedBefore?: number;
   /** Of the answer's tokens; undefined where the engine does not tell. */
   readonly meanLogProbability?: number | undefined;
   /** That the answer had begun as a refusal does; undefined where the engine does not tell. */
@@ -24,10 +26,12 @@ export interface Verdict {
 }
 
 /** Least confidence of an answer that is given. */
-const leastConfidence = 0.5;
+export const leastConfidence = 0.5;
 
 /** Logistic regression over the signals, fitted on questions that are not reported: docs/decisions/0007-verification.md. */
 const weights = { bias: -3.1, coverage: 3.1, names: 1.1, likelihood: 2.4, refusal: 0.36 } as const;
+/** Against an answer from a passage that does not rank first. The first one holds it most of the time, if any does. */
+const laterPassage = 0.4;
 /** The same without an engine that tells log-probabilities. */
 const wordWeights = { bias: -3.5, coverage: 3.5, names: 2 } as const;
 
@@ -64,20 +68,21 @@ export function verify(evidence: Evidence): Verdict {
       weights.likelihood * Math.max(-1.5, meanLogProbability) +
       weights.refusal * Math.min(12, -refusalLogProbability)
     : wordWeights.bias + wordWeights.coverage * covered + wordWeights.names * named;
-  const confidence = inventedNumbers.length > 0 || grounded < leastGrounded ? 0 : 1 / (1 + Math.exp(-score));
+  const prior = (evidence.askedBefore ?? 0) > 0 ? -laterPassage : 0;
+  const confidence = inventedNumbers.length > 0 || grounded < leastGrounded ? 0 : 1 / (1 + Math.exp(-(score + prior)));
   const supported = confidence >= leastConfidence;
   if (!supported && doubts.length === 0) doubts.push('the passage is about something else, or the model was not sure');
   return { supported, confidence, doubts };
 }
 
-/** Share of the asked words that are present, each by how few of the hits hold it; 1 for nothing asked. */
+/** Share of the asked words that are present, each by how few of the hits hold it (one hit alone does not tell); 1 for nothing asked. */
 function coverageByRarity(
   asked: ReadonlySet<string>,
   present: ReadonlySet<string>,
   hits: readonly string[],
   language: string | undefined,
 ): number {
-  const read = hits.map((text) => contentWords(text, language));
+  const read = hits.length < 2 ? [] : hits.map((text) => contentWords(text, language));
   let whole = 0;
   let held = 0;
   for (const word of asked) {

@@ -1,6 +1,6 @@
 import type { GenerateLaneName } from '../spec/engine.ts';
 import type { AdmissionRequest, Permit, Scheduler } from '../spec/work.ts';
-import type { ResolvedPipeline, RetrieveSection } from './resolve-pipeline.ts';
+import { queryDefaults, type ResolvedPipeline, type RetrieveSection } from './resolve-pipeline.ts';
 
 /**
  * Lets a request in as a whole or refuses it before anything of it is computed: an interactive one at once (`E_OVERLOADED`, with the time
@@ -34,7 +34,7 @@ export function questionCosts(question: string, { retrieve, context, generate, s
   const costs = searchCosts(question, retrieve);
   if (generate.by === 'quotes' || stages.generate !== undefined) return costs;
   const lane = generate.model === undefined ? 'generate' : (`generate:${generate.model}` as const);
-  return { ...costs, ...promptCosts(lane, context.tokens + tokensOf(question), generate.maxTokens) };
+  return { ...costs, ...promptCosts(lane, (context.tokens ?? queryDefaults.contextTokens) + tokensOf(question), generate.maxTokens) };
 }
 
 export function tokensOf(text: string): number {

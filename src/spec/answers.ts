@@ -153,7 +153,7 @@ export const askOptions = searchOptions.extend({
   timeouts: timeouts.optional(),
   /** Most tokens of the answer. Default 200. */
   maxTokens: z.number().int().min(1).max(8_192).optional(),
-  /** Most tokens of all passages in the prompt. Default: what the machine prefills in about 8 s, at most 2,000. */
+  /** Most tokens of all passages in the prompt. Default: what the machine reads in about 8 s by its measured pace, 320 to 2,000. */
   contextTokens: z.number().int().min(64).max(131_072).optional(),
   /** As for a search; true keeps and takes whole answers too. */
   cache: z.boolean().optional(),

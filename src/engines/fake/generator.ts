@@ -26,6 +26,8 @@ export interface FakeGeneratorOptions extends FakePaceOptions {
   readonly prefixes?: FakePrefixes;
   /** The whole output, before `stop` and `maxTokens` cut it. Default `answerFromPassages`. A grammar has no effect. */
   readonly answer?: (request: GenerateRequest, call: number) => string;
+  /** Log-probabilities of what a request has weighed. Default: none are told. */
+  readonly weigh?: (request: GenerateRequest) => readonly number[];
 }
 
 export interface FakeGeneratorStatistics {
@@ -107,6 +109,7 @@ export function createFakeGenerator(options: FakeGeneratorOptions): FakeGenerato
         stopReason: output.stopReason,
         usage: { promptTokens: prompt.length, cachedTokens, restoredTokens, restoreMs: 0, outputTokens: output.pieces.length, ...times },
         tokens: output.pieces.map(tokenOf),
+        ...(request.weigh === undefined || options.weigh === undefined ? {} : { weights: options.weigh(request) }),
       };
     } finally {
       held.free();
