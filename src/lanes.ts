@@ -126,7 +126,7 @@ async function rerankOne(reranker: Reranker, { input, class: workClass, signal }
 }
 
 /** Small files that go to a child in one exchange. */
-const filesTogether = 8;
+const filesTogether = 16;
 
 export function parseLane(parser: DocumentParser): LaneDefinition<'parse'> {
   return {

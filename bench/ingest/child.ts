@@ -46,21 +46,45 @@ async function* repeated({ texts = '', documents }: IngestTask): AsyncGenerator<
   }
 }
 
-/** Takes calls as large as the real embedder does and gives vectors that cost nothing, as that of the other side: no two are alike. */
+/** Numbers that vectors are cut from. */
+const numbers = 65_536;
+
+/**
+ * Takes calls as large as the real embedder does, and costs nothing, as the mock of the other side: vectors are pieces of one list, no two
+ * of one call alike, and tokens are words between white space.
+ */
 function createMockEmbedder(dimensions: number): Embedder {
   let state = 1;
-  function next(): number {
+  const pool = Float32Array.from({ length: numbers + dimensions }, () => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) | 0;
     return state / 2 ** 31;
-  }
+  });
+  let next = 0;
+  const fake = createFakeEmbedder({ clock: systemClock, dimensions });
   return {
-    ...createFakeEmbedder({ clock: systemClock, dimensions }),
+    ...fake,
+    tokenizer: { ...fake.tokenizer, countTokens: (texts) => Promise.resolve(Uint32Array.from(texts, countWords)) },
     limits: { batchTokens: 4_096, batchItems: 256 },
     embed(texts) {
-      const values = Float32Array.from({ length: texts.length * dimensions }, next);
-      return Promise.resolve(texts.map((_, index) => values.subarray(index * dimensions, (index + 1) * dimensions)));
+      return Promise.resolve(
+        texts.map(() => {
+          next = (next + 97) % numbers;
+          return pool.subarray(next, next + dimensions);
+        }),
+      );
     },
   };
+}
+
+function countWords(text: string): number {
+  let words = 0;
+  let inside = false;
+  for (let index = 0; index < text.length; index += 1) {
+    const isWhite = text.charCodeAt(index) <= 0x20;
+    if (!isWhite && !inside) words += 1;
+    inside = !isWhite;
+  }
+  return words;
 }
 
 /** Pages of the vector index that are mapped from its file: the operating system takes them back when it needs them. 0 where it does not tell. */

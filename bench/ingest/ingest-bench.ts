@@ -303,12 +303,16 @@ async function embedBoth(bench: Bench, run: number, sources: readonly { readonly
 }
 
 async function ingestOnce(bench: Bench, task: Omit<IngestTask, 'dimensions'>, keep = false): Promise<IngestFigures> {
-  const running = spawn(process.execPath, [child, JSON.stringify({ ...task, dimensions } satisfies IngestTask)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    signal: bench.signal,
-    // As the command line does in a clone: the published package has no types to strip, which takes time and 17 MB a thread.
-    env: { ...process.env, NODE_COMPILE_CACHE: path.join(tmpdir(), 'millrace-bench-compiled') },
-  });
+  const running = spawn(
+    process.execPath,
+    ['--max-semi-space-size=8', child, JSON.stringify({ ...task, dimensions } satisfies IngestTask)],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      signal: bench.signal,
+      // Flag and cache are those of the command line; the published package has no types to strip, which takes time and 17 MB a thread.
+      env: { ...process.env, NODE_COMPILE_CACHE: path.join(tmpdir(), 'millrace-bench-compiled') },
+    },
+  );
   const failed = new Promise<never>((_, reject) => running.once('error', reject));
   const output = await Promise.race([readAll(running.stdout), failed]);
   if (!keep) await rm(task.directory, { recursive: true, force: true });

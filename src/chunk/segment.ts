@@ -11,6 +11,9 @@ const codeSpanLength = 240;
 /** Longest text that is segmented at once; `segmentSlices` gives its caller a turn after one or two. UTF-16 units. */
 const sliceLength = 64 * 1024;
 
+/** Dear to make. */
+const sentences = new Intl.Segmenter('en', { granularity: 'sentence' });
+
 type Block = Pick<ParsedBlock, 'kind' | 'start' | 'end'>;
 
 /** All spans of a text, in order. For long texts `segmentSlices` does the same in steps. */
@@ -23,11 +26,10 @@ export function segment(text: string, blocks: readonly Block[]): TextSpan[] {
  * code. Every character that is not white space is in exactly one span.
  */
 export function* segmentSlices(text: string, blocks: readonly Block[]): Generator<TextSpan[]> {
-  const sentences = new Intl.Segmenter('en', { granularity: 'sentence' });
   let spans: TextSpan[] = [];
   let sliceStart = 0;
   for (const { kind, start, end, block } of pieces(text, blocks)) {
-    for (const range of ranges(text, kind, start, end, sentences)) {
+    for (const range of ranges(text, kind, start, end)) {
       for (const { start: from, end: to } of splitSpan(text, range.start, range.end, maxSpanBytes))
         spans.push({ start: from, end: to, block });
     }
@@ -88,11 +90,11 @@ interface Range {
   readonly end: number;
 }
 
-function ranges(text: string, kind: ParsedBlock['kind'], start: number, end: number, sentences: Intl.Segmenter): Iterable<Range> {
+function ranges(text: string, kind: ParsedBlock['kind'], start: number, end: number): Iterable<Range> {
   if (kind === 'heading') return [{ start, end }];
   if (kind === 'table') return lines(text, start, end, 0);
   if (kind === 'code') return lines(text, start, end, codeSpanLength);
-  return sentenceRanges(text, start, end, sentences);
+  return sentenceRanges(text, start, end);
 }
 
 /** Lines, joined while they are together not longer than `joinLength`. */
@@ -111,7 +113,7 @@ function* lines(text: string, start: number, end: number, joinLength: number): G
   if (from < end) yield { start: from, end };
 }
 
-function* sentenceRanges(text: string, start: number, end: number, sentences: Intl.Segmenter): Generator<Range> {
+function* sentenceRanges(text: string, start: number, end: number): Generator<Range> {
   // A line end inside a block is only a wrapped line; the segmenter would end a sentence there.
   const prose = text.slice(start, end).replaceAll('\n', ' ');
   let from = 0;

@@ -28,9 +28,8 @@ export type RecordedOutcome =
   | { readonly type: 'failed'; readonly error: MillraceError };
 
 export async function readKnown(store: Store, collection: string, key: string): Promise<KnownSource | undefined> {
-  const source = await store.readSource(collection, key);
-  if (source === undefined) return undefined;
-  return { source, document: source.document === null ? undefined : await store.readDocument(source.document) };
+  const known = await store.readSourceDocument(collection, key);
+  return known === undefined ? undefined : { source: known.source, document: known.document ?? undefined };
 }
 
 /**

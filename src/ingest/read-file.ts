@@ -1,5 +1,5 @@
 import { constants, type Stats } from 'node:fs';
-import { open, realpath, stat } from 'node:fs/promises';
+import { lstat, open, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, relative } from 'node:path';
 import { MillraceError, toMillraceError } from '../errors.ts';
 import { createSha256 } from '../util/hash.ts';
@@ -26,12 +26,9 @@ const sliceBytes = 4 * 1024 * 1024;
  */
 export async function lookAtFile(path: string, root: string): Promise<LookedFile> {
   try {
-    const [real, realRoot] = await Promise.all([realpath(path), realpath(root)]);
-    const inside = relative(realRoot, real);
-    if (inside.startsWith('..') || isAbsolute(inside)) {
-      throw new MillraceError('E_SOURCE_UNREADABLE', `The file ${path} is a link that leads out of ${root}.`);
-    }
-    const looked = await stat(real);
+    const status = await lstat(path);
+    // Where a path leads is asked before it is read; most files of a folder that is ingested again are not.
+    const looked = status.isSymbolicLink() ? await stat(await realInside(path, root)) : status;
     requireRegular(looked, path);
     if (looked.size > maxFileBytes) {
       const details = { bytes: looked.size, maxFileBytes };
@@ -39,14 +36,23 @@ export async function lookAtFile(path: string, root: string): Promise<LookedFile
         details,
       });
     }
-    return { size: looked.size, mtime: Math.round(looked.mtimeMs), read: (signal) => readLooked(path, real, looked, signal) };
+    return { size: looked.size, mtime: Math.round(looked.mtimeMs), read: (signal) => readLooked(path, root, looked, signal) };
   } catch (error) {
     throw describe(error, path);
   }
 }
 
-async function readLooked(path: string, real: string, looked: Stats, signal: AbortSignal): ReturnType<LookedFile['read']> {
+/** The path without links, which must not lead out of the root. */
+async function realInside(path: string, root: string): Promise<string> {
+  const [real, realRoot] = await Promise.all([realpath(path), realpath(root)]);
+  const inside = relative(realRoot, real);
+  if (!inside.startsWith('..') && !isAbsolute(inside)) return real;
+  throw new MillraceError('E_SOURCE_UNREADABLE', `The file ${path} is a link that leads out of ${root}.`);
+}
+
+async function readLooked(path: string, root: string, looked: Stats, signal: AbortSignal): ReturnType<LookedFile['read']> {
   try {
+    const real = await realInside(path, root);
     // A pipe that took the place of the file must not block.
     const file = await open(real, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOFOLLOW ?? 0));
     try {

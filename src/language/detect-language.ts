@@ -45,6 +45,14 @@ const kanaShare = 0.08;
 /** Less than one word of its own is a coincidence: "a", "on" and "et" stand in many languages. */
 const leastScore = 0.8;
 
+/** So many words tell where one language has so high a score and twice that of the next. */
+const earlyWords = 80;
+const earlyScore = 8;
+
+function leaders(scores: ReadonlyMap<string, number>): readonly (readonly [string, number])[] {
+  return [...scores].sort((a, b) => b[1] - a[1]).slice(0, 2);
+}
+
 /** A language detector; it builds its table of words once. */
 export interface LanguageDetector {
   /**
@@ -75,16 +83,25 @@ export function createLanguageDetector(): LanguageDetector {
       const scripted = byScript(read);
       if (scripted !== undefined) return scripted;
       const scores = new Map<string, number>();
-      const count = (languages: readonly string[] = []): void => {
+      const count = (languages: readonly string[]): void => {
         for (const language of languages) scores.set(language, (scores.get(language) ?? 0) + 1 / languages.length);
       };
-      for (const word of read.toLowerCase().match(/\p{L}+/gu) ?? []) {
+      const isAscii = !beyondAscii.test(read);
+      let words = 0;
+      for (const word of read.toLowerCase().match(isAscii ? /[a-z]+/g : /\p{L}+/gu) ?? []) {
         // "T cells", "vitamin D": single letters of the alphabet stand for themselves.
-        if (/^[a-z]$/.test(word)) continue;
-        count(owners.get(word));
-        if (beyondAscii.test(word)) for (const [letters, languages] of lettersOf) if (letters.test(word)) count(languages);
+        if (word.length === 1 && word <= 'z') continue;
+        words += 1;
+        if (words === earlyWords) {
+          const [best, second] = leaders(scores);
+          if (best !== undefined && best[1] >= earlyScore && best[1] >= 2 * (second?.[1] ?? 0)) return best[0];
+        }
+        const languages = owners.get(word);
+        if (languages !== undefined) count(languages);
+        if (isAscii || !beyondAscii.test(word)) continue;
+        for (const [letters, those] of lettersOf) if (letters.test(word)) count(those);
       }
-      const [best, second] = [...scores].sort((a, b) => b[1] - a[1]);
+      const [best, second] = leaders(scores);
       if (best === undefined) return /\p{Script=Cyrillic}/u.test(read) ? 'ru' : undefined;
       const clear = best[1] >= leastScore && best[1] >= 1.2 * (second?.[1] ?? 0);
       return clear || (second !== undefined && cyrillic.has(best[0]) && cyrillic.has(second[0])) ? best[0] : undefined;

@@ -12,6 +12,10 @@ const maybeCamel = /[a-z\u00AA-\uFFFF][A-Z\u00C0-\uFFFF]/;
 /** The scripts of `unspacedRun` lie here. */
 const maybeUnspaced = /[\u0E00-\u1FFF\u2E80-\uFFFF]/;
 
+/** The same as `camelCase` for texts without other letters: without looking at every character in every way. */
+const asciiCamelCase = /(?<![A-Za-z0-9])[A-Za-z]*[a-z][A-Z][A-Za-z0-9]*/g;
+const beyondAscii = /[^\0-\u007F]/;
+
 function camelParts(word: string): string[] {
   return word.split(/(?<=\p{Ll})(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})/u);
 }
@@ -19,7 +23,8 @@ function camelParts(word: string): string[] {
 /** "1,250" with "1250" and "getUserName" with "get User Name" after it; the rest is left as it is. */
 export function withOtherSpellings(text: string): string {
   const numbered = maybeGrouped.test(text) ? text.replace(groupedNumber, (number) => `${number} ${number.replace(/\P{N}/gu, '')}`) : text;
-  return maybeCamel.test(numbered) ? numbered.replace(camelCase, (word) => `${word} ${camelParts(word).join(' ')}`) : numbered;
+  if (!maybeCamel.test(numbered)) return numbered;
+  return numbered.replace(beyondAscii.test(numbered) ? camelCase : asciiCamelCase, (word) => `${word} ${camelParts(word).join(' ')}`);
 }
 
 /**

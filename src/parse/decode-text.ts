@@ -43,7 +43,10 @@ function isTextControl(byte: number): boolean {
 /** Share of bytes that no text encoding with ASCII as a part uses. A few occur in real text files. */
 function controlShare(sample: Uint8Array): number {
   let controls = 0;
-  for (const byte of sample) if ((byte < 0x20 && !isTextControl(byte)) || byte === 0x7f) controls += 1;
+  for (let index = 0; index < sample.length; index += 1) {
+    const byte = sample[index] ?? 0;
+    if ((byte < 0x20 && !isTextControl(byte)) || byte === 0x7f) controls += 1;
+  }
   return sample.length === 0 ? 0 : controls / sample.length;
 }
 

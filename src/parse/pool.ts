@@ -116,18 +116,29 @@ export function createDocumentParser(options: DocumentParserOptions): Required<D
     return outcomes;
   }
 
-  /** Files behind one that ended its child have lost nothing: they are read by the next child. */
+  /**
+   * Of several files that a child had before it when it ended, any one may be the reason: answers wait for each other in the child. Each of
+   * them is read again, alone.
+   */
   async function runAll(works: readonly TimedWork[]): Promise<Outcome[]> {
     const outcomes: Outcome[] = [];
+    let suspects = 0;
     for (let next = works[0]; next !== undefined; next = works[outcomes.length]) {
       if (next.signal.aborted) outcomes.push({ status: 'rejected', reason: cancelled(next) });
-      else outcomes.push(...(await runInOneChild(works.slice(outcomes.length))));
+      else if (suspects > 0) outcomes.push(...(await runInOneChild([next])).outcomes);
+      else {
+        const read = await runInOneChild(works.slice(outcomes.length));
+        outcomes.push(...read.outcomes);
+        ({ suspects } = read);
+        continue;
+      }
+      suspects = Math.max(0, suspects - 1);
     }
     return outcomes;
   }
 
-  /** The outcomes of as many files, from the first on, as one child reads. */
-  async function runInOneChild(works: readonly TimedWork[]): Promise<Outcome[]> {
+  /** The outcomes of as many files, from the first on, as one child reads. It ended over one of the next `suspects`. */
+  async function runInOneChild(works: readonly TimedWork[]): Promise<{ readonly outcomes: readonly Outcome[]; readonly suspects: number }> {
     const slot = acquire(Math.max(...works.map(({ request }) => request.bytes.length)));
     const { child } = slot;
     const sent = works.slice(0, Math.max(1, Math.round((1 - slot.used) * limits.documentsPerChild)));
@@ -145,11 +156,12 @@ export function createDocumentParser(options: DocumentParserOptions): Required<D
         }
         const guard = guardChild(child, work.request, work.deadlineMs, work.signal);
         const answer = await readAnswer(slot, work.request, answers[index], guard.reason).finally(guard.stop);
-        keep = answer.keep;
+        ({ keep } = answer);
+        if (answer.hasEnded && !work.signal.aborted && sent.length > 1) return { outcomes, suspects: sent.length - index };
         outcomes.push(answer.outcome);
         if (!keep) break;
       }
-      return outcomes;
+      return { outcomes, suspects: 0 };
     } finally {
       if (keep && !closed) release(slot);
       else {
@@ -159,14 +171,15 @@ export function createDocumentParser(options: DocumentParserOptions): Required<D
     }
   }
 
-  /** `keep`: the child may read more. */
+  /** `keep`: the child may read more. `hasEnded`: it gave no answer. */
   async function readAnswer(
     slot: Slot,
     { name }: ParseRequest,
     answer: Promise<Frame | undefined> | undefined,
     endReason: () => MillraceError | undefined,
-  ): Promise<{ readonly outcome: Outcome; readonly keep: boolean }> {
+  ): Promise<{ readonly outcome: Outcome; readonly keep: boolean; readonly hasEnded: boolean }> {
     let keep = false;
+    let hasEnded = true;
     try {
       const frame = await answer;
       const ended = endReason();
@@ -175,13 +188,14 @@ export function createDocumentParser(options: DocumentParserOptions): Required<D
         slot.child.kill();
         throw crashed(name, await slot.child.ended);
       }
+      hasEnded = false;
       const response = responseHeader.parse(frame.header);
       const isPlain = response.outcome === 'parsed' && response.document.parser === plainText;
       slot.used += 1 / (isPlain ? limits.plainTextsPerChild : limits.documentsPerChild);
       // Shares do not add up exactly.
       keep = slot.used < 1 - 1e-6 && response.residentBytes <= limits.retainedBytes;
       if (response.outcome === 'parsed') {
-        return { outcome: { status: 'fulfilled', value: decodeDocument(response.document, frame.payload) }, keep };
+        return { outcome: { status: 'fulfilled', value: decodeDocument(response.document, frame.payload) }, keep, hasEnded };
       }
       const { error } = response;
       // A damaged file may have left the parser's own state damaged.
@@ -190,7 +204,7 @@ export function createDocumentParser(options: DocumentParserOptions): Required<D
       throw MillraceError.fromJSON(details === undefined ? plain : { ...plain, details });
     } catch (error) {
       const reason = toMillraceError(error, 'E_PARSE_CRASHED', `${name}: the parser process gave no valid answer`);
-      return { outcome: { status: 'rejected', reason }, keep };
+      return { outcome: { status: 'rejected', reason }, keep, hasEnded };
     }
   }
 

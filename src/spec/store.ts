@@ -310,6 +310,11 @@ export interface VerifyReport {
 /** Reading needs no lock and works beside any writer. Every method reads one consistent state of the record. */
 export interface StoreReader {
   readSource(collection: string, key: string): Promise<SourceRecord | undefined>;
+  /** The same with the document that it points to, where it points to one. */
+  readSourceDocument(
+    collection: string,
+    key: string,
+  ): Promise<{ readonly source: SourceRecord; readonly document: DocumentRecord | null } | undefined>;
   /** In order of key, after `afterKey`, at most `limit` (default 1,000). */
   listSources(collection: string, options?: { readonly afterKey?: string; readonly limit?: number }): Promise<readonly SourceRecord[]>;
   /** Accepted and not yet read, in order of key. */

@@ -38,6 +38,14 @@ describe('openStore', () => {
     expect(readFileSync(join(directory, '.gitignore'), 'utf8')).toBe('*\n');
   });
 
+  it('fails a call whose value cannot be copied alone, not those of the same turn', async () => {
+    const store = await open();
+    const calls = [store.writeSetting('a', 1), store.writeSetting('b', () => 2), store.writeSetting('c', 3)];
+    const outcomes = await Promise.allSettled(calls);
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect(await Promise.all(['a', 'b', 'c'].map((key) => store.readSetting(key)))).toEqual([1, undefined, 3]);
+  });
+
   it('refuses a second writer, names the first, and lets readers in', async () => {
     const writer = await open();
     await expect(open()).rejects.toMatchObject({ code: 'E_LOCKED', message: expect.stringContaining(`process ${process.pid}`) as string });

@@ -236,6 +236,7 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
   return {
     writable: mode === 'write',
     readSource: reading('readSource'),
+    readSourceDocument: reading('readSourceDocument'),
     listSources: reading('listSources'),
     listPending: reading('listPending'),
     listVersions: reading('listVersions'),

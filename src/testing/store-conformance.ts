@@ -67,6 +67,14 @@ export function describeStoreConformance(runner: SuiteRunner, name: string, crea
   }
 
   runner.describe(`${name} keeps documents`, () => {
+    test('reads a source with the document that it points to', async (store) => {
+      assert.equal(await store.readSourceDocument('main', 'a'), undefined);
+      await store.commit([commitLines('a', 'x')]);
+      const known = await store.readSourceDocument('main', 'a');
+      assert.deepEqual(known?.source, await store.readSource('main', 'a'));
+      assert.deepEqual(known?.document, await store.readDocument(await documentOf(store, 'a')));
+    });
+
     test('reads back what was committed', async (store) => {
       const [outcome] = await store.commit([commitLines('a', 'first line\nsecond line', { year: 2024 })]);
       assert.equal(outcome?.done, true);

@@ -61,6 +61,7 @@ export function createMemoryStore(options: { readonly clock: Clock; readonly ran
   return {
     writable: true,
     readSource: reading('readSource'),
+    readSourceDocument: reading('readSourceDocument'),
     listSources: reading('listSources'),
     listPending: reading('listPending'),
     listVersions: reading('listVersions'),

@@ -154,11 +154,20 @@ function documentOf(value: unknown): DocumentRecord {
 
 /** Everything that reads the record alone; searching and verifying have their own files. */
 export function createQueries(connection: Connection): RecordQueries {
+  const sources = createSourceQueries(connection);
+
+  function readDocument(id: DocumentId): DocumentRecord | undefined {
+    const row = connection.prepare(`SELECT ${documentColumns} FROM documents WHERE id = ?`).get(id);
+    return row === undefined ? undefined : documentOf(row);
+  }
+
   return {
-    ...createSourceQueries(connection),
-    readDocument(id) {
-      const row = connection.prepare(`SELECT ${documentColumns} FROM documents WHERE id = ?`).get(id);
-      return row === undefined ? undefined : documentOf(row);
+    ...sources,
+    readDocument,
+    readSourceDocument(collection, key) {
+      const source = sources.readSource(collection, key);
+      if (source === undefined) return undefined;
+      return { source, document: source.document === null ? null : (readDocument(source.document) ?? null) };
     },
     findDocuments: (collection, bytesSha256) =>
       connection
