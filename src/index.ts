@@ -103,4 +103,5 @@ export type {
   ParsedPage,
   ParseRequest,
 } from './spec/parser.ts';
-export type { CollectionStatus, DocumentRecord, RunRecord, SourceRecord, VerifyReport } from './spec/store.ts';
+export type { DocumentRecord, RunRecord, SourceRecord } from './spec/store.ts';
+export type { CollectionStatus, VerifyReport } from './spec/store-reports.ts';

@@ -14,20 +14,6 @@ export interface DocumentsParts {
   readonly prefixes?: (Pick<PrefixKeeper, 'purge'> & { readonly swept: () => Promise<void> }) | undefined;
 }
 
-/** Keys of the files inside a container: `container!/file`. */
-async function memberKeys(store: Store, collection: string, container: string): Promise<string[]> {
-  const prefix = `${container}!/`;
-  const keys: string[] = [];
-  for (let afterKey = prefix; ;) {
-    const page = await store.listSources(collection, { afterKey, limit: 1_000 });
-    const members = page.map(({ key }) => key).filter((key) => key.startsWith(prefix));
-    keys.push(...members);
-    const last = page.at(-1);
-    if (last === undefined || members.length < page.length) return keys;
-    afterKey = last.key;
-  }
-}
-
 /** The sources and documents of one open directory. */
 export function createDocuments({ store, clock, calls, prefixes }: DocumentsParts): Omit<Mill['documents'], 'update'> {
   function named(key: string, options: unknown): { readonly name: string; readonly collection: string } {
@@ -56,10 +42,7 @@ export function createDocuments({ store, clock, calls, prefixes }: DocumentsPart
     async remove(key, options = {}) {
       const { name, collection } = named(key, options);
       return calls.run({}, async () => {
-        const at = clock.now();
-        // What a container holds goes with it, in one transaction.
-        const keys = [name, ...(await memberKeys(store, collection, name))];
-        const [outcome] = await store.commit(keys.map((one) => ({ type: 'removeSource', collection, key: one, at })));
+        const [outcome] = await store.commit([{ type: 'removeSource', collection, key: name, at: clock.now() }]);
         await prefixes?.swept();
         return outcome?.done ?? false;
       });

@@ -1,7 +1,6 @@
 import { MillraceError } from '../errors.ts';
 import type { Metadata } from '../spec/identifiers.ts';
 import type { MemberFile, ParsedDocument } from '../spec/parser.ts';
-import type { Store } from '../spec/store.ts';
 import { type BytePermits, createBytePermits } from '../util/byte-permits.ts';
 
 /** A file inside a container, with the container's key and the place of its document: `uri!/member`. */
@@ -54,8 +53,8 @@ export interface MemberSteps {
  * their container: one that is on record has all its members on record. Returns their keys.
  * @throws MillraceError E_DOCUMENT_TOO_LARGE beyond the limits on depth, files and bytes
  */
-export async function prepareMembers(container: Container, steps: MemberSteps): Promise<ReadonlySet<string>> {
-  const keys = new Set<string>();
+export async function prepareMembers(container: Container, steps: MemberSteps): Promise<readonly string[]> {
+  const keys: string[] = [];
   const family: Family = { depth: (container.family?.depth ?? 0) + 1, unpacked: container.family?.unpacked ?? { files: 0, bytes: 0 } };
   let portion = steps.first;
   for (;;) {
@@ -66,7 +65,7 @@ export async function prepareMembers(container: Container, steps: MemberSteps): 
       for (const file of members) {
         count(family, file, container.key);
         const key = `${container.key}!/${file.name}`;
-        keys.add(key);
+        keys.push(key);
         const uri = `${container.uri}!/${encodeURI(file.name)}`;
         await steps.prepare({ kind: 'member', key, uri, file, metadata: container.metadata, family });
       }
@@ -92,31 +91,4 @@ function count({ unpacked }: Family, { bytes }: MemberFile, key: string): void {
     'E_DOCUMENT_TOO_LARGE',
     `${key} belongs to a container of more than ${maxFiles} files or ${maxBytes / 1024 / 1024} MB; those read so far are kept.`,
   );
-}
-
-/** Members of an earlier version of the source that its present one no longer has. */
-export async function vanishedMembers(
-  store: Store,
-  collection: string,
-  containerKey: string,
-  present: ReadonlySet<string>,
-): Promise<readonly string[]> {
-  const prefix = `${containerKey}!/`;
-  const vanished: string[] = [];
-  let afterKey = prefix;
-  for (;;) {
-    const page = await store.listSources(collection, { afterKey, limit: 1_000 });
-    for (const { key } of page) {
-      if (!key.startsWith(prefix)) return vanished;
-      // Members of a container inside this one belong to that one, and go with it.
-      if (!present.has(key) && ![...ancestors(key, prefix)].some((ancestor) => present.has(ancestor))) vanished.push(key);
-    }
-    const last = page.at(-1);
-    if (last === undefined) return vanished;
-    afterKey = last.key;
-  }
-}
-
-function* ancestors(key: string, prefix: string): Generator<string> {
-  for (let at = key.indexOf('!/', prefix.length); at !== -1; at = key.indexOf('!/', at + 2)) yield key.slice(0, at);
 }

@@ -1,5 +1,9 @@
+import { renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createIngestBench, type IngestBenchOptions, ofType } from '../../test/support/ingest-bench.ts';
+import { MillraceError } from '../errors.ts';
+import type { IngestOptions } from '../spec/mill.ts';
 import type { ParsedDocument, ParseRequest } from '../spec/parser.ts';
 
 const benches: ReturnType<typeof createIngestBench>[] = [];
@@ -16,11 +20,15 @@ afterEach(async () => {
 /** A file of JSON is a container: name → text, or another such file. Two members a portion. */
 const containerParser = {
   optionsHash: 'none',
-  formats: [{ name: 'fake', version: 1 }],
+  formats: [
+    { name: 'fake', version: 1 },
+    { name: 'fake-box', version: 1, isContainer: true },
+  ],
   concurrency: 4,
   parse({ bytes, name, membersFrom = 0 }: ParseRequest): Promise<ParsedDocument> {
     const text = Buffer.from(bytes).toString();
-    const head = { contentType: 'text/plain', parser: 'fake', parserVersion: 1, warnings: [] };
+    const type = name.endsWith('.pdf') ? 'application/pdf' : 'text/plain';
+    const head = { contentType: type, parser: 'fake', parserVersion: 1, warnings: [] };
     if (!name.endsWith('.json')) {
       return Promise.resolve({ ...head, text, pages: [{ number: 1, start: 0, end: text.length }], blocks: [] });
     }
@@ -29,6 +37,8 @@ const containerParser = {
     const portion = files.slice(membersFrom, membersFrom + 2);
     return Promise.resolve({
       ...head,
+      contentType: 'application/zip',
+      parser: 'fake-box',
       text: list,
       pages: [{ number: 1, start: 0, end: list.length }],
       blocks: [],
@@ -122,5 +132,108 @@ describe('containers', () => {
     write('box.json', box({ 'bad.txt': 'x', 'good.txt': 'Good.', 'last.txt': 'Last.' }));
     expect((await run([folder])).at(-1)).toMatchObject({ found: 4, indexed: 3, failed: 1 });
     expect(await texts()).toMatchObject({ 'box.json!/bad.txt': null, 'box.json!/last.txt': 'Last.' });
+  });
+
+  it('keep their files when a copy of them is removed or they are renamed', async () => {
+    const { run, write, folder, texts, store, requireWhole } = bench();
+    const content = box({ 'a.txt': 'The first.', 'b.pdf': 'The second.', 'in.json': { 'c.txt': 'The third.' } });
+    write('one.json', content);
+    write('two.json', content);
+    const events = await run([folder]);
+    expect(events.at(-1)).toMatchObject({ found: 10, failed: 0 });
+    rmSync(join(folder, 'one.json'));
+    await store.commit([{ type: 'removeSource', collection: 'default', key: `${folder}/one.json`, at: 1 }]);
+    const files = ['', '!/a.txt', '!/b.pdf', '!/in.json', '!/in.json!/c.txt'];
+    expect(Object.keys(await texts())).toEqual(files.map((name) => `two.json${name}`));
+    renameSync(join(folder, 'two.json'), join(folder, 'three.json'));
+    expect((await run([folder], { prune: true })).at(-1)).toMatchObject({ removed: 5, failed: 0 });
+    expect(Object.keys(await texts())).toEqual(files.map((name) => `three.json${name}`));
+    await requireWhole();
+  });
+
+  it('are read again with reread, and when a file of theirs failed in another way than it would now', async () => {
+    const reads: string[] = [];
+    let failure: MillraceError | undefined = new MillraceError('E_INTERNAL', 'For a moment.');
+    const reading = {
+      ...containerParser,
+      parse(request: ParseRequest) {
+        reads.push(request.name);
+        if (request.name === 'bad.txt' && failure !== undefined) return Promise.reject(failure);
+        return containerParser.parse(request);
+      },
+    };
+    const first = bench({ parser: reading });
+    first.write('box.json', box({ 'in.json': { 'bad.txt': 'Better now.', 'good.txt': 'Good.' } }));
+    const again = async (options: IngestOptions = {}): Promise<unknown> => {
+      reads.length = 0;
+      return (await first.run([first.folder], options)).at(-1);
+    };
+    expect(await again()).toMatchObject({ failed: 1, indexed: 3 });
+    failure = new MillraceError('E_DOCUMENT_DAMAGED', 'For good.');
+    expect(await again()).toMatchObject({ failed: 1 });
+    expect(await again()).toMatchObject({ found: 1, skipped: 1, failed: 0 });
+    expect(reads).toEqual([]);
+    failure = undefined;
+    expect(await again()).toMatchObject({ found: 1, skipped: 1 });
+    expect(await again({ reread: true })).toMatchObject({ indexed: 1, skipped: 3, failed: 0 });
+    expect((await first.texts())['box.json!/in.json!/bad.txt']).toBe('Better now.');
+    expect(await again({ reread: true })).toMatchObject({ indexed: 0, skipped: 4 });
+  });
+
+  it('give new metadata to their files', async () => {
+    const { run, write, folder, store } = bench();
+    write('box.json', box({ 'a.txt': 'The first.', 'in.json': { 'b.txt': 'The second.' } }));
+    await run([folder], { metadata: { team: 'mill' } });
+    expect((await run([folder], { metadata: { team: 'race' } })).at(-1)).toMatchObject({ found: 1, skipped: 1 });
+    expect((await store.listSources('default')).map(({ metadata }) => metadata)).toEqual(Array.from({ length: 4 }, () => ({ team: 'race' })));
+    expect(await store.searchText('second', { collection: 'default', filter: { team: 'race' } }, 5)).toHaveLength(1);
+  });
+
+  it('tell of files that left them, in the same commit, also when their first version was not read to its end', async () => {
+    const { run, write, folder, texts, commits } = bench({
+      onCommit(operations) {
+        if (stops && operations.some((one) => one.type === 'commitDocument' && one.source.key.endsWith('.json'))) {
+          throw new MillraceError('E_DISK_FULL', 'Full.');
+        }
+      },
+    });
+    let stops = true;
+    write('box.json', box({ 'a.txt': 'The first.', 'b.txt': 'The second.' }));
+    expect((await run([folder], { batchSize: 1 })).at(-1)).toMatchObject({ type: 'ingest-failed' });
+    expect(Object.keys(await texts())).toEqual(['box.json!/a.txt', 'box.json!/b.txt']);
+    stops = false;
+    write('box.json', box({ 'b.txt': 'The second.' }), Date.UTC(2025, 1, 1));
+    const before = commits.length;
+    const events = await run([folder]);
+    expect(ofType(events, 'document-removed')).toMatchObject([{ source: `${folder}/box.json!/a.txt` }]);
+    expect(events.at(-1)).toMatchObject({ removed: 1 });
+    expect(Object.keys(await texts())).toEqual(['box.json', 'box.json!/b.txt']);
+    expect(
+      commits
+        .slice(before)
+        .flat()
+        .map(({ type }) => type),
+    ).not.toContain('removeSource');
+    write('box.json', 'A text.', Date.UTC(2025, 2, 1));
+    renameSync(join(folder, 'box.json'), join(folder, 'box.txt'));
+    const pruned = await run([folder], { prune: true });
+    expect(ofType(pruned, 'document-removed')).toHaveLength(2);
+    expect(await texts()).toEqual({ 'box.txt': 'A text.' });
+  });
+
+  it('that vanished before they were read to their end are pruned with their files; a folder with such a name stays', async () => {
+    const { run, write, folder, texts } = bench({
+      onCommit(operations) {
+        if (operations.some((one) => one.type === 'commitDocument' && one.source.key.endsWith('.json'))) {
+          throw new MillraceError('E_DISK_FULL', 'Full.');
+        }
+      },
+    });
+    const path = write('box.json', box({ 'a.txt': 'The first.', 'b.txt': 'The second.' }));
+    write('gone!/c.txt', 'A file in a folder.');
+    await run([folder], { batchSize: 1 });
+    rmSync(path);
+    await run([folder], { prune: true });
+    expect(await texts()).toEqual({ 'gone!/c.txt': 'A file in a folder.' });
   });
 });

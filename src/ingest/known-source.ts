@@ -62,7 +62,7 @@ export function recordedOutcome(known: KnownSource | undefined, versions: Versio
   ) {
     return { type: 'made', document: document.id };
   }
-  const attempt = source.error?.details?.['attempt'] as Attempt | undefined;
+  const attempt = attemptOf(source.error);
   if (
     source.error !== null &&
     attempt !== undefined &&
@@ -79,8 +79,28 @@ function isOfType(document: DocumentRecord, given: string | undefined): boolean 
   return given === undefined || given.split(';')[0]?.trim().toLowerCase() === document.contentType;
 }
 
+/** Whether the document lists files that are documents of their own. */
+export function isContainer({ parser: name }: Pick<DocumentRecord, 'parser'>, { formats }: Versions['parser']): boolean {
+  return formats.some((format) => format.name === name && format.isContainer === true);
+}
+
+const pageMembers = 1_000;
+
+/** Whether a file of a container failed, and would not do so in the same way again. */
+export async function hasOpenMembers(store: Store, collection: string, container: string, versions: Versions): Promise<boolean> {
+  const now = parserHash(versions);
+  for (let afterKey = ''; ;) {
+    const page = await store.listFailedMembers(collection, container, { afterKey, limit: pageMembers });
+    if (page.some(({ error }) => attemptOf(error)?.parserHash !== now)) return true;
+    const last = page.at(-1);
+    if (last === undefined || page.length < pageMembers) return false;
+    afterKey = last.key;
+  }
+}
+
 /**
- * The document that another source of the collection made of the same bytes. Not of texts: what they become depends on the name too.
+ * The document that another source of the collection made of the same bytes. Not of texts: what they become depends on the name too. Not of
+ * containers: each has files of its own.
  */
 export async function findSameContent(
   store: Store,
@@ -95,6 +115,7 @@ export async function findSameContent(
       document.chunkerHash === chunkerHash &&
       document.parseOptionsHash === parser.optionsHash &&
       parser.formats.some(({ name, version }) => name === document.parser && version === document.parserVersion);
+    if (isContainer(document, parser)) continue;
     if (isCurrent && !document.contentType.startsWith('text/') && isOfType(document, content.contentType)) return document.id;
   }
   return undefined;
@@ -105,6 +126,10 @@ interface Attempt {
   readonly bytesSha256: string;
   readonly parserHash: string;
   readonly contentType: string | null;
+}
+
+function attemptOf(error: SourceRecord['error']): Attempt | undefined {
+  return error?.details?.['attempt'] as Attempt | undefined;
 }
 
 /** Of all formats: what cannot be read today may be of a format that is added tomorrow. */

@@ -7,11 +7,13 @@ import type { BoundedQueue } from '../util/bounded-queue.ts';
 import type { BytePermits } from '../util/byte-permits.ts';
 import type { Turns } from '../util/turns.ts';
 import type { PreparedCommit } from './commit-batches.ts';
-import { prepareMembers, vanishedMembers } from './container-members.ts';
+import { prepareMembers } from './container-members.ts';
 import type { ReachedSource } from './discover.ts';
 import type { IngestRun } from './ingest-run.ts';
 import {
   findSameContent,
+  hasOpenMembers,
+  isContainer,
   type KnownSource,
   looksUnchanged,
   readKnown,
@@ -124,17 +126,18 @@ async function readAndPrepare(context: PrepareContext, visit: Visit, looked: Loo
   const same = await findSameContent(run.parts.store, run.collection, visit.versions, content);
   if (same !== undefined && (await settleMade(context, visit, looked, same, 'same-content'))) return;
   let document: NewDocument;
+  let members: readonly string[] | undefined;
   try {
     const parsed = await parse(run, visit, looked, bytes);
     run.parts.faults?.reach('document-parsed');
     document = await chunk(context, visit, parsed, sha256);
     run.parts.faults?.reach('document-made');
-    await settleMembers(context, visit, looked, bytes, parsed);
+    members = await settleMembers(context, visit, looked, bytes, parsed);
   } catch (thrown) {
     visit.signal.throwIfAborted();
     throw rememberAttempt(toMillraceError(thrown, 'E_INTERNAL', visit.key), content, visit.versions);
   }
-  await hand(context, visit, success(context, visit, looked.source, document));
+  await hand(context, visit, success(context, visit, looked.source, document, members));
 }
 
 /** Settles a source whose content was parsed before, well or in vain. False where it has to be parsed. */
@@ -149,6 +152,10 @@ async function settleRecorded(context: PrepareContext, visit: Visit, looked: Loo
     visit.done();
     return true;
   }
+  if (known?.document !== undefined && isContainer(known.document, versions.parser)) {
+    // Its files are settled one by one: those that are to be read again, and those that failed in another way than they would now.
+    if (run.options.reread === true || (await hasOpenMembers(run.parts.store, run.collection, key, versions))) return false;
+  }
   return settleMade(context, visit, looked, outcome.document, 'unchanged');
 }
 
@@ -160,13 +167,21 @@ async function settleMade(
   document: DocumentId,
   reason: 'unchanged' | 'same-content',
 ): Promise<boolean> {
-  const { known, key, lookedAt } = visit;
+  const { known, key, versions, lookedAt } = visit;
+  let removed: readonly string[] = [];
   if (known?.document?.id !== document || !sameFacts(known, source, lookedAt)) {
-    const [written] = await run.parts.store.commit([{ type: 'commitSource', collection: run.collection, source, document, at: lookedAt }]);
+    const { collection } = run;
+    const operations: StoreOperation[] = [{ type: 'commitSource', collection, source, document, at: lookedAt }];
+    if (known?.document?.id === document && isContainer(known.document, versions.parser)) {
+      operations.push({ type: 'describeMembers', collection, container: key, metadata: source.metadata, at: lookedAt });
+    }
+    const [written] = await run.parts.store.commit(operations);
     if (written?.document === undefined) return false;
+    removed = written.removed ?? [];
   }
   run.counts.skipped += 1;
   await run.emit({ type: 'document-skipped', source: key, reason });
+  await tellRemoved(run, removed);
   visit.done();
   return true;
 }
@@ -191,36 +206,29 @@ function chunk({ run, tokenizer }: PrepareContext, { signal }: Visit, parsed: Pa
   return makeDocument(parsed, { bytesSha256: sha256, parseOptionsHash: parser.optionsHash }, chunker, { tokenizer, model }, signal);
 }
 
-/** Prepares the files of a container, and removes those that its last version had and this one has not. */
+/** Prepares the files of a container. Returns their keys; undefined for what is none. */
 async function settleMembers(
   context: PrepareContext,
   visit: Visit,
   looked: LookedSource,
   bytes: Uint8Array,
   first: ParsedDocument,
-): Promise<void> {
+): Promise<readonly string[] | undefined> {
+  if (first.members === undefined) return undefined;
   const { run, memberPermits } = context;
-  const { key, found, known, signal, lookedAt } = visit;
-  let present: ReadonlySet<string> = new Set();
-  if (first.members !== undefined) {
-    const { uri, metadata } = looked.source;
-    const container = { key, uri, metadata, ...(found.kind === 'member' ? { family: found.family } : {}) };
-    present = await prepareMembers(container, {
-      first,
-      permits: memberPermits,
-      signal,
-      next: (membersFrom) => parse(run, visit, looked, bytes, membersFrom),
-      prepare(member) {
-        run.counts.found += 1;
-        return prepareSource(context, member, signal);
-      },
-    });
-  }
-  if (known === undefined) return;
-  const { store } = run.parts;
-  for (const vanished of await vanishedMembers(store, run.collection, key, present)) {
-    await store.commit([{ type: 'removeSource', collection: run.collection, key: vanished, at: lookedAt }]);
-  }
+  const { key, found, signal } = visit;
+  const { uri, metadata } = looked.source;
+  const container = { key, uri, metadata, ...(found.kind === 'member' ? { family: found.family } : {}) };
+  return prepareMembers(container, {
+    first,
+    permits: memberPermits,
+    signal,
+    next: (membersFrom) => parse(run, visit, looked, bytes, membersFrom),
+    prepare(member) {
+      run.counts.found += 1;
+      return prepareSource(context, member, signal);
+    },
+  });
 }
 
 /** The turn of the key and the place among the settled go on with the commit. */
@@ -228,24 +236,38 @@ function hand({ prepared }: PrepareContext, { signal }: Visit, commit: PreparedC
   return prepared.push(commit, { bytes: commit.length, signal });
 }
 
-function success(context: PrepareContext, visit: Visit, source: NewSource, document: NewDocument): PreparedCommit {
+function success(
+  context: PrepareContext,
+  visit: Visit,
+  source: NewSource,
+  document: NewDocument,
+  members: readonly string[] | undefined,
+): PreparedCommit {
   const { run, progress } = context;
   const { chunks, pages, warnings } = document;
+  const { collection } = run;
   return {
-    operation: { type: 'commitDocument', collection: run.collection, source, document, at: visit.lookedAt },
+    operation: { type: 'commitDocument', collection, source, document, ...(members === undefined ? {} : { members }), at: visit.lookedAt },
     length: document.text.length,
     async committed(outcome) {
-      run.counts.indexed += 1;
-      run.counts.chunks += chunks.length;
-      progress.added(chunks.length);
-      await run.emit({
-        type: 'document-committed',
-        source: visit.key,
-        document: outcome.document ?? '',
-        chunks: chunks.length,
-        pages: pages.length,
-        warnings: [...warnings],
-      });
+      if (outcome.document !== undefined && outcome.document === visit.known?.document?.id) {
+        // A container that was read again for its files.
+        run.counts.skipped += 1;
+        await run.emit({ type: 'document-skipped', source: visit.key, reason: 'unchanged' });
+      } else {
+        run.counts.indexed += 1;
+        run.counts.chunks += chunks.length;
+        progress.added(chunks.length);
+        await run.emit({
+          type: 'document-committed',
+          source: visit.key,
+          document: outcome.document ?? '',
+          chunks: chunks.length,
+          pages: pages.length,
+          warnings: [...warnings],
+        });
+      }
+      await tellRemoved(run, outcome.removed);
       run.parts.faults?.reach('document-told');
       visit.done();
     },
@@ -270,6 +292,12 @@ function failure({ run }: PrepareContext, visit: Visit, source: NewSource, error
     },
     refused: () => undefined,
   };
+}
+
+/** Files that a container no longer holds. */
+async function tellRemoved({ counts, emit }: IngestRun, keys: readonly string[] = []): Promise<void> {
+  counts.removed += keys.length;
+  for (const source of keys) await emit({ type: 'document-removed', source });
 }
 
 async function countFailure({ counts, emit }: IngestRun, key: string, error: MillraceError): Promise<void> {

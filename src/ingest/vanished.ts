@@ -1,7 +1,7 @@
 import { lstat } from 'node:fs/promises';
 import { sep } from 'node:path';
 import picomatch from 'picomatch';
-import type { Store } from '../spec/store.ts';
+import type { SourceRecord, Store } from '../spec/store.ts';
 import type { FoundSource, Root } from './discover.ts';
 import type { IngestRun } from './ingest-run.ts';
 
@@ -36,7 +36,7 @@ export async function* vanishedBelow(store: Store, collection: string, roots: re
   let afterKey = '';
   for (;;) {
     const page = await store.listSources(collection, { afterKey, limit: pageSources });
-    const paths = page.filter(({ key, uri }) => uri.startsWith('file:') && !key.includes('!/') && isCovered(key)).map(({ key }) => key);
+    const paths = [...new Set(page.filter(({ uri }) => uri.startsWith('file:')).map(fileOf))].filter(isCovered);
     const gone = await Promise.all(paths.map(isGone));
     for (const [index, path] of paths.entries()) if (gone[index] === true) yield { kind: 'vanished', path };
     const last = page.at(-1);
@@ -45,23 +45,20 @@ export async function* vanishedBelow(store: Store, collection: string, roots: re
   }
 }
 
+/** The file that a source is, or lies in: a container that was not read to its end is known by its files only. */
+function fileOf({ key, mtime }: SourceRecord): string {
+  return mtime === null ? (key.split('!/', 1)[0] ?? key) : key;
+}
+
 /** Removes the source of a path that is gone, and what it contained. One that has come back meanwhile stays. */
 export async function removeVanished({ parts, collection, counts, emit }: IngestRun, path: string): Promise<void> {
   if (!(await isGone(path))) return;
   const { store, clock, faults } = parts;
-  const members = `${path}!/`;
-  async function remove(key: string): Promise<void> {
-    const [outcome] = await store.commit([{ type: 'removeSource', collection, key, at: clock.now() }]);
-    if (outcome?.done !== true) return;
-    faults?.reach('source-vanished');
+  const [outcome] = await store.commit([{ type: 'removeSource', collection, key: path, at: clock.now() }]);
+  if (outcome?.done !== true) return;
+  faults?.reach('source-vanished');
+  for (const source of outcome.removed ?? []) {
     counts.removed += 1;
-    await emit({ type: 'document-removed', source: key });
-  }
-  await remove(path);
-  for (;;) {
-    const page = await store.listSources(collection, { afterKey: members, limit: pageSources });
-    const keys = page.map(({ key }) => key).filter((key) => key.startsWith(members));
-    if (keys.length === 0) return;
-    for (const key of keys) await remove(key);
+    await emit({ type: 'document-removed', source });
   }
 }

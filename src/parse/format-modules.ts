@@ -6,6 +6,7 @@ const formatParser = z.object({
   name: z.string().min(1).max(100),
   version: z.number().int().positive(),
   contentTypes: z.array(z.string().min(1)).min(1),
+  isContainer: z.boolean().optional(),
   isText: z.boolean().optional(),
   endings: z.record(z.string(), z.string()).optional(),
   parse: z.custom<FormatParser['parse']>((value) => typeof value === 'function', 'It must be a function.'),

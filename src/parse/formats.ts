@@ -177,24 +177,28 @@ function containerFormats(versions: number): FormatParser[] {
     {
       name: 'zip',
       version: versions + 1,
+      isContainer: true,
       contentTypes: ['application/zip'],
       parse: async (bytes, context) => (await import('./archive.ts')).parseZip(bytes, context),
     },
     {
       name: 'tar',
       version: versions + 1,
+      isContainer: true,
       contentTypes: ['application/x-tar'],
       parse: async (bytes, context) => (await import('./archive.ts')).parseTar(bytes, context),
     },
     {
       name: 'gzip',
       version: versions + 1,
+      isContainer: true,
       contentTypes: ['application/gzip'],
       parse: async (bytes, context) => (await import('./archive.ts')).parseGzip(bytes, context),
     },
     {
       name: 'eml',
       version: versions + 1,
+      isContainer: true,
       contentTypes: ['message/rfc822'],
       endings: { eml: 'message/rfc822' },
       parse: async (bytes, context) => (await import('./mail/eml.ts')).parseEml(bytes, context),
@@ -202,6 +206,7 @@ function containerFormats(versions: number): FormatParser[] {
     {
       name: 'mbox',
       version: versions + 1,
+      isContainer: true,
       contentTypes: ['application/mbox'],
       endings: { mbox: 'application/mbox' },
       parse: async (bytes, context) => (await import('./mail/eml.ts')).parseMailbox(bytes, context),
@@ -209,6 +214,7 @@ function containerFormats(versions: number): FormatParser[] {
     {
       name: 'msg',
       version: versions + 1,
+      isContainer: true,
       contentTypes: ['application/vnd.ms-outlook'],
       parse: async (bytes, context) => (await import('./mail/msg.ts')).parseMsg(bytes, context),
     },

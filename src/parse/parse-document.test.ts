@@ -1,6 +1,6 @@
 import iconv from 'iconv-lite';
 import { describe, expect, it } from 'vitest';
-import type { ParsedDocument } from '../spec/parser.ts';
+import type { FormatParser, ParsedDocument } from '../spec/parser.ts';
 import { writePdf } from './fixtures/write-pdf.ts';
 import { createFormatParsers } from './formats.ts';
 import { parseDocument } from './parse-document.ts';
@@ -32,6 +32,20 @@ describe('parseDocument', () => {
     ],
   ])('refuses %s', async (_what, content, code, message) => {
     await expect(read(content)).rejects.toMatchObject({ code, message });
+  });
+
+  it('takes members only from a format that says it is a container', async () => {
+    const content = { text: 'a', pages: [{ number: 1, start: 0, end: 1 }], blocks: [], warnings: [], members: [] };
+    const box: FormatParser = {
+      name: 'box',
+      version: 1,
+      contentTypes: ['text/plain'],
+      isText: true,
+      parse: () => Promise.resolve(content),
+    };
+    const request = { bytes: Buffer.from('text'), name: 'a.txt' };
+    await expect(parseDocument(request, [box])).rejects.toThrow('does not say isContainer');
+    expect((await parseDocument(request, [{ ...box, isContainer: true }])).members).toEqual([]);
   });
 
   it('refuses a PDF without bytes and reads a PDF that is named .txt', async () => {

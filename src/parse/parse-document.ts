@@ -49,6 +49,9 @@ export async function parseDocument(request: ParseRequest, parsers: readonly For
       ...(request.membersFrom === undefined ? {} : { membersFrom: request.membersFrom }),
       ...(request.ocr === undefined ? {} : { ocr: request.ocr }),
     });
+    if (content.members !== undefined && parser.isContainer !== true) {
+      throw new MillraceError('E_INTERNAL', `The format ${parser.name} gives members and does not say isContainer.`);
+    }
     if (isBlank(content.text)) throw new MillraceError('E_DOCUMENT_EMPTY', `${name} holds no text.`);
     return { contentType: type.contentType, parser: parser.name, parserVersion: parser.version, ...content };
   } catch (error) {

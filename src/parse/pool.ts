@@ -276,7 +276,7 @@ export function createDocumentParser(options: DocumentParserOptions): Required<D
     optionsHash,
     // What could not be read without OCR is tried again with it.
     formats: [
-      ...createFormatParsers(options.formats).map(({ name, version }) => ({ name, version })),
+      ...createFormatParsers(options.formats).map(({ name, version, isContainer = false }) => ({ name, version, isContainer })),
       ...(options.ocr === undefined ? [] : [{ name: `ocr-${options.ocr}`, version: 1 }]),
     ],
     concurrency,

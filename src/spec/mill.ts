@@ -18,16 +18,8 @@ import type {
   SettledQuestion,
 } from './runs.ts';
 import type { SettledCell, TableOptions, TableQuestion } from './tables.ts';
-import type {
-  CollectionStatus,
-  DocumentRecord,
-  DocumentState,
-  PurgeReport,
-  RunRecord,
-  SourceRecord,
-  SourceVersion,
-  VerifyReport,
-} from './store.ts';
+import type { DocumentRecord, DocumentState, PurgeReport, RunRecord, SourceRecord, SourceVersion } from './store.ts';
+import type { CollectionStatus, VerifyReport } from './store-reports.ts';
 import type { PrefixStatus } from './prefixes.ts';
 import type { ReadEvent, ReadOptions, ReadSummary } from './reading.ts';
 import type { LaneSnapshot } from './work.ts';

@@ -109,7 +109,7 @@ export interface DocumentParser {
   /** Hash of everything that changes the outcome besides the bytes and the version of the format's parser. */
   readonly optionsHash: string;
   /** What can be read. A document that another version of its parser made is parsed again. */
-  readonly formats: readonly Pick<FormatParser, 'name' | 'version'>[];
+  readonly formats: readonly Pick<FormatParser, 'name' | 'version' | 'isContainer'>[];
   /**
    * Errors: `E_DOCUMENT_EMPTY`, `E_DOCUMENT_UNSUPPORTED`, `E_DOCUMENT_ENCRYPTED`, `E_DOCUMENT_DAMAGED`,
    * `E_DOCUMENT_TOO_LARGE`, `E_SOURCE_TOO_LARGE`;
@@ -135,6 +135,8 @@ export interface FormatParser {
   /** To be raised whenever the text of the same bytes changes: documents of older versions are parsed again. */
   readonly version: number;
   readonly contentTypes: readonly string[];
+  /** Its documents may have `members`: sources with the same bytes then have files of their own each. */
+  readonly isContainer?: boolean;
   /** The format is a kind of text: `contentTypes` and `endings` tell it from others, and its bytes come with their encoding. */
   readonly isText?: boolean;
   /** File ending, lower case, without the dot → media type. A hint where content alone does not decide. */

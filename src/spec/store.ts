@@ -1,6 +1,7 @@
 import type { ErrorData } from './failure.ts';
 import type { ChunkId, DocumentId, Metadata, MetadataFilter, RunId, SourceId } from './identifiers.ts';
 import type { ParsedBlock, ParsedPage } from './parser.ts';
+import type { CollectionStatus, VerifyReport } from './store-reports.ts';
 
 /** One source as it is now, or as it was last seen. */
 export interface SourceRecord {
@@ -148,6 +149,8 @@ export type StoreOperation =
       readonly collection: string;
       readonly source: NewSource;
       readonly document: NewDocument;
+      /** Keys of the files of a container, which are on record before it: what else lies below its key goes. Absent: it holds none. */
+      readonly members?: readonly string[];
       readonly at: number;
     }
   /** A source whose bytes are already a document of the collection: points it there. */
@@ -171,7 +174,16 @@ export type StoreOperation =
       readonly dimensions: number;
       readonly vectors: readonly { readonly chunk: ChunkId; readonly vector: Float32Array }[];
     }
+  /** With it go the files that it contains: the sources whose keys begin with its own and "!/". */
   | { readonly type: 'removeSource'; readonly collection: string; readonly key: string; readonly at: number }
+  /** The files of a container have its metadata. */
+  | {
+      readonly type: 'describeMembers';
+      readonly collection: string;
+      readonly container: string;
+      readonly metadata: Metadata;
+      readonly at: number;
+    }
   /** A source whose bytes are in the directory and not yet read. What it pointed to stays until they are. */
   | { readonly type: 'acceptSource'; readonly collection: string; readonly source: NewSource; readonly at: number }
   | {
@@ -252,6 +264,8 @@ export interface OperationOutcome {
   readonly done: boolean;
   readonly document?: DocumentId;
   readonly chunks?: readonly ChunkId[];
+  /** Keys of the sources that went: the removed one, and files of containers. */
+  readonly removed?: readonly string[];
   /** Kept bytes that the operation let go of; no source may name them any more. */
   readonly freedBlob?: string;
 }
@@ -287,26 +301,6 @@ export interface SearchScope {
   readonly documents?: readonly DocumentId[];
 }
 
-export interface CollectionStatus {
-  readonly collection: string;
-  readonly sources: number;
-  readonly failedSources: number;
-  readonly documents: number;
-  readonly chunks: number;
-  /** Chunks that have a vector of this embedder. */
-  readonly embedded: Readonly<Record<string, number>>;
-  readonly textLength: number;
-  /** Grows with every committed change of the collection. */
-  readonly revision: number;
-}
-
-export interface VerifyReport {
-  readonly ok: boolean;
-  /** One sentence for each difference found, at most 1,000. */
-  readonly problems: readonly string[];
-  readonly checked: { readonly documents: number; readonly chunks: number; readonly vectors: number };
-}
-
 /** Reading needs no lock and works beside any writer. Every method reads one consistent state of the record. */
 export interface StoreReader {
   readSource(collection: string, key: string): Promise<SourceRecord | undefined>;
@@ -317,6 +311,12 @@ export interface StoreReader {
   ): Promise<{ readonly source: SourceRecord; readonly document: DocumentRecord | null } | undefined>;
   /** In order of key, after `afterKey`, at most `limit` (default 1,000). */
   listSources(collection: string, options?: { readonly afterKey?: string; readonly limit?: number }): Promise<readonly SourceRecord[]>;
+  /** Files of a container whose last attempt failed, those of containers inside it included, in order of key. */
+  listFailedMembers(
+    collection: string,
+    container: string,
+    options: { readonly afterKey: string; readonly limit: number },
+  ): Promise<readonly SourceRecord[]>;
   /** Accepted and not yet read, in order of key. */
   listPending(collection: string, options: { readonly afterKey: string; readonly limit: number }): Promise<readonly SourceRecord[]>;
   /** The last 100 versions of a source, oldest first. */

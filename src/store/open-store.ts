@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillraceError, toMillraceError } from '../errors.ts';
-import type { OperationOutcome, PurgeReport, RunItem, Store, StoreOperation, StoreReader, VerifyReport } from '../spec/store.ts';
+import type { OperationOutcome, PurgeReport, RunItem, Store, StoreOperation, StoreReader } from '../spec/store.ts';
+import type { VerifyReport } from '../spec/store-reports.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Random } from '../util/random.ts';
 import { createFaultPoints } from '../util/fault-points.ts';
@@ -238,6 +239,7 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     readSource: reading('readSource'),
     readSourceDocument: reading('readSourceDocument'),
     listSources: reading('listSources'),
+    listFailedMembers: reading('listFailedMembers'),
     listPending: reading('listPending'),
     listVersions: reading('listVersions'),
     documentStates: reading('documentStates'),

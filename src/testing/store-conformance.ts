@@ -135,6 +135,66 @@ export function describeStoreConformance(runner: SuiteRunner, name: string, crea
       assert.equal(late?.done, false);
     });
 
+    test('commits and removes a container with its files', async (store) => {
+      const file = (key: string, text: string): StoreOperation => commitLines(`box${key}`, text);
+      await store.commit([
+        file('!/a', 'first'),
+        file('!/in', 'inner'),
+        file('!/in!/b', 'second'),
+        file('!/c', 'third'),
+        file('+', 'other'),
+      ]);
+      const [box] = await store.commit([{ ...commitLines('box', 'list'), members: ['box!/a', 'box!/in'] } as StoreOperation]);
+      assert.deepEqual(box?.removed, ['box!/c']);
+      const keys = async (): Promise<readonly string[]> => (await store.listSources('main')).map(({ key }) => key);
+      assert.deepEqual(await keys(), ['box', 'box!/a', 'box!/in', 'box!/in!/b', 'box+']);
+      assert.deepEqual(await store.searchText('third', scope, 5), []);
+      const [gone] = await store.commit([{ type: 'removeSource', collection: 'main', key: 'box', at: 3 }]);
+      assert.deepEqual(gone?.removed, ['box', 'box!/a', 'box!/in', 'box!/in!/b']);
+      assert.deepEqual(await keys(), ['box+']);
+    });
+
+    test('removes the files of a source that is a container no more, and nothing that is none of them', async (store) => {
+      await store.acceptSources('main', [{ source: { key: 'box!/kept', uri: 'box!/kept', metadata: {} }, bytes: Uint8Array.of(1) }]);
+      await store.commit([commitLines('box!/a', 'first'), commitLines('other', 'plain'), commitLines('box', 'list')]);
+      await store.commit([{ ...commitLines('box', 'list'), members: ['box!/a'] } as StoreOperation, commitLines('box!/a', 'first')]);
+      const document = await documentOf(store, 'other');
+      const source = { key: 'box', uri: 'file:///box', metadata: {} };
+      const [pointed] = await store.commit([{ type: 'commitSource', collection: 'main', source, document, at: 2 }]);
+      assert.deepEqual(pointed?.removed, ['box!/a']);
+      assert.deepEqual(
+        (await store.listSources('main')).map(({ key }) => key),
+        ['box', 'box!/kept', 'other'],
+      );
+    });
+
+    test('gives new metadata to the files of a container, and lists those that failed', async (store) => {
+      const error = { code: 'E_DOCUMENT_DAMAGED', message: 'It is cut short.', remedy: 'Copy it again.', retryable: false };
+      const bad = { key: 'box!/in!/b', uri: 'box!/in!/b', metadata: { year: 1 } };
+      await store.commit([
+        commitLines('box!/a', 'first', { year: 1 }),
+        { type: 'commitFailure', collection: 'main', source: bad, error, at: 1 },
+        { type: 'commitFailure', collection: 'main', source: { ...bad, key: 'box' }, error, at: 1 },
+        commitLines('boxes', 'second', { year: 1 }),
+      ]);
+      const failed = await store.listFailedMembers('main', 'box', { afterKey: '', limit: 5 });
+      assert.deepEqual(
+        failed.map(({ key }) => key),
+        ['box!/in!/b'],
+      );
+      assert.deepEqual(await store.listFailedMembers('main', 'box', { afterKey: 'box!/in!/b', limit: 5 }), []);
+      const [outcome] = await store.commit([
+        { type: 'describeMembers', collection: 'main', container: 'box', metadata: { year: 2 }, at: 5 },
+      ]);
+      assert.equal(outcome?.done, true);
+      assert.deepEqual(
+        (await store.listSources('main')).map(({ metadata }) => metadata['year']),
+        [1, 2, 2, 1],
+      );
+      assert.equal((await store.searchText('first', { ...scope, filter: { year: 2 } }, 5)).length, 1);
+      assert.deepEqual((await store.verify()).problems, []);
+    });
+
     test('keeps a failure beside the last good version', async (store) => {
       await store.commit([commitLines('a', 'good')]);
       const document = await documentOf(store, 'a');

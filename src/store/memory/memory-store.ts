@@ -63,6 +63,7 @@ export function createMemoryStore(options: { readonly clock: Clock; readonly ran
     readSource: reading('readSource'),
     readSourceDocument: reading('readSourceDocument'),
     listSources: reading('listSources'),
+    listFailedMembers: reading('listFailedMembers'),
     listPending: reading('listPending'),
     listVersions: reading('listVersions'),
     documentStates: reading('documentStates'),

@@ -6,7 +6,8 @@ import type { Connection } from './connection.ts';
 import { encodeUnitVector } from './half-float.ts';
 import { checkedRow, insertChecked } from './row-checksum.ts';
 import { runOperation } from './run-operations.ts';
-import { acceptSource, removeIfUnused, removeSource, sealSources, touch, writeSource } from './source-operations.ts';
+import { describeMembers, removeMembers, removeSource } from './member-operations.ts';
+import { acceptSource, removeIfUnused, sealSources, touch, writeSource } from './source-operations.ts';
 
 /** Ids for what an operation may create, made by the caller so that the operation itself is deterministic. */
 export interface OperationIds {
@@ -98,6 +99,13 @@ export function indexChunk(
 }
 
 function commitDocument(connection: Connection, operation: Operation<'commitDocument'>, ids: OperationIds): OperationOutcome {
+  const written = writeDocument(connection, operation, ids);
+  // What its former version held and this one does not goes with it.
+  const removed = removeMembers(connection, operation.collection, operation.source.key, operation.members);
+  return removed.length === 0 ? written : { ...written, done: true, removed };
+}
+
+function writeDocument(connection: Connection, operation: Operation<'commitDocument'>, ids: OperationIds): OperationOutcome {
   const { collection, document, source, at } = operation;
   const existing = connection
     .prepare(
@@ -129,7 +137,17 @@ function commitSource(connection: Connection, operation: Operation<'commitSource
   const owner = connection.prepare('SELECT collection FROM documents WHERE id = ?').get(document) as { collection: string } | undefined;
   // The document may have lost its last source since the caller looked: the caller then parses the bytes again.
   if (owner?.collection !== collection) return { done: false };
-  return { ...writeSource(connection, collection, source, { id: ids.source, document, error: null, at }), document };
+  const before = documentOf(connection, collection, source.key);
+  const written = { ...writeSource(connection, collection, source, { id: ids.source, document, error: null, at }), document };
+  if (before === document) return written;
+  // Containers are committed with their files: what this source is now holds none.
+  const removed = removeMembers(connection, collection, source.key);
+  return removed.length === 0 ? written : { ...written, removed };
+}
+
+function documentOf(connection: Connection, collection: string, key: string): string | null | undefined {
+  const row = connection.prepare('SELECT document FROM sources WHERE collection = ? AND key = ?').get(collection, key);
+  return (row as { readonly document: string | null } | undefined)?.document;
 }
 
 function holdsNumbers(vector: Float32Array): boolean {
@@ -186,6 +204,8 @@ function apply(connection: Connection, operation: StoreOperation, ids: Operation
       return commitVectors(connection, operation);
     case 'removeSource':
       return removeSource(connection, operation);
+    case 'describeMembers':
+      return describeMembers(connection, operation);
     default:
       return runOperation(connection, operation);
   }

@@ -2,7 +2,7 @@ import { MillraceError } from '../../errors.ts';
 import type { DocumentId, RunId } from '../../spec/identifiers.ts';
 import type { PurgeReport } from '../../spec/store.ts';
 import type { Connection } from './connection.ts';
-import { removeSource } from './source-operations.ts';
+import { removeSource } from './member-operations.ts';
 
 /** Fields of a stored result that hold text of documents, or were made from it. */
 const textFields = new Set([

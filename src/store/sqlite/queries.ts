@@ -1,6 +1,7 @@
 import { MillraceError } from '../../errors.ts';
 import type { ChunkId, DocumentId, Metadata } from '../../spec/identifiers.ts';
-import type { CollectionStatus, DocumentRecord, ItemState, ItemStatus, RunRecord, StoredChunk, StoreReader } from '../../spec/store.ts';
+import type { DocumentRecord, ItemState, ItemStatus, RunRecord, StoredChunk, StoreReader } from '../../spec/store.ts';
+import type { CollectionStatus } from '../../spec/store-reports.ts';
 import { sha256 } from '../../util/hash.ts';
 import type { Connection } from './connection.ts';
 import { itemColumns, itemOf } from './run-rows.ts';

@@ -145,12 +145,12 @@ export function acceptSource(connection: Connection, operation: Operation<'accep
   return writeSource(connection, collection, source, { id, document: undefined, error: null, pendingAt: at, at });
 }
 
-export function removeSource(connection: Connection, operation: Operation<'removeSource'>): OperationOutcome {
-  const row = connection
-    .prepare('DELETE FROM sources WHERE collection = ? AND key = ? RETURNING document, blob')
-    .get(operation.collection, operation.key) as { readonly document: string | null; readonly blob: string | null } | undefined;
-  if (row === undefined) return { done: false };
+/** One source alone. Returns the bytes that were kept for it, if any; undefined where there is no such source. */
+export function deleteSource(connection: Connection, collection: string, key: string): string | null | undefined {
+  const row = connection.prepare('DELETE FROM sources WHERE collection = ? AND key = ? RETURNING document, blob').get(collection, key) as
+    | { readonly document: string | null; readonly blob: string | null }
+    | undefined;
+  if (row === undefined) return undefined;
   removeIfUnused(connection, row.document);
-  touch(connection, operation.collection);
-  return { done: true, ...(row.blob === null ? {} : { freedBlob: row.blob }) };
+  return row.blob;
 }

@@ -1,6 +1,7 @@
 import type { DocumentId, Metadata } from '../../spec/identifiers.ts';
 import type { DocumentState, SourceRecord, SourceVersion } from '../../spec/store.ts';
 import type { Connection } from './connection.ts';
+import { isMember } from './member-rows.ts';
 
 const sourceColumns =
   'id, collection, key, uri, title, mtime, size, metadata, document, error, blob, content_type AS contentType, pending_at AS pendingAt, updated_at AS updatedAt';
@@ -43,6 +44,18 @@ export function createSourceQueries(connection: Connection) {
       return connection
         .prepare(`SELECT ${sourceColumns} FROM sources WHERE collection = ? AND key > ? ORDER BY key LIMIT ?`)
         .all(collection, afterKey, limit)
+        .map(sourceOf);
+    },
+    listFailedMembers(
+      collection: string,
+      container: string,
+      { afterKey, limit }: { readonly afterKey: string; readonly limit: number },
+    ): readonly SourceRecord[] {
+      return connection
+        .prepare(
+          `SELECT ${sourceColumns} FROM sources WHERE ${isMember} AND key > @afterKey AND error IS NOT NULL ORDER BY key LIMIT @limit`,
+        )
+        .all({ collection, container, afterKey, limit })
         .map(sourceOf);
     },
     listPending(collection: string, { afterKey, limit }: { readonly afterKey: string; readonly limit: number }): readonly SourceRecord[] {

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type { DocumentId } from '../../spec/identifiers.ts';
-import type { VerifyReport } from '../../spec/store.ts';
+import type { VerifyReport } from '../../spec/store-reports.ts';
 import { sha256 } from '../../util/hash.ts';
 import type { Connection } from './connection.ts';
 import { indexChunk } from './operations.ts';

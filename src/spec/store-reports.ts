@@ -1,0 +1,19 @@
+export interface CollectionStatus {
+  readonly collection: string;
+  readonly sources: number;
+  readonly failedSources: number;
+  readonly documents: number;
+  readonly chunks: number;
+  /** Chunks that have a vector of this embedder. */
+  readonly embedded: Readonly<Record<string, number>>;
+  readonly textLength: number;
+  /** Grows with every committed change of the collection. */
+  readonly revision: number;
+}
+
+export interface VerifyReport {
+  readonly ok: boolean;
+  /** One sentence for each difference found, at most 1,000. */
+  readonly problems: readonly string[];
+  readonly checked: { readonly documents: number; readonly chunks: number; readonly vectors: number };
+}
