@@ -185,7 +185,9 @@ describe('containers', () => {
     write('box.json', box({ 'a.txt': 'The first.', 'in.json': { 'b.txt': 'The second.' } }));
     await run([folder], { metadata: { team: 'mill' } });
     expect((await run([folder], { metadata: { team: 'race' } })).at(-1)).toMatchObject({ found: 1, skipped: 1 });
-    expect((await store.listSources('default')).map(({ metadata }) => metadata)).toEqual(Array.from({ length: 4 }, () => ({ team: 'race' })));
+    expect((await store.listSources('default')).map(({ metadata }) => metadata)).toEqual(
+      Array.from({ length: 4 }, () => ({ team: 'race' })),
+    );
     expect(await store.searchText('second', { collection: 'default', filter: { team: 'race' } }, 5)).toHaveLength(1);
   });
 

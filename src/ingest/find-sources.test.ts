@@ -5,7 +5,9 @@ import { createIngestBench, type IngestBenchOptions, ofType } from '../../test/s
 import type { IngestEvent } from '../spec/events.ts';
 import { describeIndexing, indexingSetting } from '../spec/indexing.ts';
 import type { IngestOptions } from '../spec/mill.ts';
+import { MillraceError } from '../errors.ts';
 import { createDeferred } from '../util/deferred.ts';
+import { sha256 } from '../util/hash.ts';
 import { recordedSources } from './recorded-sources.ts';
 
 const benches: ReturnType<typeof createIngestBench>[] = [];
@@ -60,10 +62,42 @@ describe('what was accepted', () => {
     expect(await texts()).toEqual({ row: 'A row.' });
     expect((await store.readSource('default', 'row'))?.metadata).toEqual({ a: 1 });
     expect(end(await run([]))).toMatchObject({ found: 0, indexed: 0 });
+    // The same again, from a program that repeats what was not answered in time.
+    await store.acceptSources('default', [{ source, bytes: new TextEncoder().encode('A row.') }]);
+    expect(end(await run([]))).toMatchObject({ found: 1, skipped: 1 });
+    expect(end(await run([]))).toMatchObject({ found: 0 });
     // Its bytes stay, for a parser or chunker of another version.
     const again = await Array.fromAsync(recordedSources(store, 'default', {}));
     expect(again).toHaveLength(1);
     expect(end(await run(again as never, { reread: true }))).toMatchObject({ found: 1, skipped: 1 });
+  });
+
+  it('whose bytes are damaged is a failed source, and the others are read', async () => {
+    const first = bench();
+    const store: typeof first.store = {
+      ...first.store,
+      readBlob: (hash) =>
+        hash === sha256('Lost.')
+          ? Promise.reject(new MillraceError('E_STORE_CORRUPT', `The kept bytes ${hash} are missing.`))
+          : first.store.readBlob(hash),
+    };
+    const { run, write, folder, texts } = bench({ store });
+    const handed = (key: string, text: string) => ({ source: { key, uri: key, metadata: {} }, bytes: new TextEncoder().encode(text) });
+    await store.acceptSources('default', [handed('lost', 'Lost.'), handed('there', 'There.')]);
+    write('a.txt', 'A text.');
+    const events = await run([folder]);
+    expect(end(events)).toMatchObject({ found: 3, indexed: 2, failed: 1 });
+    expect(ofType(events, 'document-failed')[0]?.error).toMatchObject({
+      code: 'E_SOURCE_UNREADABLE',
+      message: expect.stringContaining('missing'),
+    });
+    expect(await texts()).toMatchObject({ 'a.txt': 'A text.', lost: null, there: 'There.' });
+    expect(end(await run([]))).toMatchObject({ type: 'ingest-end', found: 0 });
+    const again = await Array.fromAsync(recordedSources(store, 'default', {}));
+    expect(end(await run(again as never))).toMatchObject({ found: 3, failed: 1 });
+    await store.acceptSources('default', [handed('lost', 'Handed over again.')]);
+    expect(end(await run([]))).toMatchObject({ found: 1, indexed: 1 });
+    expect((await store.readSource('default', 'lost'))?.error).toBeNull();
   });
 
   it('that cannot be read is a failed source, not a pending one', async () => {

@@ -154,6 +154,7 @@ export function rememberAttempt(error: MillraceError, content: Required<SeenCont
 export function sameFacts({ source: known }: KnownSource, now: NewSource, lookedAt: number): boolean {
   return (
     known.error === null &&
+    known.pendingAt === null &&
     known.mtime === (now.mtime ?? null) &&
     known.title === (now.title ?? null) &&
     canonicalJson(known.metadata) === canonicalJson(now.metadata) &&

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { MillraceError } from '../errors.ts';
+import { MillraceError, toMillraceError } from '../errors.ts';
 import { handedSource } from '../spec/mill.ts';
 import type { NewSource, SourceRecord, Store } from '../spec/store.ts';
 import { sha256InSteps } from '../util/hash.ts';
@@ -70,8 +70,22 @@ function lookAtKept(record: SourceRecord, blob: string, facts: GivenFacts, store
     size: size ?? 0,
     name: key,
     ...(contentType === null ? {} : { contentType }),
-    read: async () => ({ bytes: await store.readBlob(blob), sha256: blob }),
+    read: async () => ({ bytes: await readKept(store, blob, key), sha256: blob }),
   };
+}
+
+/** Bytes that are gone or damaged are the failure of this source: the others are read. */
+async function readKept(store: Pick<Store, 'readBlob'>, blob: string, key: string): Promise<Uint8Array> {
+  try {
+    return await store.readBlob(blob);
+  } catch (thrown) {
+    const error = toMillraceError(thrown);
+    if (error.code !== 'E_STORE_CORRUPT') throw error;
+    throw new MillraceError('E_SOURCE_UNREADABLE', `What was kept of ${key} cannot be read: ${error.message}`, {
+      remedy: 'Hand the document over again under the same id.',
+      cause: error,
+    });
+  }
 }
 
 function lookAtMember({ key, uri, file, metadata }: MemberSource): LookedSource {

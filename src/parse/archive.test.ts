@@ -55,7 +55,35 @@ describe('archives', () => {
     const zip = writeZip({ 'a.txt': 'The first.', 'b.txt': 'The second.' });
     const document = await read(zip.subarray(0, zip.length - 60));
     expect(contents(document)).toEqual(['The first.', 'The second.']);
-    expect(document.warnings).toEqual(['files.zip is cut off: what is left of it was read.']);
+    expect(document.warnings).toEqual(['files.zip is cut off or damaged: what is left of it was read.']);
+    const archive = await tar({ 'a.txt': 'The first.', 'b.txt': 'x'.repeat(2_000) });
+    const half = await read(archive.subarray(0, 2_200), 'x.tar');
+    expect(contents(half)).toEqual(['The first.', 'x'.repeat(2_200 - 3 * 512)]);
+    expect(half.warnings).toEqual(['x.tar is cut off or damaged: what is left of it was read.']);
+  });
+
+  it('read every entry of a ZIP, whatever its name', async () => {
+    const odd = ['first.txt', '/abs.txt', '../up.txt', 'C:\\x.txt', 'last.txt'];
+    const document = await read(writeZip(odd.map((name) => ({ name, content: name }))));
+    expect(names(document)).toEqual(['first.txt', 'abs.txt', 'up.txt', 'C:/x.txt', 'last.txt']);
+    expect(contents(document)).toEqual(odd);
+    expect(document.warnings).toEqual([]);
+  });
+
+  it('read what lies behind a damaged record of the directory of a ZIP', async () => {
+    const zip = Buffer.from(writeZip({ 'a.txt': 'The first.', 'b.txt': 'The second.', 'c.txt': 'The third.' }));
+    const second = zip.indexOf('PK\u0001\u0002', zip.indexOf('PK\u0001\u0002', 0, 'latin1') + 4, 'latin1');
+    zip.write('XX', second, 'latin1');
+    const document = await read(zip);
+    expect(contents(document)).toEqual(['The first.', 'The second.', 'The third.']);
+    expect(document.warnings).toHaveLength(1);
+  });
+
+  it('name equal files by numbers that no other has, and cut no character in two', async () => {
+    const entries = ['a.txt', 'a (2).txt', './a.txt', '../a.txt', `${'x'.repeat(999)}\u{1F600}.txt`];
+    const document = await read(writeZip(entries.map((name) => ({ name, content: 'x' }))));
+    expect(names(document).slice(0, 4)).toEqual(['a.txt', 'a (2).txt', 'a (3).txt', 'a (4).txt']);
+    expect(names(document)[4]?.isWellFormed()).toBe(true);
   });
 
   it.each([

@@ -19,20 +19,28 @@ export const parseZip: FormatParser['parse'] = async (bytes, { name, membersFrom
   const listed = archive.entries
     .filter((entry) => !notForReading.test(entry.name))
     .map((entry) => ({ name: entry.name, read: () => archive.read(entry.name) }));
-  const warnings = archive.recovered ? [`${name} is cut off: what is left of it was read.`] : [];
+  const warnings = archive.recovered ? [cutOff(name)] : [];
   return container(name, listed, membersFrom, warnings);
 };
 
-export const parseTar: FormatParser['parse'] = async (bytes, { name, membersFrom = 0 }) =>
-  container(name, await tarMembers(bytes, name), membersFrom, []);
+export const parseTar: FormatParser['parse'] = async (bytes, { name, membersFrom = 0 }) => tarContainer(bytes, name, membersFrom);
 
 /** One packed file, or a packed tar archive. */
 export const parseGzip: FormatParser['parse'] = async (bytes, { name, membersFrom = 0 }) => {
   const content = await unpack(bytes, name);
-  if (isTar(content)) return container(name, await tarMembers(content, name), membersFrom, []);
+  if (isTar(content)) return tarContainer(content, name, membersFrom);
   const inner = name.replace(/^.*[\\/]/, '').replace(/\.gz$/i, '') || 'content';
   return container(name, [{ name: inner, read: () => Promise.resolve(content) }], membersFrom, []);
 };
+
+function cutOff(name: string): string {
+  return `${name} is cut off or damaged: what is left of it was read.`;
+}
+
+async function tarContainer(bytes: Uint8Array, name: string, membersFrom: number): Promise<ParsedContent> {
+  const { members, whole } = await tarMembers(bytes, name);
+  return container(name, members, membersFrom, whole ? [] : [cutOff(name)]);
+}
 
 async function container(
   name: string,
@@ -58,8 +66,12 @@ async function unpack(bytes: Uint8Array, name: string): Promise<Buffer<ArrayBuff
   }
 }
 
-async function tarMembers(bytes: Uint8Array, name: string): Promise<ListedMember[]> {
+async function tarMembers(
+  bytes: Uint8Array,
+  name: string,
+): Promise<{ readonly members: readonly ListedMember[]; readonly whole: boolean }> {
   const members: ListedMember[] = [];
+  let whole = true;
   const meter = createUnpackMeter(bytes.length, name);
   try {
     const entries = new Blob([Buffer.from(bytes)]).stream().pipeThrough(createTarDecoder());
@@ -72,11 +84,13 @@ async function tarMembers(bytes: Uint8Array, name: string): Promise<ListedMember
       if (header.type !== 'file' || notForReading.test(header.name)) continue;
       if (members.length >= unpackLimits.entries) throw tooLarge(name, `more than ${unpackLimits.entries} entries`);
       const content = Buffer.concat(parts);
+      whole &&= content.length === header.size;
       members.push({ name: header.name, read: () => Promise.resolve(content) });
     }
   } catch (error) {
     if (error instanceof MillraceError) throw error;
     if (members.length === 0) throw new MillraceError('E_DOCUMENT_DAMAGED', `${name} is not a complete tar archive.`, { cause: error });
+    whole = false;
   }
-  return members;
+  return { members, whole };
 }

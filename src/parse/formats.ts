@@ -176,7 +176,7 @@ function containerFormats(versions: number): FormatParser[] {
   return [
     {
       name: 'zip',
-      version: versions + 1,
+      version: versions + 2,
       isContainer: true,
       contentTypes: ['application/zip'],
       parse: async (bytes, context) => (await import('./archive.ts')).parseZip(bytes, context),

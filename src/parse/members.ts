@@ -42,14 +42,24 @@ export function memberName(name: string): string {
     .replace(/[\0-\u001F\u007F]/g, ' ')
     .split(/[\\/]+/)
     .filter((part) => part !== '' && part !== '.' && part !== '..');
-  return parts.join('/').slice(0, 1_000) || 'unnamed';
+  return parts.join('/').slice(0, 1_000).toWellFormed() || 'unnamed';
 }
 
 function uniqueNames(names: readonly string[]): string[] {
-  const seen = new Map<string, number>();
+  const taken = new Set(names);
+  const seen = new Set<string>();
+  const next = new Map<string, number>();
   return names.map((name) => {
-    const count = (seen.get(name) ?? 0) + 1;
-    seen.set(name, count);
-    return count === 1 ? name : name.replace(/(\.[^./]*)?$/, ` (${count})$1`);
+    if (!seen.has(name)) {
+      seen.add(name);
+      return name;
+    }
+    for (let count = next.get(name) ?? 2; ; count += 1) {
+      const unique = name.replace(/(\.[^./]*)?$/, ` (${count})$1`);
+      if (taken.has(unique)) continue;
+      taken.add(unique);
+      next.set(name, count + 1);
+      return unique;
+    }
   });
 }

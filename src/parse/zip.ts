@@ -1,5 +1,5 @@
 import { constants, inflateRawSync } from 'node:zlib';
-import { type Entry, fromBufferPromise, type ZipFile } from 'yauzl';
+import { type Entry, fromBufferPromise, getFileNameLowLevel, type ZipFile } from 'yauzl';
 import { MillraceError } from '../errors.ts';
 
 /** What one archive may unpack to. Beyond it lies a bomb, or something to be unpacked by hand. */
@@ -24,7 +24,7 @@ export interface ZipEntry {
 /** A zip archive in memory. Folders are left out; of entries with the same name the last one counts. */
 export interface ZipArchive {
   readonly entries: readonly ZipEntry[];
-  /** The directory at the end of the archive is missing: the entries were found by their own headers, and the last may be cut off. */
+  /** The directory at the end of the archive is missing or damaged: entries were found by their own headers, and the last may be cut off. */
   readonly recovered: boolean;
   has(name: string): boolean;
   /** @throws MillraceError E_DOCUMENT_DAMAGED, E_DOCUMENT_ENCRYPTED, E_DOCUMENT_TOO_LARGE (all entries read so far count) */
@@ -65,11 +65,10 @@ interface Source {
 export async function openZip(bytes: Uint8Array, name: string, limits: UnpackLimits = unpackLimits): Promise<ZipArchive> {
   const buffer = Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength);
   const meter = createUnpackMeter(buffer.length, name, limits);
-  let recovered = false;
-  let sources = await listEntries(buffer, name, limits);
-  if (sources.size === 0) {
-    recovered = true;
-    sources = scanEntries(buffer, name, limits);
+  const { sources, whole } = await listEntries(buffer, name, limits);
+  const recovered = !whole || sources.size === 0;
+  if (recovered) {
+    for (const [entry, source] of scanEntries(buffer, name, limits)) if (!sources.has(entry)) sources.set(entry, source);
   }
   if (sources.size === 0)
     throw new MillraceError('E_DOCUMENT_DAMAGED', `${name} is not a complete ZIP archive: it holds no readable entry.`);
@@ -89,30 +88,48 @@ export async function openZip(bytes: Uint8Array, name: string, limits: UnpackLim
   };
 }
 
-/** By the directory at the end; empty where that cannot be read. */
-async function listEntries(buffer: Buffer<ArrayBuffer>, name: string, limits: UnpackLimits): Promise<Map<string, Source>> {
+/** By the directory at the end, as far as it can be read; `whole` where it could to its end. */
+async function listEntries(
+  buffer: Buffer<ArrayBuffer>,
+  name: string,
+  limits: UnpackLimits,
+): Promise<{ readonly sources: Map<string, Source>; readonly whole: boolean }> {
   const found = new Map<string, Source>();
   let zip: ZipFile;
   try {
-    zip = await fromBufferPromise(buffer);
+    // Names are decoded here: what they say is of no harm, and one that is refused would end the list.
+    zip = await fromBufferPromise(buffer, { decodeStrings: false });
     if (zip.entryCount > limits.entries) throw tooLarge(name, `${zip.entryCount} entries, more than ${limits.entries}`);
     for await (const entry of zip.eachEntry()) {
-      if (entry.fileName.endsWith('/')) continue;
+      const entryName = nameOf(entry);
+      if (entryName.endsWith('/')) continue;
       if (found.size >= limits.entries) throw tooLarge(name, `more than ${limits.entries} entries`);
-      found.set(entry.fileName, {
+      found.set(entryName, {
         size: entry.uncompressedSize,
         encrypted: entry.isEncrypted(),
-        read: (count) => readEntry(zip, entry, name, count),
+        read: (count) => readEntry(zip, entry, entryName, name, count),
       });
     }
   } catch (error) {
     if (error instanceof MillraceError) throw error;
-    // No end of the directory, or a bad record in it: what was listed so far is kept, and its absence means a scan.
+    // No end of the directory, or a bad record in it: what was listed so far is kept.
+    return { sources: found, whole: false };
   }
-  return found;
+  return { sources: found, whole: true };
 }
 
-async function readEntry(zip: ZipFile, entry: Entry, name: string, count: (bytes: number) => void): Promise<Buffer<ArrayBuffer>> {
+/** With forward slashes, as the format demands and some programs do not write. */
+function nameOf({ generalPurposeBitFlag, fileNameRaw, extraFields }: Entry): string {
+  return getFileNameLowLevel(generalPurposeBitFlag, fileNameRaw, extraFields, false);
+}
+
+async function readEntry(
+  zip: ZipFile,
+  entry: Entry,
+  entryName: string,
+  name: string,
+  count: (bytes: number) => void,
+): Promise<Buffer<ArrayBuffer>> {
   const parts: Buffer[] = [];
   try {
     const stream = await zip.openReadStreamPromise(entry);
@@ -122,7 +139,7 @@ async function readEntry(zip: ZipFile, entry: Entry, name: string, count: (bytes
     }
   } catch (error) {
     if (error instanceof MillraceError) throw error;
-    throw new MillraceError('E_DOCUMENT_DAMAGED', `${name} is damaged inside its part ${entry.fileName}: ${(error as Error).message}.`, {
+    throw new MillraceError('E_DOCUMENT_DAMAGED', `${name} is damaged inside its part ${entryName}: ${(error as Error).message}.`, {
       cause: error,
     });
   }

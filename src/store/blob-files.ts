@@ -1,8 +1,8 @@
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillraceError, toMillraceError } from '../errors.ts';
 import type { FaultPoints } from '../spec/faults.ts';
-import { syncFolder } from '../util/files.ts';
+import { syncFolder, writeFileAtomically } from '../util/files.ts';
 import { sha256InSteps } from '../util/hash.ts';
 
 const folderName = 'blobs';
@@ -26,21 +26,6 @@ export interface BlobFiles {
 export function createBlobFiles(directory: string, faults: FaultPoints): BlobFiles {
   const folder = join(directory, folderName);
 
-  async function write(path: string, bytes: Uint8Array): Promise<void> {
-    const partial = `${path}.partial`;
-    const file = await open(partial, 'w', 0o600);
-    try {
-      await file.writeFile(bytes);
-      faults.reach('blob-written');
-      await file.sync();
-      faults.reach('blob-synced');
-    } finally {
-      await file.close();
-    }
-    await rename(partial, path);
-    faults.reach('blob-named');
-  }
-
   async function names(): Promise<readonly string[]> {
     return readdir(folder).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return [];
@@ -56,7 +41,10 @@ export function createBlobFiles(directory: string, faults: FaultPoints): BlobFil
         for (const bytes of blobs) {
           const sha256 = await sha256InSteps(bytes);
           // Written again where it is there already: a file of the same name may be damaged.
-          await write(blobPath(directory, sha256), bytes);
+          await writeFileAtomically(blobPath(directory, sha256), bytes, {
+            reached: (step) => faults.reach(`blob-${step}`),
+            syncsFolder: false,
+          });
           hashes.push(sha256);
         }
         await syncFolder(folder);

@@ -59,6 +59,14 @@ describe('bytes that a program hands over to be kept', () => {
     if (process.platform !== 'win32') expect(statSync(join(directory, 'blobs', sha256('first'))).mode & 0o777).toBe(0o600);
   });
 
+  it('are kept once when they are handed over several times at once', async () => {
+    const store = await open();
+    const large = 'the same bytes '.repeat(100_000);
+    await Promise.all(Array.from({ length: 4 }, (_, number) => store.acceptSources('main', [handed(`${number}`, large)])));
+    expect(keptFiles()).toEqual([sha256(large)]);
+    expect(Buffer.from(await store.readBlob(sha256(large))).toString()).toBe(large);
+  });
+
   it('are not pending once a document or a failure of them is committed, unless newer ones came', async () => {
     const store = await open();
     await store.acceptSources('main', [handed('a', 'first'), handed('b', 'first')]);

@@ -8,6 +8,7 @@ import type { Clock } from '../util/clock.ts';
 import type { Random } from '../util/random.ts';
 import { createFaultPoints } from '../util/fault-points.ts';
 import { createBlobFiles } from './blob-files.ts';
+import { createKeptBytes } from './kept-bytes.ts';
 import { createIndexNotices } from './index-notices.ts';
 import type { ReaderCall, WriterCall } from './sqlite/messages.ts';
 import type { RecordMethod } from './sqlite/queries.ts';
@@ -157,42 +158,30 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     }));
     const outcomes = await write<readonly OperationOutcome[]>({ type: 'commit', operations: prepared });
     for (const operation of operations) if (operation.type === 'commitVectors') notices.added(operation.vectors.length);
-    await forgetBlobs(outcomes.flatMap(({ freedBlob }) => freedBlob ?? []));
+    await kept.forget(outcomes.flatMap(({ freedBlob }) => freedBlob ?? []));
     return outcomes;
   }
 
-  /** Bytes on their way into the record are not unused, though no source names them yet. */
-  let accepting = 0;
-  const unused = new Set<string>();
+  const kept = createKeptBytes(blobs, (sha256s) => write<readonly string[]>({ type: 'unusedBlobs', sha256s }));
 
-  async function forgetBlobs(sha256s: readonly string[]): Promise<void> {
-    for (const sha256 of sha256s) unused.add(sha256);
-    if (unused.size === 0 || accepting > 0) return;
-    const candidates = [...unused];
-    unused.clear();
-    await blobs.remove(await write<readonly string[]>({ type: 'unusedBlobs', sha256s: candidates }));
-  }
-
-  async function acceptSources(collection: string, accepted: Parameters<Store['acceptSources']>[1]): Promise<void> {
-    accepting += 1;
-    try {
-      const hashes = await blobs.keep(accepted.map(({ bytes }) => bytes));
-      const at = clock.now();
-      await commit(
-        accepted.map(({ source }, index) => ({ type: 'acceptSource', collection, source: { ...source, blob: hashes[index] ?? '' }, at })),
-      );
-      faults.reach('sources-accepted');
-    } finally {
-      accepting -= 1;
-    }
-    await forgetBlobs([]);
+  function acceptSources(collection: string, accepted: Parameters<Store['acceptSources']>[1]): Promise<void> {
+    return kept.accept(
+      accepted.map(({ bytes }) => bytes),
+      async (hashes) => {
+        const at = clock.now();
+        await commit(
+          accepted.map(({ source }, index) => ({ type: 'acceptSource', collection, source: { ...source, blob: hashes[index] ?? '' }, at })),
+        );
+        faults.reach('sources-accepted');
+      },
+    );
   }
 
   async function purgeSource(collection: string, key: string): Promise<PurgeReport | undefined> {
     const blob = (await reading('readSource')(collection, key))?.blob;
     const report = await write<PurgeReport | undefined>({ type: 'purge', collection, key, at: clock.now() });
     faults.reach('purge-committed');
-    if (blob !== undefined && blob !== null) await forgetBlobs([blob]);
+    if (blob !== undefined && blob !== null) await kept.forget([blob]);
     await write<undefined>({ type: 'overwriteFreed' });
     // Vectors can be turned back into words: those of the index go as well.
     if (report !== undefined) await (await readerAt(0)).call({ type: 'rebuildIndex' });
@@ -228,7 +217,7 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
 
   try {
     await startReading();
-    if (writer !== undefined) await forgetBlobs(await blobs.list());
+    if (writer !== undefined) await kept.forget(await blobs.list());
   } catch (error) {
     await endThreads();
     throw error;

@@ -13,24 +13,35 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
+/** Steps of writing a file: its content is in the temporary file, is on the disk, has its name. */
+export type WriteStep = 'written' | 'synced' | 'named';
+
 /**
  * Writes a file whole or not at all: temporary file beside it, fsync, rename, fsync of the folder. Several writers of one file, in one
  * process or many, do not disturb each other: the last to be done wins. After a failure the old file stands and nothing else is left.
+ * The caller may sync the folder itself, once for many files.
  */
-export async function writeFileAtomically(path: string, content: string | Uint8Array): Promise<void> {
+export async function writeFileAtomically(
+  path: string,
+  content: string | Uint8Array,
+  { reached, syncsFolder = true }: { readonly reached?: (step: WriteStep) => void; readonly syncsFolder?: boolean } = {},
+): Promise<void> {
   const temporary = `${path}.${randomUUID()}.partial`;
   const file = await open(temporary, 'wx', 0o600);
   try {
     try {
       await file.writeFile(content);
+      reached?.('written');
       await file.sync();
+      reached?.('synced');
     } finally {
       await file.close();
     }
     await rename(temporary, path);
+    reached?.('named');
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
   }
-  await syncFolder(dirname(path));
+  if (syncsFolder) await syncFolder(dirname(path));
 }
