@@ -1,20 +1,10 @@
-import type { Timeouts } from '../spec/answers.ts';
-import type { WorkClass } from '../spec/engine.ts';
-import type { BatchQuestion } from '../spec/runs.ts';
-import type { RunItem } from '../spec/store.ts';
 import { hashOf } from '../util/hash.ts';
 import type { QueryParts } from './parts.ts';
-
 import { promptVersion } from './prompt.ts';
 import type { ResolvedPipeline } from './resolve-pipeline.ts';
-import type { RunJournal } from './run/journal.ts';
-import type { RunCounts } from './run/progress.ts';
-import { itemKey, type QuestionInput, questionItems, requireReadable } from './run/question-source.ts';
-import { type BatchCall, type BatchLimits, runBatch, type RunSummaryBody } from './run/run-batch.ts';
-import { answerCaller } from './shared-answer.ts';
-import { settledQuestion, storedAnswer } from './run/settled-question.ts';
-
-export const batchDefaults = { concurrency: 10 } as const;
+import { askItems, type QuestionRun } from './run/ask-items.ts';
+import { itemKey } from './run/question-source.ts';
+import type { BatchCall, RunSummaryBody } from './run/run-batch.ts';
 
 /** A pipeline made ready for a batch: its models are loaded. */
 export interface BatchPipeline {
@@ -50,61 +40,20 @@ export async function prepareBatch(parts: QueryParts, pipeline: ResolvedPipeline
   };
 }
 
-export interface BatchRun {
-  /** Undefined to ask only what is in the journal. */
-  readonly questions: Iterable<BatchQuestion> | AsyncIterable<BatchQuestion> | undefined;
+export interface BatchRun extends QuestionRun {
   readonly pipeline: BatchPipeline;
-  /** Default `batch`. */
-  readonly class?: WorkClass | undefined;
-  readonly tenant?: string | undefined;
-  readonly cache?: boolean | undefined;
-  readonly timeouts?: Timeouts | undefined;
-  readonly journal: RunJournal;
-  /** The run's items from an earlier life, in order of number. */
-  readonly stored?: (after: number, limit: number) => Promise<readonly RunItem[]>;
-  /** What was found and settled in an earlier life. */
-  readonly before: RunCounts;
-  readonly limits: BatchLimits;
 }
 
-/** Many questions, each settled once: its own failure is its own, and what was settled is told after it is in the journal. */
-export function askMany(parts: QueryParts, run: BatchRun, call: BatchCall): Promise<RunSummaryBody> {
-  const { journal, before, limits, pipeline, questions, stored, tenant } = run;
-  return runBatch(
-    parts.clock,
+/** Many questions for one pipeline. */
+export function askMany(parts: QueryParts, { pipeline: batch, ...run }: BatchRun, call: BatchCall): Promise<RunSummaryBody> {
+  const { pipeline, hash, revision } = batch;
+  return askItems(
+    parts,
+    run,
     {
-      journal,
-      before,
-      limits,
-      concurrency: batchDefaults.concurrency,
-      source: (onFound) =>
-        questions === undefined
-          ? nothing()
-          : questionItems({
-              questions,
-              expand: (input) => [{ key: itemKey(input, pipeline.hash), input }],
-              ...(stored === undefined ? {} : { stored }),
-              onFound,
-            }),
-      async execute(item, bounds) {
-        const input = item.input as QuestionInput;
-        requireReadable(input);
-        const answer = await answerCaller(
-          parts,
-          input.question,
-          pipeline.pipeline,
-          { ...bounds, class: run.class ?? 'batch', tenant, cache: run.cache, timeouts: run.timeouts },
-          undefined,
-        );
-        return storedAnswer(answer, pipeline.revision);
-      },
-      tell(item) {
-        const settled = settledQuestion(item);
-        return { event: { type: 'item-settled', item: settled }, outcome: settled };
-      },
+      expand: (input) => [{ key: itemKey(input, hash), input }],
+      answer: (_, ask) => ask(pipeline, revision),
     },
     call,
   );
 }
-
-async function* nothing(): AsyncIterable<never> {}

@@ -1,18 +1,11 @@
 import { MillraceError, toMillraceError } from '../errors.ts';
-import type { Timeouts } from '../spec/answers.ts';
-import type { WorkClass } from '../spec/engine.ts';
 import type { Pipeline } from '../spec/pipeline.ts';
-import type { BatchQuestion } from '../spec/runs.ts';
-import type { RunItem } from '../spec/store.ts';
-import { batchDefaults, prepareBatch } from './ask-many.ts';
+import { prepareBatch } from './ask-many.ts';
 import type { QueryParts } from './parts.ts';
 import { type PipelineDefaults, type ResolvedPipeline, resolvePipeline } from './resolve-pipeline.ts';
-import type { RunJournal } from './run/journal.ts';
-import type { RunCounts } from './run/progress.ts';
-import { itemKey, type QuestionInput, questionItems, requireReadable } from './run/question-source.ts';
-import { type BatchCall, type BatchLimits, runBatch, type RunSummaryBody } from './run/run-batch.ts';
-import { type PipelineItemInput, settledQuestion, storedAnswer } from './run/settled-question.ts';
-import { answerCaller } from './shared-answer.ts';
+import { askItems, type ItemInput, type QuestionRun } from './run/ask-items.ts';
+import { itemKey } from './run/question-source.ts';
+import type { BatchCall, RunSummaryBody } from './run/run-batch.ts';
 
 /** One of the pipelines of a run, ready or not. */
 export interface RunPipeline {
@@ -66,22 +59,12 @@ export async function preparePipelines(
   return prepared;
 }
 
-export interface ParallelRun {
-  /** Undefined to ask only what is in the journal. */
-  readonly inputs: Iterable<BatchQuestion> | AsyncIterable<BatchQuestion> | undefined;
+export interface ParallelRun extends QuestionRun {
   readonly pipelines: readonly RunPipeline[];
   /** Part of the keys of the items of each pipeline. */
   readonly keys: readonly string[];
-  /** The pipeline of each input, by number; undefined: all pipelines for every input. */
+  /** The pipeline of each question, by number; undefined: all pipelines for every question. */
   readonly order: readonly number[] | undefined;
-  readonly class?: WorkClass | undefined;
-  readonly tenant?: string | undefined;
-  readonly cache?: boolean | undefined;
-  readonly timeouts?: Timeouts | undefined;
-  readonly journal: RunJournal;
-  readonly stored?: (after: number, limit: number) => Promise<readonly RunItem[]>;
-  readonly before: RunCounts;
-  readonly limits: BatchLimits;
 }
 
 /** A model that is missing is missing for one pipeline. */
@@ -93,46 +76,30 @@ const failsAlone: ReadonlySet<string> = new Set(['E_MODEL_NOT_INSTALLED']);
  * fails does so alone, with its configuration in the error.
  */
 export function parallelRun(parts: QueryParts, run: ParallelRun, call: BatchCall): Promise<RunSummaryBody> {
-  const { inputs, pipelines, keys, order, journal, before, limits, stored, tenant, cache } = run;
+  const { pipelines, keys, order, limits } = run;
   const all = pipelines.map((_, number) => number);
-
-  function expand(input: QuestionInput, place: number) {
-    const numbers = order === undefined ? all : order.slice(place, place + 1);
-    if (numbers.length === 0) throw new MillraceError('E_RUN_CHANGED', 'There are more inputs now than the run began with.');
-    return numbers.map((number) => {
-      const pipeline = { number, name: pipelines[number]?.resolved.name ?? '' };
-      return { key: itemKey(input, keys[number] ?? ''), input: { ...input, place, pipeline } satisfies QuestionInput & PipelineItemInput };
-    });
-  }
-
-  return runBatch(
-    parts.clock,
+  return askItems(
+    parts,
+    { ...run, limits: { ...limits, ordered: limits.ordered ?? true } },
     {
-      journal,
-      before,
-      limits: { ...limits, ordered: limits.ordered ?? true },
-      concurrency: batchDefaults.concurrency,
       failsAlone,
-      source: (onFound) =>
-        inputs === undefined
-          ? nothing()
-          : questionItems({ questions: inputs, expand, ...(stored === undefined ? {} : { stored }), onFound }),
-      async execute(item, bounds) {
-        const input = item.input as QuestionInput & PipelineItemInput;
-        requireReadable(input);
-        const pipeline = pipelines[input.pipeline.number];
-        if (pipeline === undefined) throw new MillraceError('E_INTERNAL', `The run has no pipeline ${input.pipeline.number}.`);
+      expand(input, place) {
+        const numbers = order === undefined ? all : order.slice(place, place + 1);
+        if (numbers.length === 0) throw new MillraceError('E_RUN_CHANGED', 'There are more inputs now than the run began with.');
+        return numbers.map((number) => {
+          const pipeline = { number, name: pipelines[number]?.resolved.name ?? '' };
+          return { key: itemKey(input, keys[number] ?? ''), input: { ...input, place, pipeline } satisfies ItemInput };
+        });
+      },
+      async answer({ pipeline: named }, ask) {
+        const pipeline = named === undefined ? undefined : pipelines[named.number];
+        if (pipeline === undefined) throw new MillraceError('E_INTERNAL', `The run has no pipeline ${named?.number ?? 'for an item'}.`);
         if (pipeline.failure !== undefined) throw ofPipeline(pipeline, pipeline.failure);
         try {
-          const options = { ...bounds, class: run.class ?? 'batch', tenant, cache, timeouts: run.timeouts } as const;
-          return storedAnswer(await answerCaller(parts, input.question, pipeline.resolved, options, undefined), pipeline.revision);
+          return await ask(pipeline.resolved, pipeline.revision);
         } catch (error) {
           throw ofPipeline(pipeline, toMillraceError(error));
         }
-      },
-      tell(item) {
-        const settled = settledQuestion(item);
-        return { event: { type: 'item-settled', item: settled }, outcome: settled };
       },
     },
     call,
@@ -149,5 +116,3 @@ function ofPipeline({ given, resolved }: RunPipeline, error: MillraceError): Mil
     ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
   });
 }
-
-async function* nothing(): AsyncIterable<never> {}

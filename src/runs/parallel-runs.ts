@@ -1,3 +1,4 @@
+import type { OwnerOptions } from '../query/run/ask-items.ts';
 import { noCounts } from '../query/run/progress.ts';
 import { type PipelineItemInput, settledQuestion } from '../query/run/settled-question.ts';
 import { createTransientJournal } from '../query/run/transient-journal.ts';
@@ -18,7 +19,7 @@ interface ParallelRunDefinition {
   readonly hashes: readonly (string | null)[];
   readonly keys: readonly string[];
   readonly defaults: PipelineDefaults;
-  readonly options: Pick<ParallelRunOptions, 'class' | 'tenant' | 'cache' | 'timeouts'>;
+  readonly options: OwnerOptions;
   readonly label: Readonly<Record<string, string>>;
 }
 
@@ -69,7 +70,7 @@ export function createParallelRuns(records: RunRecords, questionDefaults: Pipeli
       return {
         journal,
         before,
-        work: (call) => parallelRun(query, { ...options, inputs, pipelines, keys, order, journal, stored, before, limits }, call),
+        work: (call) => parallelRun(query, { ...options, questions: inputs, pipelines, keys, order, journal, stored, before, limits }, call),
       };
     },
     async reopen(run, which, signal) {
@@ -106,7 +107,7 @@ export function createParallelRuns(records: RunRecords, questionDefaults: Pipeli
       return {
         journal,
         before: noCounts,
-        work: (call) => parallelRun(query, { ...options, inputs, pipelines, keys, order, journal, before: noCounts, limits }, call),
+        work: (call) => parallelRun(query, { ...options, questions: inputs, pipelines, keys, order, journal, before: noCounts, limits }, call),
       };
     },
   };

@@ -3,6 +3,7 @@ import { estimateQuestions } from '../query/estimate/estimate-questions.ts';
 import type { Estimate, EstimateOptions } from '../spec/estimates.ts';
 import { askMany, type BatchPipeline, prepareBatch } from '../query/ask-many.ts';
 import { type PipelineDefaults, pipelineOf } from '../query/resolve-pipeline.ts';
+import type { OwnerOptions } from '../query/run/ask-items.ts';
 import { noCounts, type RunCounts } from '../query/run/progress.ts';
 import { settledQuestion } from '../query/run/settled-question.ts';
 import { createTransientJournal } from '../query/run/transient-journal.ts';
@@ -95,8 +96,7 @@ export function createQuestionRuns(records: RunRecords, questionDefaults: Pipeli
   };
 }
 
-/** Whose work it is, and how urgent: no part of what decides the answers. */
-function ownerOf({ class: workClass, tenant, cache, timeouts }: AskOptions): Pick<AskOptions, 'class' | 'tenant' | 'cache' | 'timeouts'> {
+function ownerOf({ class: workClass, tenant, cache, timeouts }: AskOptions): OwnerOptions {
   return definedOnly({ class: workClass, tenant, cache, timeouts });
 }
 

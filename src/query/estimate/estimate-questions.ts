@@ -1,6 +1,7 @@
 import type { BatchQuestion } from '../../spec/runs.ts';
 import type { Estimate } from '../../spec/estimates.ts';
-import { batchDefaults, type BatchPipeline } from '../ask-many.ts';
+import type { BatchPipeline } from '../ask-many.ts';
+import { defaultConcurrency } from '../run/ask-items.ts';
 import type { QueryParts } from '../parts.ts';
 import { answerQuestion } from '../pipeline.ts';
 import { storedAnswer } from '../run/settled-question.ts';
@@ -38,7 +39,7 @@ export async function estimateQuestions(
   const rates = ratesOf(sample);
   const last = sample.at(-1)?.usage;
   const promptTokens = items * ((last?.promptTokens ?? 0) - (last?.cachedTokens ?? 0));
-  const concurrency = call.concurrency ?? batchDefaults.concurrency;
+  const concurrency = call.concurrency ?? defaultConcurrency;
   return {
     items,
     unchanged: 0,
