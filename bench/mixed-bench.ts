@@ -21,7 +21,7 @@ export interface MixedBenchOptions extends Reporting {
   /** Interactive questions, and the time between two of them. */
   readonly count: number;
   readonly everyMs: number;
-  /** How long the batch runs alone before. */
+  /** How long the batch runs alone: half of it before the questions, half after them, so that a machine that gets slower or faster favours neither. */
   readonly aloneMs: number;
   readonly llamaServer?: string;
   readonly home?: string;
@@ -34,7 +34,12 @@ export interface MixedFigures {
   readonly flags: string;
   readonly idleFirstTokenMs: Summary;
   readonly mixedFirstTokenMs: Summary;
-  /** Computed tokens per second of the batch alone, and of batch and questions together. */
+  /** To the end of the answer. */
+  readonly idleAnswerMs: Summary;
+  readonly mixedAnswerMs: Summary;
+  /** Computed tokens per second of the batch alone (before and after, and the mean of both), and beside the questions; those of the questions. */
+  readonly batchBefore: number;
+  readonly batchAfter: number;
   readonly batchAlone: number;
   readonly batchBeside: number;
   readonly interactive: number;
@@ -55,12 +60,18 @@ const asking = { ...shape, mode: 'text', cache: false, pipeline: { context: { mo
 const atOnce = 8;
 const sequenceTokens = 1_536;
 
+interface Asked {
+  readonly firstTokenMs: number;
+  readonly answerMs: number;
+  readonly computedTokens: number;
+}
+
 /** One side: it answers single questions and runs a batch. */
 interface Contestant {
   readonly name: string;
   readonly version: string;
   readonly flags: string;
-  ask(question: string, signal: AbortSignal): Promise<{ readonly firstTokenMs: number; readonly computedTokens: number }>;
+  ask(question: string, signal: AbortSignal): Promise<Asked>;
   /** Works on the questions until it is aborted. */
   batch(questions: readonly string[], signal: AbortSignal): Promise<void>;
   /** Tokens computed so far, whoever asked for them. */
@@ -80,16 +91,20 @@ export async function runMixedBench(options: MixedBenchOptions): Promise<MixedRe
     const mill = await openMill(stack, set.documents, options);
     const sides = [ours(mill, `${atOnce} questions at once`)];
     if (options.llamaServer !== undefined) sides.push(await llamaServer(stack, mill, options.llamaServer, options));
+    options.print(
+      `${Object.entries({ ...head.machine, ...head.settings })
+        .map((field) => field.join(' '))
+        .join(' · ')}\n\n`,
+    );
     for (const side of sides) {
-      const figures = await measure(side, set.questions, options);
+      const figures = await measure(side, set.questions, options).catch((error: unknown) => {
+        if (!options.signal.aborted) throw error;
+      });
+      if (figures === undefined) break;
       contestants.push(figures);
+      options.print(`${table([figures])}\n\n`);
     }
   });
-  options.print(
-    `${Object.entries({ ...head.machine, ...head.settings })
-      .map((field) => field.join(' '))
-      .join(' · ')}\n\n${table(contestants)}\n`,
-  );
   return { ...head, contestants };
 }
 
@@ -116,10 +131,10 @@ async function measure(side: Contestant, questions: readonly string[], options: 
   const { count, everyMs, aloneMs, signal, progress } = options;
   const [idle, mixed, batch] = [questions.slice(0, count), questions.slice(count, 2 * count), questions.slice(2 * count)];
   await side.ask(questions.at(-1)!, signal);
-  const idleMs: number[] = [];
+  const idleAsked: Asked[] = [];
   for (const [index, question] of idle.entries()) {
     progress(`${side.name}: question ${index + 1} of ${count} alone`);
-    idleMs.push((await side.ask(question, signal)).firstTokenMs);
+    idleAsked.push(await side.ask(question, signal));
   }
   const ending = new AbortController();
   const running = side.batch(batch, AbortSignal.any([signal, ending.signal])).catch((error: unknown) => {
@@ -133,33 +148,43 @@ async function measure(side: Contestant, questions: readonly string[], options: 
       const tokens = (await side.computedTokens()) - before;
       return { rate: (tokens - interactive) / seconds, interactive: interactive / seconds };
     };
-    progress(`${side.name}: the batch alone`);
     // The first requests start together; their steps are not typical.
+    progress(`${side.name}: the batch begins`);
     await setTimeout(aloneMs / 4, undefined, { signal });
-    const alone = await rateOver(() => setTimeout(aloneMs, 0, { signal }));
-    const mixedMs: number[] = [];
+    const byItself = (): ReturnType<typeof rateOver> => {
+      progress(`${side.name}: the batch alone`);
+      return rateOver(() => setTimeout(aloneMs / 2, 0, { signal }));
+    };
+    const before = await byItself();
+    const mixedAsked: Asked[] = [];
     const beside = await rateOver(async () => {
       let tokens = 0;
       for (const [index, question] of mixed.entries()) {
         progress(`${side.name}: question ${index + 1} of ${count} beside the batch`);
         const pause = setTimeout(everyMs, undefined, { signal });
-        const { firstTokenMs, computedTokens } = await side.ask(question, signal);
-        mixedMs.push(firstTokenMs);
-        tokens += computedTokens;
+        const asked = await side.ask(question, signal);
+        mixedAsked.push(asked);
+        tokens += asked.computedTokens;
         await pause;
       }
       return tokens;
     });
+    const after = await byItself();
+    const alone = (before.rate + after.rate) / 2;
     return {
       name: side.name,
       version: side.version,
       flags: side.flags,
-      idleFirstTokenMs: summarise(idleMs),
-      mixedFirstTokenMs: summarise(mixedMs),
-      batchAlone: alone.rate,
+      idleFirstTokenMs: summarise(idleAsked.map(({ firstTokenMs }) => firstTokenMs)),
+      mixedFirstTokenMs: summarise(mixedAsked.map(({ firstTokenMs }) => firstTokenMs)),
+      idleAnswerMs: summarise(idleAsked.map(({ answerMs }) => answerMs)),
+      mixedAnswerMs: summarise(mixedAsked.map(({ answerMs }) => answerMs)),
+      batchBefore: before.rate,
+      batchAfter: after.rate,
+      batchAlone: alone,
       batchBeside: beside.rate,
       interactive: beside.interactive,
-      lost: 1 - (beside.rate + beside.interactive) / alone.rate,
+      lost: 1 - (beside.rate + beside.interactive) / alone,
     };
   } finally {
     ending.abort();
@@ -179,7 +204,8 @@ function ours(mill: Mill, flags: string): Contestant {
       for await (const event of stream) if (event.type === 'answer-delta') firstTokenMs ??= performance.now() - startedAt;
       const { usage } = await stream.result();
       if (firstTokenMs === undefined) throw new Error('An answer had no text.');
-      return { firstTokenMs, computedTokens: usage.promptTokens - usage.cachedTokens + usage.outputTokens };
+      const computedTokens = usage.promptTokens - usage.cachedTokens + usage.outputTokens;
+      return { firstTokenMs, answerMs: performance.now() - startedAt, computedTokens };
     },
     async batch(questions, signal) {
       await mill.askMany(endless(questions), { ...asking, concurrency: atOnce, durable: false, signal }).result();
@@ -215,14 +241,14 @@ async function llamaServer(stack: Closing, mill: Mill, path: string, options: Mi
   const jobsOf = createJobs(mill, engine.generator!.tokenizer, shape);
   let computed = 0;
 
-  async function answer(question: string, during: AbortSignal): Promise<{ firstTokenMs: number; computedTokens: number }> {
+  async function answer(question: string, during: AbortSignal): Promise<Asked> {
     const startedAt = performance.now();
     const [job] = await jobsOf([question]);
     const prepared = performance.now() - startedAt;
     const { firstTokenMs, usage } = await server.answer(job!, during);
     const computedTokens = usage.promptTokens - usage.cachedTokens + usage.outputTokens;
     computed += computedTokens;
-    return { firstTokenMs: prepared + firstTokenMs, computedTokens };
+    return { firstTokenMs: prepared + firstTokenMs, answerMs: performance.now() - startedAt, computedTokens };
   }
 
   return {
@@ -249,11 +275,22 @@ function table(contestants: readonly MixedFigures[]): string {
     ms(one.idleFirstTokenMs),
     ms(one.mixedFirstTokenMs),
     (one.mixedFirstTokenMs.median / one.idleFirstTokenMs.median).toFixed(2),
-    one.batchAlone.toFixed(0),
+    `${ms(one.idleAnswerMs)} → ${ms(one.mixedAnswerMs)}`,
+    `${one.batchAlone.toFixed(0)} (${one.batchBefore.toFixed(0)}, ${one.batchAfter.toFixed(0)})`,
     one.batchBeside.toFixed(0),
     one.interactive.toFixed(0),
     `${(100 * one.lost).toFixed(1)} %`,
   ]);
-  const headers = ['', 'first token alone, ms', 'beside the batch, ms', 'times', 'batch alone, tok/s', 'batch beside', 'questions', 'lost'];
+  const headers = [
+    '',
+    'first token alone, ms',
+    'beside the batch, ms',
+    'times',
+    'whole answer, ms',
+    'batch alone, tok/s',
+    'batch beside',
+    'questions',
+    'lost',
+  ];
   return alignColumns([headers, ...rows]);
 }

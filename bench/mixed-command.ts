@@ -16,7 +16,8 @@ Examples:
   npm run bench -- mixed --data ~/data --count 5 --every 5 --alone 20
   npm run bench -- mixed --data ~/data --llama-server ~/llama.cpp/build/bin/llama-server
 
-"lost" is the share of the batch's own rate that neither the batch nor the questions had while both ran.`;
+Rates are computed tokens a second, whoever asked for them. "lost" is the share of the batch's own rate that neither the batch nor the
+questions had while both ran; its own rate is the mean of before and after.`;
 
 export function addMixed(program: Command, signal: AbortSignal): void {
   program
@@ -27,7 +28,7 @@ export function addMixed(program: Command, signal: AbortSignal): void {
     .option('--threads <count>', 'compute threads of every contestant', positive, availableParallelism())
     .option('--count <count>', 'interactive questions', positive, 20)
     .option('--every <seconds>', 'time between two of them', positive, 15)
-    .option('--alone <seconds>', 'how long the batch runs alone before', positive, 60)
+    .option('--alone <seconds>', 'how long the batch runs alone, half of it before and half after', positive, 60)
     .option('--llama-server <path>', 'measure this llama-server too', resolvedPath)
     .option('--home <folder>', 'folder of the models')
     .option('--json', 'print the result as JSON instead of a table', false)

@@ -70,7 +70,8 @@ export function createParallelRuns(records: RunRecords, questionDefaults: Pipeli
       return {
         journal,
         before,
-        work: (call) => parallelRun(query, { ...options, questions: inputs, pipelines, keys, order, journal, stored, before, limits }, call),
+        work: (call) =>
+          parallelRun(query, { ...options, questions: inputs, pipelines, keys, order, journal, stored, before, limits }, call),
       };
     },
     async reopen(run, which, signal) {
@@ -107,7 +108,8 @@ export function createParallelRuns(records: RunRecords, questionDefaults: Pipeli
       return {
         journal,
         before: noCounts,
-        work: (call) => parallelRun(query, { ...options, questions: inputs, pipelines, keys, order, journal, before: noCounts, limits }, call),
+        work: (call) =>
+          parallelRun(query, { ...options, questions: inputs, pipelines, keys, order, journal, before: noCounts, limits }, call),
       };
     },
   };

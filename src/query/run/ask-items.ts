@@ -57,7 +57,13 @@ export function askItems(parts: QueryParts, run: QuestionRun, work: QuestionWork
       async execute(item, bounds) {
         const input = item.input as ItemInput;
         requireReadable(input);
-        const asking: QuestionCall & { readonly timeouts: OwnerOptions['timeouts'] } = { ...bounds, class: workClass, tenant, cache, timeouts };
+        const asking: QuestionCall & { readonly timeouts: OwnerOptions['timeouts'] } = {
+          ...bounds,
+          class: workClass,
+          tenant,
+          cache,
+          timeouts,
+        };
         return work.answer(input, async (pipeline, revision) =>
           storedAnswer(await answerCaller(parts, input.question, pipeline, asking, undefined), revision),
         );
