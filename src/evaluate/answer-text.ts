@@ -64,14 +64,3 @@ function overlapF1(given: readonly string[], wanted: readonly string[]): number 
   const recall = common / wanted.length;
   return (2 * precision * recall) / (precision + recall);
 }
-
-/** Whether the words of one of the expected texts stand in the text, next to each other and in order. */
-export function containsExpected(text: string, expected: readonly string[], language?: string): boolean {
-  const given = answerTokens(text, language);
-  return expected.some((one) => containsRun(given, answerTokens(one, language)));
-}
-
-function containsRun(given: readonly string[], wanted: readonly string[]): boolean {
-  if (wanted.length === 0) return false;
-  return given.some((_, start) => wanted.every((token, offset) => given[start + offset] === token));
-}

@@ -1,6 +1,6 @@
 import { type ErrorData, toMillraceError } from '../errors.ts';
 import { runTogether } from '../util/run-together.ts';
-import { containsExpected } from './answer-text.ts';
+import { containsExpected } from './holds-text.ts';
 import type { GivenAnswer } from './judge-answer.ts';
 import { holdsNumber } from './number-text.ts';
 import type { JudgedQuestion } from './question-entry.ts';

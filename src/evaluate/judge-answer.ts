@@ -1,5 +1,6 @@
 import type { ErrorData } from '../errors.ts';
-import { containsExpected, exactMatch, tokenF1 } from './answer-text.ts';
+import { exactMatch, tokenF1 } from './answer-text.ts';
+import { containsExpected } from './holds-text.ts';
 import { holdsNumber, numbersFound } from './number-text.ts';
 import type { JudgedQuestion } from './question-entry.ts';
 import { isOneOf } from './source-name.ts';

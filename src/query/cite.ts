@@ -1,7 +1,8 @@
 import { isMillraceError } from '../errors.ts';
 import type { Citation, Hit } from '../spec/answers.ts';
 import type { StoreReader } from '../spec/store.ts';
-import { contentWords, coverage, fold, numbersIn, sentencesOf } from './matching.ts';
+import { numbersOf, standsAmong, valuesIn } from '../language/numbers.ts';
+import { contentWords, coverage, fold, sentencesOf } from './matching.ts';
 import { isStandardRefusal, refusalIn } from './refusals.ts';
 
 export interface CitedAnswer {
@@ -39,12 +40,12 @@ export function checkAnswer(
   const passages = hits.map((hit) => {
     const whole = `${hit.title ?? ''} ${hit.headingPath.join(' ')} ${hit.tableHeader ?? ''} ${hit.text}`;
     const words = contentWords(whole, language);
-    return { words, numbers: numbersIn(whole), asked: coverage(asked, words) };
+    return { words, values: valuesIn(whole), asked: coverage(asked, words) };
   });
   const support = (sentence: string, index: number): number => {
     const passage = passages[index];
     if (passage === undefined) return 0;
-    for (const number of numbersIn(sentence)) if (!passage.numbers.has(number)) return 0;
+    if (!numbersOf(sentence).every((number) => standsAmong(number, passage.values))) return 0;
     return coverage(contentWords(sentence.replace(/\[\d+\]/g, ' '), language), passage.words);
   };
   const order = (index: number): number => passages[index]?.asked ?? 0;
@@ -173,7 +174,7 @@ function boxesOf({ boxes }: StoredPages[number], start: number, end: number): Pi
  */
 export function bestSentence(text: string, claim: string, question = ''): { readonly start: number; readonly end: number } {
   const words = contentWords(claim);
-  const numbers = numbersIn(claim);
+  const numbers = numbersOf(claim);
   const asked = contentWords(question);
   const verbatim = fold(claim)
     .replaceAll(/\[\d+\]/g, '')
@@ -182,8 +183,10 @@ export function bestSentence(text: string, claim: string, question = ''): { read
   let best = { start: 0, end: text.length, score: 0 };
   for (const { start, end, text: sentence } of sentencesOf(text)) {
     const own = contentWords(sentence);
+    const values = valuesIn(sentence);
+    const held = numbers.filter((number) => standsAmong(number, values)).length;
     const shared =
-      coverage(words, own) + coverage(numbers, numbersIn(sentence)) + (verbatim !== '' && fold(sentence).includes(verbatim) ? 2 : 0);
+      coverage(words, own) + held / Math.max(1, numbers.length) + (verbatim !== '' && fold(sentence).includes(verbatim) ? 2 : 0);
     const score = shared === 0 ? 0 : shared + coverage(asked, own) / 2;
     if (score > best.score) best = { start, end, score };
   }

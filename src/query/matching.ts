@@ -49,13 +49,6 @@ export function namesIn(question: string): Set<string> {
   return new Set(names.map((name) => stem(fold(name).replace(/['’]s$/, ''))));
 }
 
-/** Numbers of a text with thousands separators removed: "1,250.50" and "1250.50" are equal. Citation markers are not numbers of the text. */
-export function numbersIn(text: string): Set<string> {
-  const plain = text.replace(/\[\d+\]/g, ' ');
-  const found = plain.match(/\d+(?:[.,'’\u00a0\u202f ]\d{3})*(?:[.,:]\d+)?/gu) ?? [];
-  return new Set(found.map((number) => number.replace(/[,'’\u00a0\u202f ](?=\d{3}(?:\D|$))/gu, '')));
-}
-
 export interface Sentence {
   readonly start: number;
   readonly end: number;

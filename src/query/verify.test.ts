@@ -30,6 +30,15 @@ describe('verify', () => {
     expect(check({ answer: 'nobody knows anything' })).toMatchObject({ supported: false, confidence: 0 });
   });
 
+  it('reads numbers that stand beside each other as themselves', () => {
+    const dated = { passage: { ...passage, text: 'The lease of the depot ended on March 31 2023. In 2030 120 carriages stood there.' } };
+    const when = { ...dated, question: 'When did the lease of the depot end?' };
+    expect(check({ ...when, answer: '2023' })).toMatchObject({ supported: true, doubts: [] });
+    expect(check({ ...when, answer: 'March 31, 2023' })).toMatchObject({ supported: true, doubts: [] });
+    expect(check({ ...when, answer: '202' })).toMatchObject({ supported: false, confidence: 0 });
+    expect(check({ ...dated, question: 'How many carriages stood in the depot in 2030?', answer: '120' }).supported).toBe(true);
+  });
+
   it('rejects what the model doubted itself', () => {
     const doubted = check({ meanLogProbability: -0.8, refusalLogProbability: -2 });
     expect(doubted.supported).toBe(false);

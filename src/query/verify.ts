@@ -1,5 +1,6 @@
 import type { Hit } from '../spec/answers.ts';
-import { contentWords, coverage, fold, namesIn, numbersIn } from './matching.ts';
+import { numbersOf, standsAmong, valuesIn } from '../language/numbers.ts';
+import { contentWords, coverage, fold, namesIn } from './matching.ts';
 
 /** An answer, the question and what it was read from. */
 export interface Evidence {
@@ -46,10 +47,11 @@ export function verify(evidence: Evidence): Verdict {
   const doubts: string[] = [];
 
   const said = contentWords(answer, language);
-  const numbers = numbersIn(whole);
-  const inventedNumbers = [...numbersIn(answer)].filter((number) => !numbers.has(number));
+  const values = valuesIn(whole);
+  const inventedNumbers = numbersOf(answer).filter((number) => !standsAmong(number, values));
   const grounded = fold(whole).includes(fold(answer)) || said.size === 0 ? 1 : coverage(said, present);
-  if (inventedNumbers.length > 0) doubts.push(`the number ${inventedNumbers.join(', ')} does not stand in the passage`);
+  if (inventedNumbers.length > 0)
+    doubts.push(`the number ${inventedNumbers.map(({ start, end }) => answer.slice(start, end)).join(', ')} does not stand in the passage`);
   else if (grounded < leastGrounded) doubts.push('the passage does not hold the words of the answer');
 
   const asked = contentWords(question, language);

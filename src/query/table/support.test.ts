@@ -27,6 +27,13 @@ describe('supportOf', () => {
     expect(found.share).toBe(0.67);
   });
 
+  it('reads the numbers of a row as themselves', () => {
+    const row = sentencesIn([{ text: 'Revenue 2022 2023 117,154', start: 0 }]);
+    expect(supportOf({ number: 2023, unit: null }, 'number', 'Which year?', row).share).toBe(1);
+    expect(supportOf({ number: 117_154, unit: null }, 'number', 'What is the revenue?', row).share).toBe(1);
+    expect(supportOf({ number: 3_117_154, unit: null }, 'number', 'What is the revenue?', row).share).toBe(0);
+  });
+
   it('takes no sentence without the number for its source', () => {
     expect(supportOf({ number: 1300, unit: 'euros' }, 'number', 'What is the rent?', sentences)).toEqual({ share: 0, sentences: [] });
     expect(supportOf('2027-05-04', 'date', 'When does the lease end?', sentences)).toEqual({ share: 0, sentences: [] });

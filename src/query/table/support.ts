@@ -1,5 +1,6 @@
 import type { CellValue, ValueTypeName } from '../../spec/tables.ts';
-import { contentWords, coverage, fold, numbersIn, sentencesOf } from '../matching.ts';
+import { numbersOf, standsAmong, valuesIn, type WrittenNumber } from '../../language/numbers.ts';
+import { contentWords, coverage, fold, sentencesOf } from '../matching.ts';
 import { writtenForms } from './date-of.ts';
 
 /** A text that was given to the model, as a span of its document. */
@@ -14,7 +15,7 @@ export interface ReadSentence {
   readonly start: number;
   readonly end: number;
   readonly words: ReadonlySet<string>;
-  readonly numbers: ReadonlySet<string>;
+  readonly values: ReadonlySet<string>;
 }
 
 export interface Support {
@@ -37,24 +38,14 @@ export function sentencesIn(passages: readonly ReadPassage[]): ReadSentence[] {
       start: start + sentence.start,
       end: start + sentence.end,
       words: contentWords(sentence.text),
-      numbers: plainNumbers(sentence.text),
+      values: valuesIn(sentence.text),
     })),
-  );
-}
-
-/** As `numbersIn`, with a decimal comma read as a point and zeros at the end dropped: 3,50 is 3.5. */
-function plainNumbers(text: string): Set<string> {
-  return new Set(
-    [...numbersIn(text)].map((number) => {
-      const value = Number(number.replace(',', '.'));
-      return Number.isFinite(value) ? String(value) : number;
-    }),
   );
 }
 
 /** What must be found of a value: each claim in one of its forms, each form as words and numbers. */
 interface Claim {
-  readonly forms: readonly { readonly words: ReadonlySet<string>; readonly numbers: ReadonlySet<string> }[];
+  readonly forms: readonly { readonly words: ReadonlySet<string>; readonly numbers: readonly WrittenNumber[] }[];
 }
 
 /** Where the value stands in what was read, and how much of it. Pure. */
@@ -79,24 +70,24 @@ function bestOf(claim: Claim, asked: ReadonlySet<string>, sentences: readonly Re
 
 /** A number that does not stand there is not supported by the words around it. */
 function shareIn({ words, numbers }: Claim['forms'][number], sentence: ReadSentence): number {
-  for (const number of numbers) if (!sentence.numbers.has(number)) return 0;
-  if (words.size === 0) return numbers.size === 0 ? 0 : 1;
-  const held = coverage(words, sentence.words) * words.size + numbers.size;
-  return held / (words.size + numbers.size);
+  if (!numbers.every((number) => standsAmong(number, sentence.values))) return 0;
+  if (words.size === 0) return numbers.length === 0 ? 0 : 1;
+  const held = coverage(words, sentence.words) * words.size + numbers.length;
+  return held / (words.size + numbers.length);
 }
 
 function claimsOf(value: CellValue, type: ValueTypeName, question: string): Claim[] {
   if (type === 'yes/no') return [claim(question)];
   if (type === 'number') {
     const { number, unit } = value as { readonly number: number; readonly unit: string | null };
-    return [{ forms: [{ words: contentWords(unit ?? ''), numbers: new Set([String(Math.abs(number))]) }] }];
+    return [{ forms: [{ words: contentWords(unit ?? ''), numbers: numbersOf(String(Math.abs(number))) }] }];
   }
   if (type === 'date') {
     return [
       {
         forms: writtenForms(typeof value === 'string' ? value : '').map((form) => ({
           words: contentWords(form.filter((part) => !/^\d+$/u.test(part)).join(' ')),
-          numbers: new Set(form.filter((part) => /^\d+$/u.test(part))),
+          numbers: form.filter((part) => /^\d+$/u.test(part)).flatMap(numbersOf),
         })),
       },
     ];
@@ -107,9 +98,8 @@ function claimsOf(value: CellValue, type: ValueTypeName, question: string): Clai
 }
 
 function claim(text: string): Claim {
-  const numbers = plainNumbers(text);
   const words = new Set([...contentWords(text)].filter((word) => !/^\p{N}/u.test(word)));
-  return { forms: [{ words, numbers }] };
+  return { forms: [{ words, numbers: numbersOf(text) }] };
 }
 
 /** Texts and numbers of a JSON value; true, false and null stand in no document. */
