@@ -80,16 +80,46 @@ describe('checkAnswer of a short phrase', () => {
   });
 });
 
+describe('checkAnswer of what has few words of its own', () => {
+  it('cites the sentence that says yes or no', () => {
+    const checked = checkAnswer('Yes', hits, { question: 'Do dogs travel free?', language: 'en' });
+    expect(checked).toMatchObject({ text: 'Yes [1]', uses: [{ passage: 0, sentence: 'Dogs travel free.' }], unsupported: [] });
+    expect(checkAnswer('No', hits, { question: 'Do dogs travel free?' })).toMatchObject({ uses: [], unsupported: ['No'] });
+  });
+
+  it('finds function words as they are written', () => {
+    const passage = [hit('The bus stops at the US embassy.')];
+    expect(checkAnswer('US', passage, { question: 'Which embassy?' })).toMatchObject({ text: 'US [1]', unsupported: [] });
+    expect(checkAnswer('IT', passage, { question: 'Which embassy?' }).unsupported).toEqual(['IT']);
+  });
+
+  it('keeps initials together, and brackets that are no markers', () => {
+    const passage = [hit('J. K. Rowling won [2019] UKSC 12 with items[0].')];
+    expect(checkAnswer('J. K. Rowling', passage).text).toBe('J. K. Rowling [1]');
+    expect(checkAnswer('[2019] UKSC 12', passage).text).toBe('[2019] UKSC 12 [1]');
+    expect(checkAnswer('items[0]', passage).text).toBe('items[0] [1]');
+  });
+
+  it('leaves out what no passage supports where that is asked for', () => {
+    const text = 'The captain lives in Lisbon. Dogs travel free. It was painted by Ann.';
+    expect(checkAnswer(text, hits, { drop: true })).toMatchObject({
+      text: 'Dogs travel free [1].',
+      unsupported: ['The captain lives in Lisbon.', 'It was painted by Ann.'],
+      supported: ['Dogs travel free.'],
+    });
+  });
+});
+
 describe('bestSentence', () => {
   it('prefers the sentence that holds the claim word for word, and of several the one nearest to the question', () => {
     const text = 'In 1999 it was built. The ferry was sold in 1999. It was painted red.';
-    const { start, end } = bestSentence(text, '1999', 'When was the ferry sold?');
+    const { start, end } = bestSentence(text, { claim: '1999', question: 'When was the ferry sold?', language: 'en' });
     expect(text.slice(start, end)).toBe('The ferry was sold in 1999.');
   });
 
   it('gives the range of the sentence that holds the claim', () => {
     const text = 'The ferry carries 48 passengers. Dogs travel free.';
-    const { start, end } = bestSentence(text, 'Dogs are free');
+    const { start, end } = bestSentence(text, { claim: 'Dogs are free', question: '', language: 'en' });
     expect(text.slice(start, end)).toBe('Dogs travel free.');
   });
 });

@@ -2,6 +2,7 @@ import { isMillraceError } from '../errors.ts';
 import type { Citation, Hit } from '../spec/answers.ts';
 import type { StoreReader } from '../spec/store.ts';
 import { numbersOf, standsAmong, valuesIn } from '../language/numbers.ts';
+import { groundOf, standingOf, standsVerbatim } from './grounding.ts';
 import { contentWords, coverage, fold, sentencesOf } from './matching.ts';
 import { isStandardRefusal, refusalIn } from './refusals.ts';
 
@@ -12,9 +13,6 @@ export interface CitedAnswer {
   readonly unsupported: string[];
 }
 
-/** Least share of a sentence's content words that a passage must hold to count as its source. */
-const supportThreshold = 0.5;
-
 const refusalPattern =
   /\bnot (?:stated |mentioned |given |found |provided |specified )?in the (?:documents?|passages?)\b|\bpassages? (?:do|does) not (?:state|mention|contain|provide|specify|give|hold|say)\b/;
 
@@ -24,55 +22,62 @@ export function isRefusal(text: string): boolean {
   return plain === '' || isStandardRefusal(plain) || (refusalPattern.test(fold(plain)) && sentencesOf(plain).length === 1);
 }
 
+export interface CheckOptions {
+  readonly question?: string;
+  readonly language?: string | undefined;
+  /** Sentences that no passage supports are left out of the text. */
+  readonly drop?: boolean;
+}
+
 /**
  * Checks an answer sentence by sentence against the passages it was made from. A marker [n] stays only where passage n exists and
- * supports the sentence (content words, and every number of the sentence); a sentence without a marker that stands is attributed to the
- * passage that supports it best (of several, the one that also holds most of the question), and marked as unsupported when there is none.
- * Markers in the checked text are ranks of hits.
+ * holds what the sentence says (`standingOf`); a sentence without a marker that stands is attributed to the passage that supports it best
+ * (of several, the one that also holds most of the question), and told as unsupported when there is none. Markers in the checked text are
+ * ranks of hits.
  */
 export function checkAnswer(
   text: string,
   hits: readonly Hit[],
-  { question = '', language }: { readonly question?: string; readonly language?: string | undefined } = {},
-): Omit<CitedAnswer, 'citations'> & { readonly uses: readonly Use[] } {
-  if (isRefusal(text)) return { text: refusalIn(language), abstained: true, uses: [], unsupported: [] };
+  { question = '', language, drop = false }: CheckOptions = {},
+): Omit<CitedAnswer, 'citations'> & { readonly uses: readonly Use[]; readonly supported: readonly string[] } {
+  if (isRefusal(text)) return { text: refusalIn(language), abstained: true, uses: [], unsupported: [], supported: [] };
   const asked = contentWords(question, language);
-  const passages = hits.map((hit) => {
-    const whole = `${hit.title ?? ''} ${hit.headingPath.join(' ')} ${hit.tableHeader ?? ''} ${hit.text}`;
-    const words = contentWords(whole, language);
-    return { words, values: valuesIn(whole), asked: coverage(asked, words) };
-  });
-  const support = (sentence: string, index: number): number => {
-    const passage = passages[index];
-    if (passage === undefined) return 0;
-    if (!numbersOf(sentence).every((number) => standsAmong(number, passage.values))) return 0;
-    return coverage(contentWords(sentence.replace(/\[\d+\]/g, ' '), language), passage.words);
-  };
-  const order = (index: number): number => passages[index]?.asked ?? 0;
+  const grounds = hits.map((hit) => groundOf(hit, language));
+  const order = grounds.map(({ words }) => coverage(asked, words));
 
   const uses: Use[] = [];
   const unsupported: string[] = [];
+  const supported: string[] = [];
   let checked = '';
   let copied = 0;
   for (const sentence of joinMarkers(sentencesOf(text))) {
-    const plain = sentence.text.replace(/\s*\[\d+\]/g, '');
-    const named = [...sentence.text.matchAll(/\[(\d+)\]/g)].map((match) => Number(match[1]) - 1);
-    const standing = [...new Set(named)].filter((index) => support(sentence.text, index) >= supportThreshold);
-    const best = hits
-      .map((_, index) => ({ index, share: support(sentence.text, index) }))
-      .sort((a, b) => b.share - a.share || order(b.index) - order(a.index))[0];
-    const sources = standing.length > 0 ? standing : best !== undefined && best.share >= supportThreshold ? [best.index] : [];
-    if (sources.length === 0 && contentWords(plain, language).size > 0) unsupported.push(plain);
-    for (const index of sources) uses.push({ passage: index, sentence: plain });
-    checked +=
-      text.slice(copied, sentence.start) +
-      withMarkers(
-        plain,
-        sources.map((index) => hits[index]?.rank ?? index + 1),
-      );
+    const plain = withoutMarkers(sentence.text, hits);
+    const named = new Set([...sentence.text.matchAll(markers)].map((match) => Number(match[1]) - 1));
+    const standing = grounds
+      .map((ground, index) => ({ index, ...standingOf(plain, ground, { question, language }) }))
+      .filter(({ share }) => share > 0)
+      .sort((one, two) => two.share - one.share || (order[two.index] ?? 0) - (order[one.index] ?? 0));
+    const marked = standing.filter(({ index }) => named.has(index));
+    const sources = marked.length > 0 ? marked : standing.slice(0, 1);
+    const isStatement = /[\p{L}\p{N}]/u.test(plain);
+    if (isStatement) (sources.length === 0 ? unsupported : supported).push(plain);
+    for (const { index, sentence: said = plain } of sources) uses.push({ passage: index, sentence: said });
+    const ranks = sources.map(({ index }) => hits[index]?.rank ?? index + 1);
+    const kept = drop && isStatement && sources.length === 0 ? '' : withMarkers(plain, ranks);
+    checked += kept === '' && checked === '' ? '' : text.slice(copied, sentence.start) + kept;
     copied = sentence.end;
   }
-  return { text: checked + text.slice(copied), abstained: false, uses, unsupported };
+  return { text: (checked + text.slice(copied)).trim(), abstained: false, uses, unsupported, supported };
+}
+
+const markers = /\[(\d{1,3})\]/g;
+
+/** Without markers that cite; what looks like one, names no passage and stands in one ("items[0]") is part of the sentence. */
+function withoutMarkers(sentence: string, hits: readonly Hit[]): string {
+  return sentence.replace(/\s*\[(\d{1,3})\]/g, (found, number: string) => {
+    const isPassage = Number(number) >= 1 && Number(number) <= hits.length;
+    return !isPassage && hits.some(({ text }) => text.includes(found.trim())) ? found : '';
+  });
 }
 
 export interface Use {
@@ -102,19 +107,31 @@ function withMarkers(sentence: string, ranks: readonly number[]): string {
   return `${body} ${markers}${stop}`;
 }
 
-/** Citations of the uses, one for each passage, with the sentence of the passage that supports them best, read from the record. */
-export async function citationsOf(uses: readonly Use[], hits: readonly Hit[], store: StoreReader, question = ''): Promise<Citation[]> {
-  const byPassage = new Map<number, string>();
-  for (const { passage, sentence } of uses) byPassage.set(passage, `${byPassage.get(passage) ?? ''} ${sentence}`);
-  const citations = [...byPassage].sort(([a], [b]) => a - b).map(([index, claim]) => citationOf(hits[index], claim, question, store));
-  return (await Promise.all(citations)).filter((citation) => citation !== undefined);
+/** What a citation shows is chosen by. */
+interface Claim {
+  readonly claim: string;
+  readonly question: string;
+  readonly language: string | undefined;
 }
 
-async function citationOf(hit: Hit | undefined, claim: string, question: string, store: StoreReader): Promise<Citation | undefined> {
-  if (hit === undefined) return undefined;
-  const span = bestSentence(hit.text, claim, question);
-  const start = hit.start + span.start;
-  const end = hit.start + span.end;
+/** Citations of the uses, each with the sentence of its passage that supports it best, read from the record; equal ones once. */
+export async function citationsOf(
+  uses: readonly Use[],
+  hits: readonly Hit[],
+  store: StoreReader,
+  { question = '', language }: { readonly question?: string; readonly language?: string | undefined } = {},
+): Promise<Citation[]> {
+  const spans = new Map<string, { readonly hit: Hit; readonly start: number; readonly end: number }>();
+  for (const { passage, sentence } of uses.toSorted((a, b) => a.passage - b.passage)) {
+    const hit = hits[passage];
+    if (hit === undefined) continue;
+    const { start, end } = bestSentence(hit.text, { claim: sentence, question, language });
+    spans.set(`${passage} ${start} ${end}`, { hit, start: hit.start + start, end: hit.start + end });
+  }
+  return Promise.all([...spans.values()].map(({ hit, start, end }) => citationOf(hit, start, end, store)));
+}
+
+async function citationOf(hit: Hit, start: number, end: number, store: StoreReader): Promise<Citation> {
   const [quote, pages] = await Promise.all([
     readQuote(hit, start, end, store),
     store.readPages(hit.document as Parameters<StoreReader['readPages']>[0]),
@@ -169,24 +186,19 @@ function boxesOf({ boxes }: StoredPages[number], start: number, end: number): Pi
 }
 
 /**
- * The sentence or line of `text` that holds `claim` word for word, else shares most content words and numbers with it; of several the one
+ * The sentence or line of `text` that holds the claim word for word, else shares most content words and numbers with it; of several the one
  * nearest to the question. The whole text when none shares any.
  */
-export function bestSentence(text: string, claim: string, question = ''): { readonly start: number; readonly end: number } {
-  const words = contentWords(claim);
+export function bestSentence(text: string, { claim, question, language }: Claim): { readonly start: number; readonly end: number } {
+  const words = contentWords(claim, language);
   const numbers = numbersOf(claim);
-  const asked = contentWords(question);
-  const verbatim = fold(claim)
-    .replaceAll(/\[\d+\]/g, '')
-    .trim()
-    .replace(/[.。]$/, '');
+  const asked = contentWords(question, language);
   let best = { start: 0, end: text.length, score: 0 };
   for (const { start, end, text: sentence } of sentencesOf(text)) {
-    const own = contentWords(sentence);
+    const own = contentWords(sentence, language);
     const values = valuesIn(sentence);
     const held = numbers.filter((number) => standsAmong(number, values)).length;
-    const shared =
-      coverage(words, own) + held / Math.max(1, numbers.length) + (verbatim !== '' && fold(sentence).includes(verbatim) ? 2 : 0);
+    const shared = coverage(words, own) + held / Math.max(1, numbers.length) + (standsVerbatim(claim, sentence, language) ? 2 : 0);
     const score = shared === 0 ? 0 : shared + coverage(asked, own) / 2;
     if (score > best.score) best = { start, end, score };
   }

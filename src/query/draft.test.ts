@@ -134,3 +134,51 @@ describe('a question put to one passage after the other', () => {
     expect(prompts[0]?.length).toBeGreaterThan((hits[0]?.text.length ?? 0) * 1.2);
   });
 });
+
+describe('an answer that is spread over passages', () => {
+  const text = 'The ferry carries 48 passengers. The bus carries 60 travellers.';
+  const spread: MillBenchOptions = {
+    sources: [
+      { id: 'ferry', text: 'The ferry carries 48 passengers.' },
+      { id: 'bus', text: 'The bus carries 60 travellers.' },
+    ],
+    ...answering(text),
+  };
+  const joined = { pipeline: { context: { mode: 'joined' } } } as const;
+  const asked = 'How many do the ferry and the bus carry?';
+
+  it('is given, each sentence with its own source', async () => {
+    const { answer, abstained, citations, unsupported } = await answerOf(spread, asked, joined);
+    expect({ abstained, unsupported }).toEqual({ abstained: false, unsupported: [] });
+    expect(answer).toMatch(/48 passengers \[\d\]\. The bus carries 60 travellers \[\d\]\./);
+    expect(citations.map(({ source }) => source).toSorted()).toEqual(['bus', 'ferry']);
+  });
+
+  it('has a citation for each sentence, also of one passage', async () => {
+    const { citations } = await answerOf({ sources: [{ id: 'both', text }], ...answering(text) }, asked, joined);
+    expect(citations.map(({ number, quote }) => [number, quote])).toEqual([
+      [1, 'The ferry carries 48 passengers.'],
+      [1, 'The bus carries 60 travellers.'],
+    ]);
+  });
+});
+
+describe('a verified answer', () => {
+  it('leaves out the sentences that no passage supports, and tells them', async () => {
+    const answer = await answerOf(
+      answering('The ferry carries 48 passengers. The captain lives in Lisbon.'),
+      'How many passengers does the ferry carry?',
+    );
+    expect(answer).toMatchObject({ answer: 'The ferry carries 48 passengers [1].', unsupported: ['The captain lives in Lisbon.'] });
+  });
+
+  it.each(['31 euros', 'John', 'No'])('is never "%s", which no passage holds', async (said) => {
+    const answer = await answerOf(answering(said), 'How many passengers does the ferry carry?');
+    expect(answer).toMatchObject({ abstained: true, citations: [], confidence: 0 });
+  });
+
+  it('may be yes, with the sentence that says so', async () => {
+    const answer = await answerOf(answering('Yes'), 'Do dogs travel free of charge?');
+    expect(answer).toMatchObject({ answer: 'Yes [1]', citations: [{ quote: 'Dogs travel free of charge.' }] });
+  });
+});

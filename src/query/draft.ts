@@ -6,7 +6,7 @@ import { fitContext } from './context.ts';
 import { generateByStage, roughTokenizer } from './custom-stages.ts';
 import { askWhetherStated, isWorthAsking, withReply } from './confirm.ts';
 import { type EngineCall, type GeneratedAnswer, generateAnswer } from './generate.ts';
-import { contentWords, coverage } from './matching.ts';
+import { contentWords, coverage, fold } from './matching.ts';
 import type { QueryParts } from './parts.ts';
 import { type AnswerPrompt, answerPrompt, modelRefusal, passagePrompt, type PromptFamily, promptFamilyOf } from './prompt.ts';
 import { quoteAnswer } from './quotes.ts';
@@ -93,7 +93,7 @@ export async function draftAnswer(
       call.signal,
     );
     const written = await generateByStage(parts, stage, { question, passages, maxTokens: pipeline.generate.maxTokens }, call.signal);
-    const { text: checked, ...rest } = checkAnswer(written.trim(), read);
+    const { text: checked, supported: _, ...rest } = checkAnswer(written.trim(), read, { question, language });
     const text = rest.abstained ? refusalIn(language) : checked;
     await tell?.({ type: 'answer-delta', text });
     return { ...rest, text, hits: read, model: stage.name, usage: noUsage, timings: {}, verification: {} };
@@ -216,22 +216,24 @@ interface GenerateOptions {
 async function candidateOf(asking: Asking, { final }: GeneratedAnswer, hits: readonly Hit[], askedBefore = 0): Promise<Candidate> {
   const { question, language, pipeline, found, family } = asking;
   const text = final.text.trim();
-  const checked = checkAnswer(text, hits, { question, language });
-  if (checked.abstained || pipeline.verify.by === 'none') return { text, hits, checked, verdict: undefined };
-  const source = hits[checked.uses[0]?.passage ?? 0];
-  if (source === undefined) return { text, hits, checked, verdict: undefined };
-  const answer = text.replaceAll(/\s*\[\d+\]/g, '');
+  const verifies = pipeline.verify.by !== 'none';
+  const checked = checkAnswer(text, hits, { question, language, drop: verifies });
+  if (checked.abstained || !verifies) return { text, hits, checked, verdict: undefined };
+  const sources = [...new Set(checked.uses.map((use) => use.passage))].flatMap((index) => hits[index] ?? []);
+  const [source] = sources;
+  // What no passage supports cannot be right: the verdict says why.
+  const answer = source === undefined ? text : checked.supported.join(' ');
   const verdict = verify({
     question,
     language,
-    passage: source,
+    passages: source === undefined ? hits : sources,
     answer,
     hits: found.map((hit) => hit.text),
     askedBefore,
     meanLogProbability: final.meanLogProbability,
     refusalLogProbability: final.weights?.[0],
   });
-  if (pipeline.verify.by !== 'model' || !isWorthAsking(verdict)) return { text, hits, checked, verdict };
+  if (source === undefined || pipeline.verify.by !== 'model' || !isWorthAsking(verdict)) return { text, hits, checked, verdict };
   const odds = await askWhetherStated({ question, answer, passage: source, family }, (prompt, weigh) =>
     generate(asking, prompt, { weigh, maxTokens: 1 }),
   );
@@ -264,8 +266,10 @@ function verificationOf(
 
 /** The same answer in other words: one holds all that the other says. */
 function agree(one: string, other: string, language: string | undefined): boolean {
+  if (isRefusal(one)) return false;
+  if (fold(one).trim() === fold(other).trim()) return true;
   const [a, b] = [contentWords(one, language), contentWords(other, language)];
-  return Math.max(coverage(a, b), coverage(b, a)) >= 0.99 && !isRefusal(one);
+  return Math.max(coverage(a, b), coverage(b, a)) >= 0.99;
 }
 
 type Spent = ReturnType<typeof createSpent>;

@@ -37,16 +37,44 @@ export function contentWords(text: string, language = 'en'): Set<string> {
   return new Set(words.filter((word) => common?.has(word) !== true).map(stem));
 }
 
+const nameParts = /[\p{L}\p{M}\p{N}]+/gu;
+
+/** Every word of a text as names are compared: folded, without a suffix, and as it is; initialisms ("U.S.") also in one. */
+export function everyWordOf(text: string): Set<string> {
+  const initialisms = (text.match(/(?<![\p{L}\p{N}])(?:\p{L}\.){2,}/gu) ?? []).map((one) => one.replaceAll('.', ''));
+  return new Set([...(fold(text).match(nameParts) ?? []), ...initialisms.map(fold)].flatMap((word) => [word, stem(word)]));
+}
+
 /**
- * Names in a question, folded: words with a capital letter that do not begin it, and words of digits or capitals alone. German nouns are
- * names by this measure, and stand in the passage all the same.
+ * Names in a question: words with a capital letter that do not begin it, and words of capitals, or of capitals and digits, alone. Each with
+ * its parts, folded: "U.S." has two, and stands where both do or where it stands in one. German nouns are no names, so that there only the
+ * latter are. Numbers are none.
+ *
+ * @param options `first`: a capital letter also makes the first word one
  */
-export function namesIn(question: string): Set<string> {
-  const words = [...question.matchAll(/[\p{L}\p{M}\p{N}]+(?:['’.][\p{L}\p{N}]+)*/gu)].map(([word]) => word);
-  const names = words.filter(
-    (word, index) => (index > 0 && /^\p{Lu}/u.test(word)) || /^(?:\p{Lu}{2,}|\p{Lu}?\p{N}[\p{N}\p{Lu}.,-]*)$/u.test(word),
-  );
-  return new Set(names.map((name) => stem(fold(name).replace(/['’]s$/, ''))));
+export function namesIn(
+  question: string,
+  language: string | undefined,
+  { first = false }: { readonly first?: boolean } = {},
+): Map<string, readonly string[]> {
+  const words = question.match(/[\p{L}\p{M}\p{N}]+(?:['’.][\p{L}\p{N}]+)*/gu) ?? [];
+  const common = commonWords.get(language ?? 'en') ?? commonWords.get('');
+  const names = words.filter((word, index) => {
+    if (/^[\p{N}.'’]+$/u.test(word)) return false;
+    if (/^(?:\p{Lu}{2,}|[\p{Lu}\p{N}.-]*\p{N}[\p{Lu}\p{N}.-]*)$/u.test(word)) return true;
+    return language !== 'de' && (first || index > 0) && /^\p{Lu}/u.test(word) && common?.has(fold(word)) !== true;
+  });
+  return new Map(names.map((word) => [word, (fold(word.replace(/['’]s$/u, '')).match(nameParts) ?? []).map(stem)]));
+}
+
+/** Least length of a name that is found within a word, as "Atlantic" in "transatlantic" and "Japan" in "Japanese". */
+const leastWithin = 5;
+
+/** The names whose parts do not all stand among the words of `everyWordOf`. */
+export function missingNames(names: ReadonlyMap<string, readonly string[]>, words: ReadonlySet<string>): string[] {
+  const all = [...words].join(' ');
+  const stands = (part: string): boolean => words.has(part) || (part.length >= leastWithin && all.includes(part));
+  return [...names].filter(([, parts]) => !parts.every(stands) && !words.has(parts.join(''))).map(([name]) => name);
 }
 
 export interface Sentence {
@@ -55,11 +83,14 @@ export interface Sentence {
   readonly text: string;
 }
 
+/** Ends that are no ends of sentences, though a capital letter follows: initials, initialisms and titles. */
+const abbreviation = /(?<![\p{L}\p{N}])(?:\p{Lu}|(?:\p{L}\.\s?)+\p{L}|Dr|Mr|Mrs|Ms|St|Prof|Nr|Art|Abs|Fig|vs|ca)\.\s*$/u;
+
 /** Sentences and lines of a text as ranges in it, without the white space around them. */
 export function sentencesOf(text: string): Sentence[] {
   const segmenter = new Intl.Segmenter(undefined, { granularity: 'sentence' });
   const sentences: Sentence[] = [];
-  for (const { segment, index } of segmenter.segment(text)) {
+  const add = (segment: string, index: number): void => {
     let lineStart = index;
     for (const line of segment.split('\n')) {
       const start = lineStart + (line.length - line.trimStart().length);
@@ -67,7 +98,18 @@ export function sentencesOf(text: string): Sentence[] {
       if (trimmed !== '') sentences.push({ start, end: start + trimmed.length, text: trimmed });
       lineStart += line.length + 1;
     }
+  };
+  let open = '';
+  let openAt = 0;
+  for (const { segment, index } of segmenter.segment(text)) {
+    if (open === '') openAt = index;
+    open += segment;
+    // A long run of abbreviations is a list, and no sentence.
+    if (abbreviation.test(segment.slice(-12)) && !/\n\s*$/.test(segment) && open.length < 1_000) continue;
+    add(open, openAt);
+    open = '';
   }
+  add(open, openAt);
   return sentences;
 }
 

@@ -117,7 +117,7 @@ async function answerAdmitted(
   const drafted = await draftAnswer(parts, asked, hits, pipeline, work, emit);
   const injected = injectionNotice(hits);
   const citing = clock.monotonic();
-  const citations = await citationsOf(drafted.uses, drafted.hits, store, asked);
+  const citations = await citationsOf(drafted.uses, drafted.hits, store, { question: asked, language });
   const timings: StageTimings = {
     ...found,
     ...drafted.timings,

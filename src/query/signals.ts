@@ -1,5 +1,5 @@
 import type { Hit } from '../spec/answers.ts';
-import { contentWords, coverage, fold, namesIn } from './matching.ts';
+import { contentWords, coverage, everyWordOf, fold, missingNames, namesIn } from './matching.ts';
 
 /** What each signal is worth beside a fused score of 0 … 1. */
 const worth = { coverage: 0.3, proximity: 0.1, names: 0.1, title: 0.05 } as const;
@@ -14,23 +14,24 @@ export function signalScores(
   language: string | undefined,
 ): number[] {
   const wanted = [...contentWords(query, language)];
-  const names = namesIn(query);
+  const names = namesIn(query, language);
   const read = hits.map(({ text, title, headingPath }) => ({
     words: contentWords(text, language),
     place: contentWords([title ?? '', ...headingPath].join(' '), language),
     inOrder: orderedWords(text, language),
+    strangeNames: missingNames(names, everyWordOf([title ?? '', ...headingPath, text].join('\n'))).length,
   }));
   const rarity = new Map(
     wanted.map((word) => [word, Math.log(1 + hits.length / (1 + read.filter(({ words }) => words.has(word)).length))]),
   );
   const whole = wanted.reduce((sum, word) => sum + (rarity.get(word) ?? 0), 0);
-  return read.map(({ words, place, inOrder }) => {
+  return read.map(({ words, place, inOrder, strangeNames }) => {
     const both = new Set([...words, ...place]);
     const covered = whole === 0 ? 0 : wanted.reduce((sum, word) => sum + (both.has(word) ? (rarity.get(word) ?? 0) : 0), 0) / whole;
     return (
       worth.coverage * covered +
       worth.proximity * nearness(wanted, inOrder) +
-      worth.names * (names.size === 0 ? 0 : coverage(names, both)) +
+      worth.names * (names.size === 0 ? 0 : 1 - strangeNames / names.size) +
       worth.title * coverage(new Set(wanted), place)
     );
   });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { GroundPassage } from './grounding.ts';
 import { type Evidence, verify } from './verify.ts';
 
 const passage = {
@@ -8,11 +9,11 @@ const passage = {
   text: 'A train attendant of the Varnholt line checks tickets and earns 31 crowns an hour. The depot opens at 5:30.',
 };
 const sure = { meanLogProbability: -0.05, refusalLogProbability: -9 };
-const check = (changes: Partial<Evidence>) =>
+const check = ({ passage: read = passage, ...changes }: Partial<Evidence> & { passage?: GroundPassage }) =>
   verify({
     question: 'How much does a train attendant earn an hour?',
     language: 'en',
-    passage,
+    passages: [read],
     answer: '31 crowns',
     hits: [passage.text],
     ...sure,
@@ -40,7 +41,7 @@ describe('verify', () => {
   });
 
   it('rejects what the model doubted itself', () => {
-    const doubted = check({ meanLogProbability: -0.8, refusalLogProbability: -2 });
+    const doubted = check({ meanLogProbability: -1.2, refusalLogProbability: -0.5 });
     expect(doubted.supported).toBe(false);
     expect(doubted.confidence).toBeLessThan(check({}).confidence);
   });
@@ -50,14 +51,36 @@ describe('verify', () => {
     expect(check({ askedBefore: 2 }).supported).toBe(true);
   });
 
-  it('rejects an answer about something else, and names what the passage does not', () => {
-    const other = check({ question: 'Who insured the depot of Kestrel against fire?', answer: '5:30' });
-    expect(other.confidence).toBeLessThan(check({}).confidence);
-    const without = { meanLogProbability: undefined, refusalLogProbability: undefined };
-    expect(check({ question: 'Who insured the depot of Kestrel against fire?', answer: '5:30', ...without })).toMatchObject({
-      supported: false,
-      doubts: [expect.stringContaining('kestrel')],
-    });
+  it('rejects an answer about something else, however sure the model was, and says what the passage does not name', () => {
+    const question = 'Who insured the depot of Kestrel against fire?';
+    const other = { supported: false, confidence: 0, doubts: [expect.stringContaining('Kestrel')] };
+    expect(check({ question, answer: '5:30' })).toMatchObject(other);
+    expect(check({ question, answer: '5:30', meanLogProbability: -0.01, refusalLogProbability: -20 })).toMatchObject(other);
+    expect(check({ question, answer: '5:30', meanLogProbability: undefined, refusalLogProbability: undefined })).toMatchObject(other);
+  });
+
+  it('rejects what is said of another year, or of another thing with a number', () => {
+    const revenue = { ...passage, text: 'In 2022 the revenue of Apple was $82,959 million. Hall B25 was closed.' };
+    const asked = (question: string) => check({ passage: revenue, question, answer: '$82,959 million' });
+    expect(asked('What was the revenue of Apple in 2022?').supported).toBe(true);
+    expect(asked('What was the revenue of Apple in 2023?')).toMatchObject({ confidence: 0, doubts: [expect.stringContaining('2023')] });
+    expect(asked('What was the revenue of Apple in hall B26?')).toMatchObject({ confidence: 0, doubts: [expect.stringContaining('B26')] });
+    const titled = { ...revenue, title: 'Report 2023' };
+    expect(check({ passage: titled, question: 'What was the revenue of Apple in 2023?', answer: '$82,959 million' }).supported).toBe(true);
+  });
+
+  it('rejects an invented name, unit or sentence, and takes what stands in one of several passages', () => {
+    for (const answer of ['31 euros', 'John of Varnholt', '31 crowns. The captain lives in Lisbon.']) {
+      expect(check({ answer })).toMatchObject({ supported: false, confidence: 0 });
+    }
+    const two = [passage, { ...passage, text: 'A ticket costs 4.50 crowns.' }];
+    expect(check({ passages: two, answer: '31 crowns. A ticket costs 4.50 crowns.' })).toMatchObject({ supported: true });
+  });
+
+  it('takes no noun for a name where the language writes them alike', () => {
+    const german = { ...passage, text: 'Die Mieten sind am 3. des Monats zu zahlen.' };
+    const asked = { passage: german, language: 'de', question: 'Wann ist die Miete fällig?', answer: 'am 3. des Monats', hits: [] };
+    expect(check(asked)).toMatchObject({ supported: true, doubts: [] });
   });
 
   it('weighs a word that no hit holds more than one that all hold', () => {

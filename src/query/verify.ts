@@ -1,12 +1,13 @@
-import type { Hit } from '../spec/answers.ts';
-import { numbersOf, standsAmong, valuesIn } from '../language/numbers.ts';
-import { contentWords, coverage, fold, namesIn } from './matching.ts';
+import { numbersOf, standsAmong } from '../language/numbers.ts';
+import { groundOf, type GroundPassage, standingOf } from './grounding.ts';
+import { contentWords, missingNames, namesIn, sentencesOf } from './matching.ts';
 
 /** An answer, the question and what it was read from. */
 export interface Evidence {
   readonly question: string;
   readonly language: string | undefined;
-  readonly passage: Pick<Hit, 'title' | 'headingPath' | 'tableHeader' | 'text'>;
+  /** One, or those that the sentences of the answer were taken from. */
+  readonly passages: readonly GroundPassage[];
   readonly answer: string;
   /** Texts of the hits of the question: a word that none of them holds says more than one that all hold. */
   readonly hits: readonly string[];
@@ -20,7 +21,7 @@ export interface Evidence {
 
 export interface Verdict {
   readonly supported: boolean;
-  /** How likely the passage states the answer, 0 … 1. */
+  /** How likely the passages state the answer, 0 … 1; 0 where it cannot be. */
   readonly confidence: number;
   /** What speaks against it, as words for people; empty when nothing does. */
   readonly doubts: readonly string[];
@@ -30,38 +31,35 @@ export interface Verdict {
 export const leastConfidence = 0.5;
 
 /** Logistic regression over the signals, fitted on questions that are not reported: docs/decisions/0007-verification.md. */
-const weights = { bias: -3.1, coverage: 3.1, names: 1.1, likelihood: 2.4, refusal: 0.36 } as const;
+const weights = { bias: -5.4, coverage: 3.85, names: 2.4, likelihood: 1.3, refusal: 0.43 } as const;
 /** Against an answer from a passage that does not rank first. The first one holds it most of the time, if any does. */
 const laterPassage = 0.4;
 /** The same without an engine that tells log-probabilities. */
 const wordWeights = { bias: -3.5, coverage: 3.5, names: 2 } as const;
 
 /**
- * Whether the passage states the answer to the question: the answer's words and numbers stand in it, the question's names and words do,
- * and the model that wrote the answer was sure of it and far from refusing. Pure, microseconds.
+ * Whether the passages state the answer to the question. What cannot be is refused at once: an answer whose words, names or numbers stand
+ * in none of them, and passages that hold no name of the question, or not its years and codes. Of the rest, the words and names of the
+ * question that stand there, and how sure the model was and how far from refusing, make the confidence. Pure, microseconds.
  */
 export function verify(evidence: Evidence): Verdict {
-  const { question, language, passage, answer, hits, meanLogProbability, refusalLogProbability } = evidence;
-  const whole = [passage.title ?? '', ...passage.headingPath, passage.tableHeader ?? '', passage.text].join('\n');
-  const present = contentWords(whole, language);
-  const doubts: string[] = [];
+  const { question, language, passages, answer, hits, meanLogProbability, refusalLogProbability } = evidence;
+  const grounds = passages.map((passage) => groundOf(passage, language));
+  const present = new Set(grounds.flatMap(({ words }) => [...words]));
+  const everyWord = new Set(grounds.flatMap(({ everyWord: words }) => [...words]));
+  const values = new Set(grounds.flatMap(({ values: held }) => [...held]));
 
-  const said = contentWords(answer, language);
-  const values = valuesIn(whole);
-  const inventedNumbers = numbersOf(answer).filter((number) => !standsAmong(number, values));
-  const grounded = fold(whole).includes(fold(answer)) || said.size === 0 ? 1 : coverage(said, present);
-  if (inventedNumbers.length > 0)
-    doubts.push(`the number ${inventedNumbers.map(({ start, end }) => answer.slice(start, end)).join(', ')} does not stand in the passage`);
-  else if (grounded < leastGrounded) doubts.push('the passage does not hold the words of the answer');
+  const names = namesIn(question, language);
+  const strange = missingNames(names, everyWord);
+  const named = names.size === 0 ? 1 : 1 - strange.length / names.size;
+  const impossible = [
+    ...groundless(answer, grounds, { question, language }),
+    ...(named === 0 ? [`the passage names none of ${strange.slice(0, 5).join(', ')}`] : []),
+    ...telling(question, strange, values).map((one) => `the passage does not hold ${one}`),
+  ];
+  if (impossible.length > 0) return { supported: false, confidence: 0, doubts: impossible };
 
-  const asked = contentWords(question, language);
-  const covered = coverageByRarity(asked, present, hits, language);
-  const names = namesIn(question);
-  const everyWord = new Set([...present, ...(fold(whole).match(/[\p{L}\p{M}\p{N}]+/gu) ?? [])]);
-  const named = names.size === 0 ? 1 : coverage(names, everyWord);
-  const missing = [...names].filter((name) => !everyWord.has(name));
-  if (missing.length > 0) doubts.push(`the passage does not name ${missing.slice(0, 5).join(', ')}`);
-
+  const covered = coverageByRarity(contentWords(question, language), present, hits, language);
   const told = meanLogProbability !== undefined && refusalLogProbability !== undefined;
   const score = told
     ? weights.bias +
@@ -71,10 +69,32 @@ export function verify(evidence: Evidence): Verdict {
       weights.refusal * Math.min(12, -refusalLogProbability)
     : wordWeights.bias + wordWeights.coverage * covered + wordWeights.names * named;
   const prior = (evidence.askedBefore ?? 0) > 0 ? -laterPassage : 0;
-  const confidence = inventedNumbers.length > 0 || grounded < leastGrounded ? 0 : 1 / (1 + Math.exp(-(score + prior)));
+  const confidence = 1 / (1 + Math.exp(-(score + prior)));
   const supported = confidence >= leastConfidence;
+  const doubts = strange.length === 0 ? [] : [`the passage does not name ${strange.slice(0, 5).join(', ')}`];
   if (!supported && doubts.length === 0) doubts.push('the passage is about something else, or the model was not sure');
   return { supported, confidence, doubts };
+}
+
+/** Why sentences of the answer stand in no passage. */
+function groundless(
+  answer: string,
+  grounds: readonly ReturnType<typeof groundOf>[],
+  asked: { readonly question: string; readonly language: string | undefined },
+): string[] {
+  const doubtOf = (statement: string): string | undefined => {
+    const standings = grounds.map((ground) => standingOf(statement, ground, asked));
+    return standings.some(({ share }) => share > 0) ? undefined : (standings[0]?.doubt ?? 'there is no passage');
+  };
+  return [...new Set(sentencesOf(answer).flatMap(({ text }) => doubtOf(text) ?? []))];
+}
+
+/** Years and codes ("2023", "B25") of the question that the passages do not hold: what they say is about another one. */
+function telling(question: string, strangeNames: readonly string[], values: ReadonlySet<string>): string[] {
+  const years = numbersOf(question)
+    .filter(({ readings }) => readings.some((reading) => /^[12]\d{3}$/.test(reading)))
+    .filter((number) => !standsAmong(number, values));
+  return [...years.map(({ start, end }) => question.slice(start, end)), ...strangeNames.filter((name) => /\p{N}/u.test(name))];
 }
 
 /** Share of the asked words that are present, each by how few of the hits hold it (one hit alone does not tell); 1 for nothing asked. */
@@ -94,6 +114,3 @@ function coverageByRarity(
   }
   return whole === 0 ? 1 : held / whole;
 }
-
-/** Least share of the answer's words that its passage must hold. */
-const leastGrounded = 0.5;

@@ -90,7 +90,7 @@ export const answer = z.object({
   /** True when the documents do not hold the answer. */
   abstained: z.boolean(),
   citations: z.array(citation),
-  /** Sentences of the answer that no given passage supports. */
+  /** What the model said and no given passage supports; where answers are verified, it was left out. */
   unsupported: z.array(z.string()),
   /** ISO 639-1 code of the question's language, which a refusal is in; absent where it cannot be told. */
   language: z.string().optional(),
