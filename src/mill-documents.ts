@@ -11,11 +11,13 @@ export interface DocumentsParts {
   readonly store: Store;
   readonly clock: Clock;
   readonly calls: OpenCalls;
+  /** Lets go of what is kept in memory of documents' texts. */
+  readonly forgetTexts: () => void;
   readonly prefixes?: (Pick<PrefixKeeper, 'purge'> & { readonly swept: () => Promise<void> }) | undefined;
 }
 
 /** The sources and documents of one open directory. */
-export function createDocuments({ store, clock, calls, prefixes }: DocumentsParts): Omit<Mill['documents'], 'update'> {
+export function createDocuments({ store, clock, calls, prefixes, forgetTexts }: DocumentsParts): Omit<Mill['documents'], 'update'> {
   function named(key: string, options: unknown): { readonly name: string; readonly collection: string } {
     const { collection = 'default' } = check(scopeOptions.strict(), options, 'options').checked;
     return { name: parse(sourceKey, key, 'key'), collection };
@@ -51,6 +53,7 @@ export function createDocuments({ store, clock, calls, prefixes }: DocumentsPart
       const { name, collection } = named(key, options);
       return calls.run({}, async () => {
         const report = await store.purgeSource(collection, name);
+        forgetTexts();
         // What a model has read of the text is text in another form.
         if (report !== undefined) await prefixes?.purge(report.documents);
         return report ?? null;

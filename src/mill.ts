@@ -214,7 +214,7 @@ export function createMill(parts: MillParts): Mill {
     },
 
     documents: {
-      ...createDocuments({ store, clock, calls, prefixes: parts.prefixes }),
+      ...createDocuments({ store, clock, calls, prefixes: parts.prefixes, forgetTexts: caches.forgetTexts }),
       update(options = {}) {
         try {
           const { checked, signal } = check(updateOptions.strict(), options, 'options of update');
@@ -289,6 +289,7 @@ export function createMill(parts: MillParts): Mill {
       show: (id) => calls.run({}, () => runs.show(id as RunId)),
       items: (id) => runs.items(id as RunId),
       cells: (id) => runs.cells(id as RunId),
+      stale: (id) => calls.run({}, () => runs.stale(id as RunId)),
       resume(id, { questions, ...options } = {}) {
         try {
           const { checked, signal } = check(resumeOptions.strict(), options, 'options of resume');

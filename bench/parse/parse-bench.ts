@@ -81,6 +81,7 @@ export async function runParseBench(options: ParseBenchOptions): Promise<ParseBe
   );
   const parser = await openParser({ concurrency: 1 });
   try {
+    print(`${(await parser.isolation()).message}\n\n`);
     return await measure(parser, machine, options);
   } finally {
     await parser.close();

@@ -28,6 +28,7 @@ const item = (index: number, answer: string): SettledQuestion => ({
   usage: null,
   model: 'm',
   revision: 1,
+  stale: false,
 });
 async function* items(...list: readonly SettledQuestion[]): AsyncIterable<SettledQuestion> {
   for (const one of list) yield await Promise.resolve(one);

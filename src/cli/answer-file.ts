@@ -1,6 +1,7 @@
 import type { SettledQuestion } from '../spec/runs.ts';
 import { csvLine } from './csv.ts';
 import { createLineFile, formatOf, type LineFile, type LineFormat } from './output-file.ts';
+import { sinceThen } from './show-run.ts';
 import { sourceName } from './terminal.ts';
 
 /**
@@ -25,6 +26,7 @@ const columns = [
   'endedAt',
   'totalMs',
   'pipeline',
+  'stale',
 ] as const;
 
 const formats: Readonly<Record<string, LineFormat<SettledQuestion>>> = {
@@ -34,7 +36,9 @@ const formats: Readonly<Record<string, LineFormat<SettledQuestion>>> = {
 
 function valueOf(item: SettledQuestion, column: (typeof columns)[number]): string {
   if (column === 'citations')
-    return item.citations.map(({ source, page, quote }) => `${sourceName(source)}, page ${page}: "${quote}"`).join('\n');
+    return item.citations
+      .map((citation) => `${sourceName(citation.source)}, page ${citation.page}: "${citation.quote}"${sinceThen(citation)}`)
+      .join('\n');
   if (column === 'error') return item.error === null ? '' : `${item.error.code}: ${item.error.message}`;
   if (column === 'totalMs') return item.timings === null ? '' : item.timings.totalMs.toFixed(0);
   if (column === 'pipeline') return item.pipeline?.name ?? '';

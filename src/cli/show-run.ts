@@ -1,3 +1,4 @@
+import type { Citation } from '../spec/answers.ts';
 import type { RunEvent, SettledQuestion } from '../spec/runs.ts';
 import type { SettledCell } from '../spec/tables.ts';
 import type { Clock } from '../util/clock.ts';
@@ -54,10 +55,19 @@ export function showRun(
 /** One line for a cell, and one for the quote that bears it. */
 export function describeCell(cell: SettledCell): string {
   const [citation] = cell.citations;
-  const value = cell.status === 'done' && cell.empty ? 'not in the document' : visible(cellText(cell).replaceAll(/\s+/gu, ' '));
-  const doubt = cell.citations.length === 0 && cell.status === 'done' && !cell.empty ? '  (stands nowhere in the document)' : '';
-  const quote = citation === undefined ? '' : `  page ${citation.pageLabel ?? citation.page}: "${visible(citation.quote)}"\n`;
-  return `${sourceName(cell.uri)}, ${columnName(cell)}: ${value}${doubt}\n${quote}`;
+  const value =
+    cell.purged === true
+      ? 'purged'
+      : cell.status === 'done' && cell.empty
+        ? 'not in the document'
+        : visible(cellText(cell).replaceAll(/\s+/gu, ' '));
+  const doubt =
+    cell.purged !== true && cell.citations.length === 0 && cell.status === 'done' && !cell.empty
+      ? '  (stands nowhere in the document)'
+      : '';
+  const quote =
+    citation === undefined ? '' : `  page ${citation.pageLabel ?? citation.page}: "${visible(citation.quote)}"${sinceThen(citation)}\n`;
+  return `${sourceName(cell.uri)}, ${columnName(cell)}: ${value}${doubt}${cell.stale ? '  (stale: the document has changed)' : ''}\n${quote}`;
 }
 
 function columnName(cell: SettledCell): string {
@@ -68,10 +78,18 @@ export function describeItem(item: SettledQuestion): string {
   const head = `Question ${item.index + 1}${item.id === null ? '' : ` (${visible(item.id)})`}: ${visible(item.question)}\n`;
   if (item.status !== 'done') return `${head}${item.status}: ${visible(item.error?.message ?? 'no reason is on record')}\n\n`;
   const cited = item.citations.map(
-    ({ number, source, page, quote }) => `[${number}] ${sourceName(source)}, page ${page}: "${visible(quote)}"\n`,
+    (citation) =>
+      `[${citation.number}] ${sourceName(citation.source)}, page ${citation.page}: "${visible(citation.quote)}"${sinceThen(citation)}\n`,
   );
   const unsupported = item.unsupported.map((sentence) => `Not supported by a passage: ${visible(sentence)}\n`);
-  return `${head}${visible(item.answer ?? '')}\n${cited.join('')}${unsupported.join('')}\n`;
+  const stale = item.stale ? 'Stale: the collection has changed since this was answered.\n' : '';
+  const answer = item.purged === true ? 'purged' : visible(item.answer ?? '');
+  return `${head}${answer}\n${cited.join('')}${unsupported.join('')}${stale}\n`;
+}
+
+/** What has become of the cited document, in words. */
+export function sinceThen({ stale }: Pick<Citation, 'stale'>): string {
+  return stale === undefined ? '' : ` (${stale} since)`;
 }
 
 export function describeProgress(event: Extract<RunEvent, { type: 'run-progress' }>, items = 'questions'): string {

@@ -20,17 +20,21 @@ export async function* workbookPieces(mill: Pick<Mill, 'runs'>, run: RunRecord):
   yield await writeWorkbook((run.definition as TableDefinition).columns, tableRows(mill, run));
 }
 
-/** @param details quote, page and support of each value beside it */
+/**
+ * The last column names those whose values are stale.
+ * @param details quote, page and support of each value beside it
+ */
 export async function* csvPieces(mill: Pick<Mill, 'runs'>, run: RunRecord, details: boolean): AsyncIterable<string> {
   const { columns } = run.definition as TableDefinition;
   const heads = columns.map(headOf).flatMap((head) => (details ? [head, `${head}: quote`, `${head}: page`, `${head}: support`] : [head]));
-  yield csvLine(['source', 'title', ...heads]);
+  yield csvLine(['source', 'title', ...heads, 'stale']);
   for await (const { uri, title, cells } of tableRows(mill, run)) {
     const values = cells.flatMap((cell) => {
       const [citation] = cell?.citations ?? [];
       const text = cell === undefined ? '' : cellText(cell);
       return details ? [text, citation?.quote ?? '', String(citation?.page ?? ''), String(cell?.support ?? '')] : [text];
     });
-    yield csvLine([sourceName(uri), title ?? '', ...values]);
+    const stale = columns.filter((_, column) => cells[column]?.stale === true).map(headOf);
+    yield csvLine([sourceName(uri), title ?? '', ...values, stale.join('; ')]);
   }
 }

@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import type { CellObject } from '@e965/xlsx';
 import { MillraceError } from '../errors.ts';
 import type { SettledCell, TableColumn } from '../spec/tables.ts';
+import { sinceThen } from './show-run.ts';
 import { cellText, headOf, type TableFileRow } from './table-rows.ts';
 import { entryUrl } from '../util/entry.ts';
 import { shorten, sourceName, visible } from './terminal.ts';
@@ -26,7 +27,7 @@ export async function writeWorkbook(columns: readonly TableColumn[], rows: Async
   // Reported below, or of no interest when the rows fail first.
   made.catch(() => undefined);
   let table: CellObject[][] = [['source', 'title', ...columns.map(headOf)].map(text)];
-  let cells: CellObject[][] = [['source', 'question', 'status', 'value', 'support', 'page', 'quote', 'error'].map(text)];
+  let cells: CellObject[][] = [['source', 'question', 'status', 'value', 'support', 'page', 'quote', 'error', 'stale'].map(text)];
   let count = 0;
 
   function sendLines(): void {
@@ -69,7 +70,7 @@ function valueCell(cell: SettledCell): CellObject {
       : text(cellText(cell));
   const [citation] = cell.citations;
   if (citation === undefined) return made;
-  const note = `"${citation.quote}"\n${sourceName(citation.source)}, page ${citation.pageLabel ?? citation.page}`;
+  const note = `"${citation.quote}"\n${sourceName(citation.source)}, page ${citation.pageLabel ?? citation.page}${sinceThen(citation)}`;
   return { ...made, c: Object.assign([{ a: 'millrace', t: clean(note) }], { hidden: true }) };
 }
 
@@ -89,6 +90,7 @@ function detailCells(cell: SettledCell, column: TableColumn | undefined): CellOb
     citation === undefined ? text('') : { t: 'n', v: citation.page },
     text(cell.citations.map(({ quote }) => quote).join('\n')),
     text(cell.error === null ? '' : `${cell.error.code}: ${cell.error.message}`),
+    text(cell.stale ? 'stale: the document has changed' : ''),
   ];
 }
 

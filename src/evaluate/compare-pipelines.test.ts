@@ -21,6 +21,7 @@ function item(name: string, answer: string | null, changes: Partial<SettledQuest
     usage: { promptTokens: 50, cachedTokens: 20, outputTokens: 5 },
     model: 'm',
     revision: 1,
+    stale: false,
     ...changes,
   };
 }

@@ -25,6 +25,7 @@ const containerParser = {
     { name: 'fake-box', version: 1, isContainer: true },
   ],
   concurrency: 4,
+  isolation: () => Promise.resolve({ kind: 'process' as const, message: 'None.' }),
   parse({ bytes, name, membersFrom = 0 }: ParseRequest): Promise<ParsedDocument> {
     const text = Buffer.from(bytes).toString();
     const type = name.endsWith('.pdf') ? 'application/pdf' : 'text/plain';

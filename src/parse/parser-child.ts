@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import { constants } from 'node:os';
 import type { Duplex } from 'node:stream';
 import { createFrameReader, type Frame } from './wire.ts';
 
@@ -60,12 +61,48 @@ function command(options: ParserChildOptions): readonly string[] {
   return ['/bin/sh', '-c', `ulimit -c 0; ulimit -f 0; ulimit -n 256; ulimit -t ${cpuSeconds}; exec "$0" "$@"`, ...sandboxed];
 }
 
+function signalOf(number: number): NodeJS.Signals | undefined {
+  return (Object.entries(constants.signals) as [NodeJS.Signals, number][]).find(([, value]) => value === number)?.[0];
+}
+
+/** A sandbox that is killed alone, before it has told the system that its command is to end with it, would leave the command behind. */
+function killGroup(leader: number): void {
+  try {
+    process.kill(-leader, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+/** Of a process and all below it: a sandbox is a process of its own around the command. */
+async function residentBytesOf(pid: number): Promise<number | undefined> {
+  try {
+    const [status, children] = await Promise.all([
+      readFile(`/proc/${pid}/status`, 'latin1'),
+      readFile(`/proc/${pid}/task/${pid}/children`, 'latin1').catch(() => ''),
+    ]);
+    const kilobytes = /^VmRSS:\s+(\d+) kB/m.exec(status)?.[1];
+    const below = await Promise.all(
+      children
+        .split(' ')
+        .filter(Boolean)
+        .map((child) => residentBytesOf(Number(child))),
+    );
+    return kilobytes === undefined ? undefined : below.reduce<number>((sum, bytes) => sum + (bytes ?? 0), Number(kilobytes) * 1024);
+  } catch {
+    // The process ended in between.
+    return undefined;
+  }
+}
+
 export function startParserChild(options: ParserChildOptions): ParserChild {
   const [program = '', ...args] = command(options);
   const child = spawn(program, args, {
     cwd: process.platform === 'win32' ? undefined : '/',
     env: process.platform === 'win32' ? { SystemRoot: process.env['SystemRoot'] } : {},
     stdio: ['pipe', 'ignore', 'pipe', 'pipe'],
+    // A process group of its own: Ctrl-C does not reach it, and a sandbox is killed together with what is in it.
+    detached: process.platform !== 'win32',
     windowsHide: true,
   });
   const { stdin, stderr } = child;
@@ -98,7 +135,11 @@ export function startParserChild(options: ParserChildOptions): ParserChild {
     child.once('error', (error) => {
       if (child.pid === undefined) resolve({ code: null, signal: null, errorOutput: error.message });
     });
-    child.once('close', (code, signal) => resolve({ code, signal, errorOutput: errorOutput.trim() }));
+    child.once('close', (code, signal) => {
+      // A sandbox ends with 128 + the number of the signal that its command died of.
+      const inside = options.sandbox === undefined || code === null ? undefined : signalOf(code - 128);
+      resolve({ code: inside === undefined ? code : null, signal: inside ?? signal, errorOutput: errorOutput.trim() });
+    });
   });
   void ended.then(settleAll);
 
@@ -118,18 +159,12 @@ export function startParserChild(options: ParserChildOptions): ParserChild {
       });
     },
     async residentBytes() {
-      if (process.platform !== 'linux' || child.pid === undefined) return undefined;
-      try {
-        const status = await readFile(`/proc/${child.pid}/status`, 'latin1');
-        const kilobytes = /^VmRSS:\s+(\d+) kB/m.exec(status)?.[1];
-        return kilobytes === undefined ? undefined : Number(kilobytes) * 1024;
-      } catch {
-        // The process ended in between.
-        return undefined;
-      }
+      return process.platform !== 'linux' || child.pid === undefined ? undefined : residentBytesOf(child.pid);
     },
     kill() {
-      child.kill('SIGKILL');
+      if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+      if (process.platform === 'win32') child.kill('SIGKILL');
+      else killGroup(child.pid);
     },
     setBusy(busy) {
       for (const handle of [child, stdin, stderr, answers] as unknown as { ref(): void; unref(): void }[]) {

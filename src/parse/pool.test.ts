@@ -22,13 +22,13 @@ function text(content: string, name = 'note.txt'): ParseRequest {
 }
 
 /** What the faulty child tells about itself. */
-async function child(parser: DocumentParser): Promise<{ pid: number; environment: string[]; directory: string }> {
+async function child(parser: DocumentParser): Promise<{ id: string; environment: string[]; directory: string }> {
   const document = await parser.parse(text('fine'), never);
-  return JSON.parse(document.text) as { pid: number; environment: string[]; directory: string };
+  return JSON.parse(document.text) as { id: string; environment: string[]; directory: string };
 }
 
-function pidsOf(outcomes: readonly PromiseSettledResult<ParsedDocument>[]): readonly number[] {
-  return outcomes.map((outcome) => (outcome.status === 'fulfilled' ? (JSON.parse(outcome.value.text) as { pid: number }).pid : 0));
+function idsOf(outcomes: readonly PromiseSettledResult<ParsedDocument>[]): readonly string[] {
+  return outcomes.map((outcome) => (outcome.status === 'fulfilled' ? (JSON.parse(outcome.value.text) as { id: string }).id : ''));
 }
 
 async function failure(promise: Promise<unknown>): Promise<MillraceError> {
@@ -48,10 +48,9 @@ describe('createDocumentParser', () => {
   it('parses in a child with an empty environment and keeps it for the next document', async () => {
     const parser = createParser();
     const first = await child(parser);
-    expect(first.pid).not.toBe(process.pid);
     expect(first.environment.filter((name) => !['PWD', 'SHLVL', '_', 'OLDPWD'].includes(name))).toEqual([]);
     expect(first.directory).toBe('/');
-    expect((await child(parser)).pid).toBe(first.pid);
+    expect((await child(parser)).id).toBe(first.id);
   });
 
   it('reads real formats with the default child', async () => {
@@ -75,12 +74,12 @@ describe('createDocumentParser', () => {
     expect(error.code).toBe('E_PARSE_CRASHED');
     expect(error.retryable).toBe(true);
     expect(error.message).toMatch(message);
-    expect((await child(parser)).pid).not.toBe(first.pid);
+    expect((await child(parser)).id).not.toBe(first.id);
   });
 
   it('kills a child that hangs at the deadline of its document', async () => {
     const clock = createManualClock();
-    const parser = createParser({ clock, limits: { sampleMs: 1_000_000 } });
+    const parser = createParser({ clock, isolation: 'process', limits: { sampleMs: 1_000_000 } });
     const hanging = failure(parser.parse(text('hang'), never));
     await clock.advance(11_999);
     expect(await Promise.race([hanging, Promise.resolve('still hanging')])).toBe('still hanging');
@@ -109,15 +108,15 @@ describe('createDocumentParser', () => {
     const damaged = createParser();
     const before = await child(damaged);
     expect((await failure(damaged.parse(text('damaged'), never))).code).toBe('E_DOCUMENT_DAMAGED');
-    expect((await child(damaged)).pid).not.toBe(before.pid);
+    expect((await child(damaged)).id).not.toBe(before.id);
 
     const few = createParser({ limits: { documentsPerChild: 2 } });
-    const pids = [await child(few), await child(few), await child(few)].map(({ pid }) => pid);
-    expect(pids[1]).toBe(pids[0]);
-    expect(pids[2]).not.toBe(pids[0]);
+    const ids = [await child(few), await child(few), await child(few)].map(({ id }) => id);
+    expect(ids[1]).toBe(ids[0]);
+    expect(ids[2]).not.toBe(ids[0]);
 
     const full = createParser({ limits: { retainedBytes: megabyte } });
-    expect((await child(full)).pid).not.toBe((await child(full)).pid);
+    expect((await child(full)).id).not.toBe((await child(full)).id);
   });
 
   it('reads pages that are images again by OCR, where that is installed', async () => {
@@ -146,9 +145,9 @@ describe('createDocumentParser', () => {
     const before = await child(parser);
     const outcomes = await parser.parseEach(['fine', how, 'fine', 'fine'].map((content) => ({ request: text(content), signal: never })));
     expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled']);
-    const pids = pidsOf(outcomes);
-    expect(pids[2]).not.toBe(before.pid);
-    expect(pids[3]).toBe(pids[2]);
+    const ids = idsOf(outcomes);
+    expect(ids[2]).not.toBe(before.id);
+    expect(ids[3]).toBe(ids[2]);
     expect(outcomes[1]).toMatchObject({ reason: { code: how === 'damaged' ? 'E_DOCUMENT_DAMAGED' : 'E_PARSE_CRASHED' } });
   });
 
@@ -159,7 +158,7 @@ describe('createDocumentParser', () => {
       started += 1;
       return command;
     };
-    const parser = createParser({ clock, sandbox, limits: { sampleMs: 1_000_000 } });
+    const parser = createParser({ clock, isolation: { kind: 'process', message: 'None.', sandbox }, limits: { sampleMs: 1_000_000 } });
     const reading = parser.parseEach(['hang', 'fine'].map((content) => ({ request: text(content), signal: never })));
     await clock.advance(12_000);
     // Either of the two may have hung: each is read once more, alone.
@@ -188,10 +187,10 @@ describe('createDocumentParser', () => {
   it('gives no child more files than its share, however many come together', async () => {
     const parser = createParser({ limits: { documentsPerChild: 2 } });
     const outcomes = await parser.parseEach(Array.from({ length: 5 }, () => ({ request: text('fine'), signal: never })));
-    const pids = pidsOf(outcomes);
-    expect(new Set(pids).size).toBe(3);
-    expect(pids[0]).toBe(pids[1]);
-    expect(pids[2]).toBe(pids[3]);
+    const ids = idsOf(outcomes);
+    expect(new Set(ids).size).toBe(3);
+    expect(ids[0]).toBe(ids[1]);
+    expect(ids[2]).toBe(ids[3]);
   });
 
   it('refuses an answer whose ranges leave the text', async () => {
@@ -229,6 +228,6 @@ describe('createDocumentParser', () => {
     const parser = createParser({ clock, limits: { idleMs: 5_000 } });
     const first = await child(parser);
     await clock.advance(5_000);
-    expect((await child(parser)).pid).not.toBe(first.pid);
+    expect((await child(parser)).id).not.toBe(first.id);
   });
 });

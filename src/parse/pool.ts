@@ -5,6 +5,7 @@ import type { Clock } from '../util/clock.ts';
 import { entryPath } from '../util/entry.ts';
 import { createFormatParsers } from './formats.ts';
 import { childHeapBytes, childResidentBytes, defaultParseLimits, documentDeadlineMs, type ParseLimits } from './limits.ts';
+import { detectIsolation, type Isolation, ownProcess } from './isolation.ts';
 import { type ChildEnd, type ParserChild, startParserChild } from './parser-child.ts';
 import { decodeDocument, encodeFrame, type Frame, responseHeader } from './wire.ts';
 
@@ -13,8 +14,8 @@ export interface DocumentParserOptions {
   /** Children that may work at the same time. Default: processors − 1, at least 1, at most 4. */
   readonly concurrency?: number;
   readonly limits?: Partial<ParseLimits>;
-  /** Puts a sandbox in front of the child's command. Default: none. */
-  readonly sandbox?: (command: readonly string[]) => readonly string[];
+  /** `process` does without bubblewrap also where it is there, for measuring what it costs. Default `best`: the most that works here. */
+  readonly isolation?: 'best' | 'process' | Isolation;
   /** Formats of the program, and the modules that the children load them from. Default: none. */
   readonly formats?: readonly FormatParser[];
   readonly formatModules?: readonly string[];
@@ -57,13 +58,22 @@ export function createDocumentParser(options: DocumentParserOptions): Required<D
   const living = new Set<ParserChild>();
   let busy = 0;
   let closed = false;
+  let detecting: Promise<Isolation> | undefined;
 
-  function start(bytes: number): Slot {
+  /** Found out once, when it is first needed. */
+  function isolation(): Promise<Isolation> {
+    const { isolation: wanted = 'best', formatModules = [] } = options;
+    detecting ??=
+      wanted === 'best' ? detectIsolation([entry, ...formatModules]) : Promise.resolve(wanted === 'process' ? ownProcess : wanted);
+    return detecting;
+  }
+
+  function start(bytes: number, sandbox: Isolation['sandbox']): Slot {
     const child = startParserChild({
       entry,
       formatModules: options.formatModules ?? [],
       heapBytes: childHeapBytes(limits, bytes),
-      ...(options.sandbox === undefined ? {} : { sandbox: options.sandbox }),
+      ...(sandbox === undefined ? {} : { sandbox }),
     });
     living.add(child);
     void child.ended.then(() => {
@@ -81,13 +91,15 @@ export function createDocumentParser(options: DocumentParserOptions): Required<D
   }
 
   /** An idle child whose heap fits the file, else a new one; a smaller idle one is given up so that no more than `concurrency` live. */
-  function acquire(bytes: number): Slot {
+  async function acquire(bytes: number): Promise<Slot> {
+    const { sandbox } = await isolation();
+    if (closed) throw new MillraceError('E_SHUTTING_DOWN', 'The parser is closed.');
     const heapBytes = childHeapBytes(limits, bytes);
     const index = idle.findLastIndex((slot) => slot.child.heapBytes === heapBytes);
     const [found] = index === -1 ? [] : idle.splice(index, 1);
     if (found === undefined) {
       if (idle.length + busy > concurrency) retireIdle(0);
-      return start(bytes);
+      return start(bytes, sandbox);
     }
     found.cancelIdle?.();
     found.child.setBusy(true);
@@ -139,7 +151,7 @@ export function createDocumentParser(options: DocumentParserOptions): Required<D
 
   /** The outcomes of as many files, from the first on, as one child reads. It ended over one of the next `suspects`. */
   async function runInOneChild(works: readonly TimedWork[]): Promise<{ readonly outcomes: readonly Outcome[]; readonly suspects: number }> {
-    const slot = acquire(Math.max(...works.map(({ request }) => request.bytes.length)));
+    const slot = await acquire(Math.max(...works.map(({ request }) => request.bytes.length)));
     const { child } = slot;
     const sent = works.slice(0, Math.max(1, Math.round((1 - slot.used) * limits.documentsPerChild)));
     const outcomes: Outcome[] = [];
@@ -236,6 +248,7 @@ export function createDocumentParser(options: DocumentParserOptions): Required<D
     let stopped = false;
     const onAbort = (): void => end(toMillraceError(signal.reason, 'E_CANCELLED', `Parsing ${name}`));
     signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
     return {
       reason: () => reason,
       stop() {
@@ -280,6 +293,7 @@ export function createDocumentParser(options: DocumentParserOptions): Required<D
       ...(options.ocr === undefined ? [] : [{ name: `ocr-${options.ocr}`, version: 1 }]),
     ],
     concurrency,
+    isolation,
     async parse(request, signal) {
       const [outcome] = await parseEach([{ request, signal }]);
       if (outcome?.status === 'fulfilled') return outcome.value;

@@ -22,6 +22,8 @@ export interface QueryCaches {
   readonly answers: SharedCache<Answer>;
   /** Of the answers that are being made now: what was told of them so far. */
   readonly telling: Map<string, ReplayLog<Told>>;
+  /** Lets go of what holds text of documents. */
+  forgetTexts(): void;
   statistics(): CacheReport;
 }
 
@@ -57,6 +59,10 @@ export function createQueryCaches(options: CacheOptions = {}): QueryCaches {
     retrieval,
     answers,
     telling: new Map(),
+    forgetTexts() {
+      retrieval.clear();
+      answers.clear();
+    },
     statistics: () => ({ queryEmbeddings: embeddings.statistics(), retrieval: retrieval.statistics(), answers: answers.statistics() }),
   };
 }

@@ -1,5 +1,6 @@
 import { isMillraceError } from '../errors.ts';
 import type { Citation, Hit } from '../spec/answers.ts';
+import type { DocumentId } from '../spec/identifiers.ts';
 import type { StoreReader } from '../spec/store.ts';
 import { numbersOf, standsAmong, valuesIn } from '../language/numbers.ts';
 import { groundOf, standingOf, standsVerbatim } from './grounding.ts';
@@ -132,10 +133,7 @@ export async function citationsOf(
 }
 
 async function citationOf(hit: Hit, start: number, end: number, store: StoreReader): Promise<Citation> {
-  const [quote, pages] = await Promise.all([
-    readQuote(hit, start, end, store),
-    store.readPages(hit.document as Parameters<StoreReader['readPages']>[0]),
-  ]);
+  const [read, pages] = await Promise.all([readQuote(hit, start, end, store), store.readPages(hit.document as DocumentId)]);
   const page = pages.find((one) => start >= one.start && start < one.end);
   return {
     number: hit.rank,
@@ -146,18 +144,21 @@ async function citationOf(hit: Hit, start: number, end: number, store: StoreRead
     pageLabel: page === undefined ? hit.pageLabel : page.label,
     start,
     end,
-    quote,
+    ...read,
     ...(page === undefined ? {} : boxesOf(page, start, end)),
   };
 }
 
-/** The span as the record holds it. When the document was replaced or removed meanwhile, as it was read from the record for this answer. */
-async function readQuote(hit: Hit, start: number, end: number, store: StoreReader): Promise<string> {
+/** The span as the record holds it. When the document was replaced or removed meanwhile, as it was read for this answer, marked as stale. */
+async function readQuote(hit: Hit, start: number, end: number, store: StoreReader): Promise<Pick<Citation, 'quote' | 'stale'>> {
+  const document = hit.document as DocumentId;
   try {
-    return await store.readSpan(hit.document as Parameters<StoreReader['readSpan']>[0], start, end);
+    return { quote: await store.readSpan(document, start, end) };
   } catch (error) {
-    if (isMillraceError(error) && error.code === 'E_NOT_FOUND') return hit.text.slice(start - hit.start, end - hit.start);
-    throw error;
+    if (!isMillraceError(error) || error.code !== 'E_NOT_FOUND') throw error;
+    const quote = hit.text.slice(start - hit.start, end - hit.start);
+    const [now] = await store.documentStates([document]);
+    return now === undefined || now.state === 'current' ? { quote } : { quote, stale: now.state };
   }
 }
 

@@ -7,6 +7,7 @@ import type { OwnerOptions } from '../query/run/ask-items.ts';
 import { noCounts, type RunCounts } from '../query/run/progress.ts';
 import { settledQuestion } from '../query/run/settled-question.ts';
 import { createTransientJournal } from '../query/run/transient-journal.ts';
+import { createQuestionMarks } from './stale-items.ts';
 import { foundIn, type RunAtWork, type RunKind, type RunRecords } from './run-records.ts';
 import type { AskOptions } from '../spec/answers.ts';
 import type { RunId } from '../spec/identifiers.ts';
@@ -90,8 +91,9 @@ export function createQuestionRuns(records: RunRecords, questionDefaults: Pipeli
       const pipeline = await prepareBatch(query, pipelineOf(asked, { ...questionDefaults, stages: query.stages }), signal);
       return estimateQuestions(query, questions, pipeline, { signal, concurrency, leastItems });
     },
-    async *items(id: RunId): AsyncIterable<SettledQuestion> {
-      for await (const page of records.settledPages(id)) yield* page.map(settledQuestion);
+    async *items(run: RunRecord): AsyncIterable<SettledQuestion> {
+      const marked = createQuestionMarks(store, run);
+      for await (const page of records.settledPages(run.id)) yield* await marked(page);
     },
   };
 }

@@ -172,11 +172,17 @@ export function createRuns({ query, store, random, calls, questionDefaults, work
     list: () => store.listRuns(),
     show: requireRun,
     async *items(id: RunId): AsyncIterable<SettledQuestion> {
-      await requireKind(id, ['ask-many', 'parallel-run'], 'runs.cells');
-      yield* questionRuns.items(id);
+      yield* questionRuns.items(await requireKind(id, ['ask-many', 'parallel-run'], 'runs.cells'));
     },
     async *cells(id: RunId): AsyncIterable<SettledCell> {
       yield* tableRuns.cells(id, await requireKind(id, ['table'], 'runs.items'));
+    },
+
+    async stale(id: RunId): Promise<number> {
+      const run = await requireRun(id);
+      let count = 0;
+      for await (const { stale } of run.kind === 'table' ? tableRuns.cells(id, run) : questionRuns.items(run)) if (stale) count += 1;
+      return count;
     },
 
     async cancel(id: RunId): Promise<void> {

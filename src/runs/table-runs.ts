@@ -13,6 +13,7 @@ import type { BatchQuestion, RetryChoice } from '../spec/runs.ts';
 import type { RunItem, RunRecord } from '../spec/store.ts';
 import type { SettledCell, TableColumn, TableDefinition, TableOptions, TableQuestion, TableRow } from '../spec/tables.ts';
 import { definedOnly, otherModel } from './question-runs.ts';
+import { markCitations } from './stale-items.ts';
 import type { RunAtWork, RunKind, RunRecords } from './run-records.ts';
 
 /** Runs of kind `table`. All of their cells are known when they begin, and stand in their definition. */
@@ -22,7 +23,16 @@ export function createTableRuns(
   workingDirectory: string,
 ) {
   const { query, store } = records;
-  const columnsOf = (run: RunRecord): readonly TableColumn[] => definitionOf(run).columns;
+  /** Rows as they are now, each read once. */
+  function rowsNow(options: TableDefinition['options']): (row: TableRow) => Promise<TableRow> {
+    const known = new Map<string, Promise<TableRow>>();
+    const scope = { ...options, collection: options.collection ?? queryDefaults.collection };
+    return (row) => {
+      const found = known.get(row.source) ?? currentRow(store, scope, row, workingDirectory);
+      known.set(row.source, found);
+      return found;
+    };
+  }
   const outcomeIn = (columns: readonly TableColumn[]) => (item: RunItem) => {
     const { status, empty, usage } = settledCell(item, columns);
     return { status, abstained: empty, usage };
@@ -64,14 +74,12 @@ export function createTableRuns(
     async reopen(run, which, signal) {
       const { columns, options } = definitionOf(run);
       const { hash } = await unchanged(run, signal);
-      const collection = options.collection ?? queryDefaults.collection;
-      const known = new Map<string, TableRow>();
+      const now = rowsNow(options);
       for await (const page of records.settledPages(run.id)) {
         const renewed = [];
         for (const item of page) {
           const input = item.input as CellInput;
-          const row = known.get(input.source) ?? (await currentRow(store, { ...options, collection }, input, workingDirectory));
-          known.set(input.source, row);
+          const row = await now(input);
           if (isWanted(item, row, which))
             renewed.push(renewedItem(columns, { ...row, row: input.row, column: input.column }, item.number, hash));
         }
@@ -101,8 +109,16 @@ export function createTableRuns(
       return estimateTable(query, { columns, rows, prepared: table }, { signal, concurrency, leastItems });
     },
     async *cells(id: RunId, run: RunRecord): AsyncIterable<SettledCell> {
-      const columns = columnsOf(run);
-      for await (const page of records.settledPages(id)) yield* page.map((item) => settledCell(item, columns));
+      const { columns, options } = definitionOf(run);
+      const now = rowsNow(options);
+      for await (const page of records.settledPages(id)) {
+        const cells = [];
+        for (const item of page) {
+          const row = item.status === 'done' ? await now(item.input as CellInput) : undefined;
+          cells.push({ ...settledCell(item, columns), stale: row !== undefined && isWanted(item, row, 'stale') });
+        }
+        yield* await markCitations(store, cells);
+      }
     },
   };
 }

@@ -45,6 +45,8 @@ export const citation = z.object({
   quote: z.string(),
   /** Where it stands on the page, line by line, as shares of the page's width and height from its upper left corner; only PDF knows. */
   boxes: z.array(z.object({ left: z.number(), top: z.number(), right: z.number(), bottom: z.number() })).optional(),
+  /** What has become of the document since: its source has a newer version, or is gone. Absent while the text counts. */
+  stale: z.enum(['replaced', 'removed']).optional(),
 });
 export type Citation = z.infer<typeof citation>;
 

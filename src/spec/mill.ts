@@ -210,6 +210,8 @@ export interface Mill {
     items(id: string): AsyncIterable<SettledQuestion>;
     /** Settled cells of a table, row after row. */
     cells(id: string): AsyncIterable<SettledCell>;
+    /** How many settled items or cells are stale: the collection, or the document of the cell, has changed since. */
+    stale(id: string): Promise<number>;
     /** Goes on with the open items. `questions` are needed where the run stopped before all were read; they must begin as they did. */
     resume(
       id: string,

@@ -121,6 +121,8 @@ export interface DocumentParser {
    * past its own deadline, is the only one that fails; those behind it are read by another child. Absent: each is parsed alone.
    */
   parseEach?(works: readonly ParseWork[]): Promise<PromiseSettledResult<ParsedDocument>[]>;
+  /** What stands around the children beside their limits, found out once, with a sentence for people. */
+  isolation(): Promise<{ readonly kind: 'bubblewrap' | 'process'; readonly message: string }>;
   /** Children that may work at the same time. */
   readonly concurrency: number;
   close(): Promise<void>;

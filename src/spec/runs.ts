@@ -44,6 +44,10 @@ export const settledQuestion = z.object({
   model: z.string().nullable(),
   /** Revision of the collection that was asked; an item of an older one is stale. */
   revision: z.number().int().nonnegative().nullable(),
+  /** True where the collection has changed since, as of when the item is told; false as it settles. */
+  stale: z.boolean(),
+  /** True where a purge has blanked answer and quotes. */
+  purged: z.boolean().optional(),
 });
 export type SettledQuestion = z.infer<typeof settledQuestion>;
 

@@ -133,5 +133,9 @@ export const settledCell = z.object({
   timings: stageTimings.nullable(),
   usage: usage.nullable(),
   model: z.string().nullable(),
+  /** True where the document has another text by now or is gone, as of when the cell is told; false as it settles. */
+  stale: z.boolean(),
+  /** True where a purge has blanked value and quotes. */
+  purged: z.boolean().optional(),
 });
 export type SettledCell = z.infer<typeof settledCell>;

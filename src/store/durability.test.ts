@@ -208,6 +208,32 @@ describe('purgeSource', () => {
     expect(await store.purgeSource('main', 'a')).toBeUndefined();
   });
 
+  it('blanks what was being answered from it when it settles, and what runs say of a source that was removed before', async () => {
+    const store = await open();
+    const [kept] = await store.commit([commitLines('a', `one ${canary} line`)]);
+    const run = 'run-1' as RunId;
+    const items = [0, 1].map((number) => ({ number, key: `k${number}`, input: { question: 'What?' } }));
+    await store.commit([{ type: 'createRun', run, kind: 'ask-many', definition: {}, items, at: 1 }]);
+    const [first, second] = await store.claimItems(run, { limit: 2, leaseUntil: 9, at: 1 });
+    const settle = (item: typeof first, source: string, document: string | undefined) => ({
+      type: 'settleItem' as const,
+      run,
+      number: item?.number ?? -1,
+      fence: item?.fence ?? -1,
+      status: 'done' as const,
+      result: { answer: canary, citations: [{ document, source, quote: canary }] },
+      at: 2,
+    });
+    await store.purgeSource('main', 'a');
+    await store.commit([settle(first, 'a', kept?.document), settle(second, 'before', 'gone')]);
+    const results = async () =>
+      (await store.listRunItems(run, { after: -1, limit: 5 })).map(({ result }) => (result as { answer: string }).answer);
+    expect(await results()).toEqual(['', canary]);
+    expect((await store.purgeSource('main', 'before'))?.runs).toMatchObject([{ run, items: 1 }]);
+    expect(await results()).toEqual(['', '']);
+    expect(isAnywhere(canary)).toBe(false);
+  });
+
   it('keeps what another source still holds', async () => {
     const store = await open();
     await store.commit([commitLines('a', 'shared words'), commitLines('b', 'shared words')]);

@@ -182,9 +182,10 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     const report = await write<PurgeReport | undefined>({ type: 'purge', collection, key, at: clock.now() });
     faults.reach('purge-committed');
     if (blob !== undefined && blob !== null) await kept.forget([blob]);
+    if (report === undefined) return undefined;
     await write<undefined>({ type: 'overwriteFreed' });
     // Vectors can be turned back into words: those of the index go as well.
-    if (report !== undefined) await (await readerAt(0)).call({ type: 'rebuildIndex' });
+    await (await readerAt(0)).call({ type: 'rebuildIndex' });
     return report;
   }
 

@@ -122,6 +122,7 @@ function createParser(): DocumentParser {
     optionsHash: 'in-process',
     formats: parsers,
     concurrency: 2,
+    isolation: () => Promise.resolve({ kind: 'process', message: 'Documents are parsed in this process.' }),
     parse: (request) => parseDocument(request, parsers),
     close: () => Promise.resolve(),
   };

@@ -20,6 +20,8 @@ export interface SharedCache<Value> {
     options: { readonly signal: AbortSignal; readonly flight?: string; readonly keep?: boolean },
     compute: (signal: AbortSignal) => Promise<Value>,
   ): Promise<{ readonly value: Value; readonly origin: CacheOrigin }>;
+  /** Lets go of all that is kept. */
+  clear(): void;
   statistics(): CacheStatistics;
 }
 
@@ -93,6 +95,7 @@ export function createSharedCache<Value extends object | string>(
         }
       }
     },
+    clear: () => kept?.clear(),
     statistics: () => ({ items: kept?.size ?? 0, bytes: kept?.calculatedSize ?? 0, ...counters }),
   };
 }

@@ -114,6 +114,42 @@ describe('ask --file', () => {
     expect(await run('runs', 'show', id)).toMatchObject({ exitCode: 1, error: expect.stringContaining('E_NOT_FOUND') });
   });
 
+  it('says which answers are stale, in words, in JSON and in files, and answers them again', async () => {
+    writeFileSync(join(folder, 'q.txt'), 'What does a lost key cost?\n');
+    expect((await run('ask', '--file', 'q.txt', '--out', 'a.csv', ...quotes)).exitCode).toBe(0);
+    const id = lines<{ id: string }>((await run('runs', 'list', '--json')).out)[0]?.id ?? '';
+    expect((await run('runs', 'show', id)).out).not.toMatch(/stale|since/i);
+    writeFileSync(join(folder, 'docs', 'rules.md'), '# Rules\n\nA lost key costs 45 euros.\n');
+    expect((await run('ingest', 'docs', '--no-embed')).exitCode).toBe(0);
+
+    const { out } = await run('runs', 'show', id);
+    expect(out).toContain(`1 stale: answer them again with "millrace runs retry ${id} --stale"`);
+    expect(out).toMatch(/40 euros.*\(replaced since\)\nStale: the collection has changed/);
+    const [shown, item] = lines<Record<string, unknown>>((await run('runs', 'show', id, '--json')).out);
+    expect(shown).toMatchObject({ id, stale: 1 });
+    expect(item).toMatchObject({ stale: true, citations: [{ stale: 'replaced' }] });
+    await run('runs', 'export', id, '--out', 'b.csv');
+    expect(readFileSync(join(folder, 'b.csv'), 'utf8')).toMatch(/,stale\r\n[^]*\(replaced since\)[^]*,true\r\n/);
+    expect((await run('runs', 'retry', id, '--stale')).exitCode).toBe(0);
+    expect(readFileSync(join(folder, 'a.csv'), 'utf8')).toMatch(/45 euros[^]*,false\r\n/);
+    expect((await run('runs', 'show', id)).out).not.toMatch(/stale|since/i);
+  });
+
+  it('names the file of a purged document that it cannot reach, also when the document was removed before', async () => {
+    writeFileSync(join(folder, 'q.txt'), 'What does a lost key cost?\n');
+    expect((await run('ask', '--file', 'q.txt', '--out', 'a.csv', ...quotes)).exitCode).toBe(0);
+    expect((await run('documents', 'remove', 'docs/rules.md')).exitCode).toBe(0);
+    const purged = await run('documents', 'remove', 'docs/rules.md', '--purge');
+    expect(purged).toMatchObject({ exitCode: 0, out: expect.stringContaining('1 answers blanked') });
+    expect(purged.error).toContain(`${join(folder, 'a.csv')} of this run may still hold its text`);
+    const id = lines<{ id: string }>((await run('runs', 'list', '--json')).out)[0]?.id ?? '';
+    expect((await run('runs', 'show', id)).out).toMatch(/\npurged\n/);
+    expect(await run('documents', 'remove', 'docs/rules.md', '--purge')).toMatchObject({
+      exitCode: 1,
+      error: expect.stringContaining('E_SOURCE_MISSING'),
+    });
+  });
+
   it('ends with a sentence when its time is over', async () => {
     writeFileSync(join(folder, 'q.txt'), 'What does a lost key cost?\n');
     const ended = await run('ask', '--file', 'q.txt', '--timeout', '0.001', ...quotes);

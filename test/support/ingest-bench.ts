@@ -47,6 +47,7 @@ export function createIngestBench(options: IngestBenchOptions = {}) {
     optionsHash: 'none',
     formats: [{ name: 'fake', version: options.parserVersion ?? 1 }],
     concurrency: 4,
+    isolation: () => Promise.resolve({ kind: 'process', message: 'None.' }),
     async parse(request, signal) {
       await options.onParse?.(request, signal);
       parsed.push(request.name);

@@ -3,7 +3,7 @@ import { availableParallelism, freemem, totalmem } from 'node:os';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { toMillraceError } from '../../errors.ts';
-import { openEngine } from '../../index.ts';
+import { openEngine, openParser } from '../../index.ts';
 import type { Models } from '../../spec/model.ts';
 import type { Session } from '../session.ts';
 import { formatBytes, visible } from '../terminal.ts';
@@ -27,6 +27,7 @@ export function addDoctor(program: Command, session: Session): void {
         machineCheck(),
         await folderCheck('directory', resolve(terminal.workingDirectory, directory)),
         await folderCheck('models', models.home),
+        await parserCheck(terminal.signal),
         await engineCheck(models, embedder),
         ...(await generatorChecks(models)),
       ];
@@ -50,6 +51,27 @@ async function folderCheck(name: string, path: string): Promise<Check> {
     return { name, state: 'ok', message: path };
   } catch (error) {
     return { name, state: 'failed', message: `${path} cannot be written: ${toMillraceError(error).message}` };
+  }
+}
+
+/** Parses a word in a parser process and tells what stands around it. */
+async function parserCheck(signal: AbortSignal): Promise<Check> {
+  const name = 'parsers';
+  try {
+    const parser = await openParser({ concurrency: 1 });
+    try {
+      const { kind, message } = await parser.isolation();
+      await parser.parse({ bytes: new TextEncoder().encode('ready'), name: 'ready.txt' }, signal);
+      if (kind === 'bubblewrap') return { name, state: 'ok', message };
+      const remedy =
+        process.platform === 'linux' ? ' Install bubblewrap from your distribution, or read only documents that you trust.' : '';
+      return { name, state: 'advice', message: `${message}${remedy}` };
+    } finally {
+      await parser.close();
+    }
+  } catch (thrown) {
+    const error = toMillraceError(thrown);
+    return { name, state: 'failed', message: `${error.message} ${error.remedy}` };
   }
 }
 

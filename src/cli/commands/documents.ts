@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { MillraceError } from '../../errors.ts';
+import { MillraceError, toMillraceError } from '../../errors.ts';
 import type { Mill } from '../../spec/mill.ts';
 import type { PurgeReport } from '../../spec/store.ts';
-import type { Session } from '../session.ts';
+import type { Given, Session } from '../session.ts';
 import { type IngestFlags, runIngest } from '../run-ingest.ts';
 import { sourceName, type Terminal, visible } from '../terminal.ts';
 
@@ -69,13 +69,11 @@ export function addDocuments(program: Command, session: Session): void {
       session.run(async (terminal, { argument, options }) => {
         const mill = await session.open('write');
         const { collection } = options;
-        const key = await sourceKey(mill, terminal.workingDirectory, argument, collection);
         if ((options as { readonly purge?: boolean }).purge === true) {
-          const report = await mill.documents.purge(key, { collection });
-          if (options.json) terminal.out(`${JSON.stringify({ purged: key, ...report })}\n`);
-          else if (report !== null) tellPurge(terminal, key, report);
+          await purge(terminal, mill, argument, options);
           return 0;
         }
+        const key = await sourceKey(mill, terminal.workingDirectory, argument, collection);
         await mill.documents.remove(key, { collection });
         if (options.json) terminal.out(`${JSON.stringify({ removed: key })}\n`);
         else if (!options.quiet) terminal.out(`removed ${visible(key)}\n`);
@@ -152,6 +150,26 @@ export function addDocuments(program: Command, session: Session): void {
       return report.ok ? 0 : 1;
     }),
   );
+}
+
+/** A source that was removed before may still be quoted by runs. */
+async function purge(terminal: Terminal, mill: Mill, name: string, { collection, json }: Given['options']): Promise<void> {
+  let keys: readonly string[];
+  let missing: MillraceError | undefined;
+  try {
+    keys = [await sourceKey(mill, terminal.workingDirectory, name, collection)];
+  } catch (error) {
+    missing = toMillraceError(error);
+    keys = [name, resolve(terminal.workingDirectory, name)];
+  }
+  for (const key of keys) {
+    const report = await mill.documents.purge(key, { collection });
+    if (report === null) continue;
+    if (json) terminal.out(`${JSON.stringify({ purged: key, ...report })}\n`);
+    else tellPurge(terminal, key, report);
+    return;
+  }
+  if (missing !== undefined) throw missing;
 }
 
 /** What was overwritten, and what still holds it: files that were exported are not ours to open. */

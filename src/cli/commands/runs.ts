@@ -91,7 +91,8 @@ export function addRuns(program: Command, session: Session): void {
     session.run(async (terminal, { argument, options }) => {
       const mill = await session.open('read');
       const run = await mill.runs.show(argument);
-      terminal.out(options.json ? `${JSON.stringify(run)}\n` : `${describeRun(run)}\n\n`);
+      const stale = await mill.runs.stale(argument);
+      terminal.out(options.json ? `${JSON.stringify({ ...run, stale })}\n` : `${describeRun(run)}${describeStale(run, stale)}\n\n`);
       if (run.kind === 'table') {
         for await (const cell of mill.runs.cells(argument)) terminal.out(options.json ? `${JSON.stringify(cell)}\n` : describeCell(cell));
         return 0;
@@ -257,6 +258,10 @@ function describeRun(run: RunRecord): string {
   const { file, out } = labelOf(run);
   const from = file === undefined ? '' : `  ${visible(file)}${out === undefined ? '' : ` → ${visible(out)}`}`;
   return `${run.id}  ${run.state.padEnd(11)}  ${new Date(run.createdAt).toISOString()}  ${settled} of ${pending + claimed + settled} settled, ${run.outcomes.failed + run.outcomes.expired} failed${from}`;
+}
+
+function describeStale({ id }: RunRecord, stale: number): string {
+  return stale === 0 ? '' : `\n${stale} stale: answer them again with "millrace runs retry ${id} --stale"`;
 }
 
 /** `ask` without a question and without a file. */

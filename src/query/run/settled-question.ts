@@ -21,7 +21,7 @@ export function storedAnswer(answer: Answer, revision: number): StoredAnswer {
   return { answer: text, abstained, citations, unsupported, timings, usage, model, revision };
 }
 
-const nothing: StoredAnswer = {
+const nothing: StoredAnswer & Pick<SettledQuestion, 'stale'> = {
   answer: null,
   abstained: false,
   citations: [],
@@ -30,6 +30,7 @@ const nothing: StoredAnswer = {
   usage: null,
   model: null,
   revision: null,
+  stale: false,
 };
 
 /** An item of the record that is settled, as it is told. */

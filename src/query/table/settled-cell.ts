@@ -15,7 +15,8 @@ export function cellKey(column: TableColumn, textSha256: string | null, source: 
 }
 
 const nothing: Omit<StoredCell, 'read' | 'timings' | 'usage' | 'model' | 'text'> &
-  Record<'read' | 'timings' | 'usage' | 'model' | 'text', null> = {
+  Record<'read' | 'timings' | 'usage' | 'model' | 'text', null> &
+  Pick<SettledCell, 'stale'> = {
   value: null,
   empty: false,
   text: null,
@@ -26,6 +27,7 @@ const nothing: Omit<StoredCell, 'read' | 'timings' | 'usage' | 'model' | 'text'>
   timings: null,
   usage: null,
   model: null,
+  stale: false,
 };
 
 /** An item of a table that is settled, as it is told. */

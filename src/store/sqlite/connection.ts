@@ -16,6 +16,8 @@ export interface Connection {
   version(): string;
   readonly faults: FaultPoints;
   readonly texts: PendingTexts;
+  /** Documents that were purged through this handle: what was being answered from them meanwhile is not kept. */
+  readonly purged: Set<string>;
   close(): void;
 }
 
@@ -52,6 +54,7 @@ function connectionOf(db: Database.Database, faults: FaultPoints = noFaults): Co
       const { own } = prepare('SELECT total_changes() AS own').get() as { readonly own: number };
       return `${byOthers}.${own}`;
     },
+    purged: new Set(),
     close: () => db.close(),
   };
 }

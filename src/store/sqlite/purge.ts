@@ -1,4 +1,7 @@
+import { isAbsolute } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { MillraceError } from '../../errors.ts';
+import type { ErrorData } from '../../spec/failure.ts';
 import type { DocumentId, RunId } from '../../spec/identifiers.ts';
 import type { PurgeReport } from '../../spec/store.ts';
 import type { Connection } from './connection.ts';
@@ -38,27 +41,68 @@ function names(value: unknown, wanted: ReadonlySet<string>): boolean {
   return Object.values(value).some((member) => names(member, wanted));
 }
 
-/** Results that name a document or the source lose what they say: an answer is made of all its passages. */
-function blankRuns(connection: Connection, wanted: ReadonlySet<string>): PurgeReport['runs'] {
-  const blanked = new Map<RunId, number>();
+interface ItemRow {
+  readonly run: RunId;
+  readonly number: number;
+  readonly input: string;
+  readonly result: string | null;
+  readonly error: string | null;
+}
+
+/** A settled result that names one of these documents, without what it says of them; any other as it is. */
+export function withoutPurged(result: unknown, purged: ReadonlySet<string>): unknown {
+  return purged.size > 0 && names(result, purged) ? { ...(blank(result) as object), purged: true } : result;
+}
+
+/** What failed may quote what it failed on. */
+function withoutWords({ code, retryable }: ErrorData): ErrorData {
+  return { code, message: 'What was said here named a document that was purged.', remedy: 'Ask again.', retryable };
+}
+
+function blanked({ run, number, input, result, error }: ItemRow): ItemRow {
+  const asked = JSON.parse(input) as { readonly title?: unknown };
+  return {
+    run,
+    number,
+    input: 'title' in asked ? JSON.stringify({ ...asked, title: null }) : input,
+    result: result === null ? null : JSON.stringify({ ...(blank(JSON.parse(result)) as object), purged: true }),
+    error: error === null ? null : JSON.stringify(withoutWords(JSON.parse(error) as ErrorData)),
+  };
+}
+
+/** Items that name a document or the source lose what they say: an answer is made of all its passages. */
+function blankItems(connection: Connection, wanted: ReadonlySet<string>): ReadonlyMap<RunId, number> {
+  const written = [...wanted].map((name) => JSON.stringify(name));
+  const mentions = (text: string | null): boolean =>
+    text !== null && written.some((name) => text.includes(name)) && names(JSON.parse(text), wanted);
   const items = connection
-    .prepare('SELECT run, number, input, result FROM run_items WHERE result IS NOT NULL')
-    .iterate() as IterableIterator<{
-    readonly run: RunId;
-    readonly number: number;
-    readonly input: string;
-    readonly result: string;
-  }>;
-  const found: { readonly run: RunId; readonly number: number; readonly result: string }[] = [];
-  for (const { run, number, input, result } of items) {
-    const value: unknown = JSON.parse(result);
-    if (!names(value, wanted) && !names(JSON.parse(input), wanted)) continue;
-    found.push({ run, number, result: JSON.stringify({ ...(blank(value) as object), purged: true }) });
-    blanked.set(run, (blanked.get(run) ?? 0) + 1);
+    .prepare('SELECT run, number, input, result, error FROM run_items WHERE result IS NOT NULL OR error IS NOT NULL')
+    .iterate() as IterableIterator<ItemRow>;
+  const found: ItemRow[] = [];
+  for (const item of items) {
+    if (!mentions(item.input) && !mentions(item.result) && !mentions(item.error)) continue;
+    const { input, result, error } = blanked(item);
+    // Another purge may have been there before.
+    if (input !== item.input || result !== item.result || error !== item.error) found.push({ ...item, input, result, error });
   }
-  const update = connection.prepare('UPDATE run_items SET result = ? WHERE run = ? AND number = ?');
-  for (const { run, number, result } of found) update.run(result, run, number);
-  return [...blanked].map(([run, count]) => ({ run, items: count, label: labelOf(connection, run) }));
+  const update = connection.prepare('UPDATE run_items SET input = ?, result = ?, error = ? WHERE run = ? AND number = ?');
+  const counts = new Map<RunId, number>();
+  for (const { run, number, input, result, error } of found) {
+    update.run(input, result, error, run, number);
+    counts.set(run, (counts.get(run) ?? 0) + 1);
+  }
+  return counts;
+}
+
+/** The definition of a table holds the title of each row. */
+function blankDefinitions(connection: Connection, wanted: ReadonlySet<string>): void {
+  const tables = connection.prepare(`SELECT id, definition FROM runs WHERE kind = 'table'`).all() as { id: RunId; definition: string }[];
+  const update = connection.prepare('UPDATE runs SET definition = ? WHERE id = ?');
+  for (const { id, definition } of tables) {
+    const { rows, ...rest } = JSON.parse(definition) as { readonly rows: readonly Readonly<Record<string, unknown>>[] };
+    if (!names(rows, wanted)) continue;
+    update.run(JSON.stringify({ ...rest, rows: rows.map((row) => (names(row, wanted) ? { ...row, title: null } : row)) }), id);
+  }
 }
 
 function labelOf(connection: Connection, run: RunId): Readonly<Record<string, string>> {
@@ -67,19 +111,43 @@ function labelOf(connection: Connection, run: RunId): Readonly<Record<string, st
   return label ?? {};
 }
 
-/** The source, its documents and what runs say of them, in the transaction of the caller. Undefined where there is no such source. */
+interface PurgedSource {
+  readonly id: string;
+  readonly key: string;
+  readonly uri: string;
+  readonly document: DocumentId | null;
+}
+
+/** The source and, of a container, what it holds. */
+function sourcesOf(connection: Connection, collection: string, key: string): readonly PurgedSource[] {
+  return connection
+    .prepare('SELECT id, key, uri, document FROM sources WHERE collection = @collection AND (key = @key OR key GLOB @members)')
+    .all({ collection, key, members: `${key.replaceAll(/[*?[]/gu, '[$&]')}!/*` }) as PurgedSource[];
+}
+
+/**
+ * The source, its documents and what runs say of them, in the transaction of the caller; of a source that is gone what runs still say. What
+ * is answered from these documents just now is blanked when it settles. Undefined where there is nothing of it.
+ */
 export function purgeSource(connection: Connection, collection: string, key: string, at: number): PurgeReport | undefined {
-  const source = connection.prepare('SELECT id, uri, document FROM sources WHERE collection = ? AND key = ?').get(collection, key) as
-    | { readonly id: string; readonly uri: string; readonly document: DocumentId | null }
-    | undefined;
-  if (source === undefined) return undefined;
-  const versions = connection.prepare('SELECT document FROM source_versions WHERE source = ?').all(source.id) as { document: DocumentId }[];
-  const documents = [...new Set([...versions.map(({ document }) => document), ...(source.document === null ? [] : [source.document])])];
-  removeSource(connection, { type: 'removeSource', collection, key, at });
+  const sources = sourcesOf(connection, collection, key);
+  const versionsOf = connection.prepare('SELECT document FROM source_versions WHERE source = ?');
+  const documents = new Set<DocumentId>();
+  for (const { id, document } of sources) {
+    for (const version of versionsOf.all(id) as { readonly document: DocumentId }[]) documents.add(version.document);
+    if (document !== null) documents.add(document);
+  }
+  for (const source of sources) removeSource(connection, { type: 'removeSource', collection, key: source.key, at });
   const kept = connection.prepare('SELECT 1 FROM documents WHERE id = ?');
-  const gone = documents.filter((id) => kept.get(id) === undefined);
-  const runs = blankRuns(connection, new Set([...gone, key, source.uri]));
-  return { documents: gone, runs };
+  const gone = [...documents].filter((id) => kept.get(id) === undefined);
+  for (const id of gone) connection.purged.add(id);
+  // A source that is gone has told its URI to what cites it.
+  const uri = isAbsolute(key) ? pathToFileURL(key).href : key;
+  const wanted = new Set([...gone, key, uri, ...sources.flatMap((source) => [source.key, source.uri])]);
+  const items = blankItems(connection, wanted);
+  blankDefinitions(connection, wanted);
+  if (sources.length === 0 && items.size === 0) return undefined;
+  return { documents: gone, runs: [...items].map(([run, count]) => ({ run, items: count, label: labelOf(connection, run) })) };
 }
 
 /**

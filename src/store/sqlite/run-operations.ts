@@ -2,6 +2,7 @@ import { MillraceError } from '../../errors.ts';
 import type { RunId } from '../../spec/identifiers.ts';
 import type { OperationOutcome, RunItem, StoreOperation } from '../../spec/store.ts';
 import type { Connection } from './connection.ts';
+import { withoutPurged } from './purge.ts';
 import { itemColumns, itemOf } from './run-rows.ts';
 
 type RunOperation = Extract<
@@ -122,7 +123,7 @@ export function runOperation(connection: Connection, operation: RunOperation): O
         )
         .run(
           operation.status,
-          operation.result === undefined ? null : json(operation.result),
+          operation.result === undefined ? null : json(withoutPurged(operation.result, connection.purged)),
           operation.error === undefined ? null : json(operation.error),
           operation.at,
           operation.run,
