@@ -34,7 +34,8 @@ export async function askInSession(
       if (typed !== '') {
         const question = standAlone(typed, before);
         if (question !== typed) terminal.error(`(asked with the question before: ${question})\n`);
-        before = question;
+        // The one that stands by itself: a chain of follow-ups would carry every question along.
+        if (question === typed) before = typed;
         await ask(question).catch((error: unknown) => {
           if (terminal.signal.aborted) throw error;
           reportError(terminal, error, false);

@@ -2,12 +2,12 @@ import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { MillraceError, toMillraceError } from '../errors.ts';
 import { hashOf } from '../util/hash.ts';
-import type { JudgedAnswer } from './judge-answer.ts';
+import { judgeAnswer, type JudgedAnswer } from './judge-answer.ts';
 import type { JudgedQuestion } from './question-entry.ts';
 
 /** What was judged before and is judged now, kept in a file so that an interrupted evaluation goes on. */
 export interface JudgedFile {
-  /** From before; undefined where the question is still to be asked. Failed ones are asked again. */
+  /** From before, judged anew by what is expected now; undefined where the question is still to be asked. Failed ones are asked again. */
   get(question: JudgedQuestion): JudgedAnswer | undefined;
   add(judged: JudgedAnswer): Promise<void>;
   /** Resolves when everything is written. */
@@ -43,7 +43,7 @@ export async function openJudgedFile(path: string, asked: object, options: { rea
   return {
     get(question) {
       const found = known.get(question.id);
-      return found?.question === question.question ? found : undefined;
+      return found?.question === question.question ? judgeAnswer(question, found.given) : undefined;
     },
     add(judged) {
       const line: Line = { key, judged };

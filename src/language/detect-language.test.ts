@@ -8,6 +8,8 @@ describe('createLanguageDetector', () => {
     ['en', 'What is the hourly wage of a train attendant?'],
     ['de', 'Wie hoch ist die Miete im ersten Jahr?'],
     ['de', 'Wie heißt die zweite Verwaltungsebene in Polen?'],
+    ['de', 'Welche Miete gilt?'],
+    ['en', 'What is the hotel tax of Las Vegas and Los Angeles?'],
     ['fr', 'Quel est le montant du loyer et quand doit-il être payé ?'],
     ['es', '¿Cuándo se paga el alquiler de la casa?'],
     ['it', 'Quando deve essere pagato il canone della casa?'],
@@ -26,6 +28,7 @@ describe('createLanguageDetector', () => {
   ])('tells %s', (language, text) => expect(detect(text)).toBe(language));
 
   it('leaves open what cannot be told', () => {
-    for (const text of ['', '42', 'TCOLL', 'T cells', 'Lady Gaga']) expect(detect(text)).toBeUndefined();
+    for (const text of ['', '42', 'TCOLL', 'T cells', 'Lady Gaga', 'Las Vegas hotel tax', 'Los Angeles population'])
+      expect(detect(text)).toBeUndefined();
   });
 });

@@ -62,6 +62,12 @@ export interface LanguageDetector {
   detect(text: string): string | undefined;
 }
 
+/** "Las Vegas", "Los Angeles": says nothing of the text around it. German writes its nouns so after every article. */
+function isPartOfName(word: string, next: string | undefined): boolean {
+  const capital = /^\p{Lu}\p{Ll}/u;
+  return next !== undefined && capital.test(word) && capital.test(next);
+}
+
 export function createLanguageDetector(): LanguageDetector {
   const owners = new Map<string, string[]>();
   for (const language of functionWordLanguages) {
@@ -87,8 +93,10 @@ export function createLanguageDetector(): LanguageDetector {
         for (const language of languages) scores.set(language, (scores.get(language) ?? 0) + 1 / languages.length);
       };
       const isAscii = !beyondAscii.test(read);
+      const written = read.match(isAscii ? /[a-z]+/gi : /\p{L}+/gu) ?? [];
       let words = 0;
-      for (const word of read.toLowerCase().match(isAscii ? /[a-z]+/g : /\p{L}+/gu) ?? []) {
+      for (const [index, one] of written.entries()) {
+        const word = one.toLowerCase();
         // "T cells", "vitamin D": single letters of the alphabet stand for themselves.
         if (word.length === 1 && word <= 'z') continue;
         words += 1;
@@ -97,7 +105,8 @@ export function createLanguageDetector(): LanguageDetector {
           if (best !== undefined && best[1] >= earlyScore && best[1] >= 2 * (second?.[1] ?? 0)) return best[0];
         }
         const languages = owners.get(word);
-        if (languages !== undefined) count(languages);
+        if (languages !== undefined)
+          count(isPartOfName(one, written[index + 1]) ? languages.filter((language) => language === 'de') : languages);
         if (isAscii || !beyondAscii.test(word)) continue;
         for (const [letters, those] of lettersOf) if (letters.test(word)) count(those);
       }

@@ -1,7 +1,7 @@
 import { characterPairs, charactersOf, unspacedRun } from './scripts.ts';
 
-/** Raise it whenever `indexText` gives the same text another result: text indexes of older versions are made anew. */
-export const indexTextVersion = 1;
+/** Raise it whenever a chunk is indexed in another way: text indexes of older versions are made anew. */
+export const indexTextVersion = 2;
 
 const groupedNumber = /(?<![\p{L}\p{N}])\p{N}{1,3}(?:[.,'’\u00a0\u202f]\p{N}{3})+(?![\p{L}\p{N}])/gu;
 const camelCase = /(?<![\p{L}\p{N}])\p{L}*\p{Ll}\p{Lu}[\p{L}\p{N}]*/gu;

@@ -9,7 +9,7 @@ export interface Context {
   readonly passages: readonly string[];
 }
 
-/** Most of the budget that one passage takes: three at least are read, so that the second-ranked hit is not crowded out. */
+/** Most of the budget that one of several passages takes: three at least are read, so that the second-ranked hit is not crowded out. */
 const passageShare = 3 / 8;
 /** With less room than this a passage is not worth its heading. */
 const leastTokens = 24;
@@ -39,7 +39,7 @@ export async function fitContext(
     const tokens = [...counts.subarray(counted, counted + own.length)];
     counted += own.length;
     const headingTokens = counts[index] ?? 0;
-    const room = Math.min(budgetTokens * passageShare, budgetTokens - used - headingTokens);
+    const room = Math.min(budgetTokens * Math.max(passageShare, 1 / hits.length), budgetTokens - used - headingTokens);
     const repeated = taken.some((one) => one.hit.text.includes(hit.text));
     if (repeated || (taken.length > 0 && room < leastTokens)) continue;
     const chosen = choosePieces(own, tokens, room);

@@ -96,7 +96,7 @@ export async function retrieve(parts: QueryParts, section: RetrieveSection, requ
   const fused =
     feedback.length === 0 ? first : fuseByScore([...rankings, { chunks: feedback, weight: feedbackWeight }], Number.POSITIVE_INFINITY);
   const reading = clock.monotonic();
-  const hits = await selectHits(fused, section, (ids) => store.readChunks(ids), hitOf);
+  const hits = await selectHits(fused, section, (ids) => store.readChunks(ids, filter), hitOf);
   timings.readMs = clock.monotonic() - reading;
   timings.sourcesMs = clock.monotonic() - started;
   return { hits, notices, timings };
@@ -142,7 +142,7 @@ async function searchAgain(
   depth: number,
 ): Promise<readonly ScoredChunk[]> {
   const seen = fused.slice(0, feedbackDepth);
-  if (seen.length === 0 || (seen.at(-1)?.chunk ?? 0) > largestFeedbackChunks) return [];
+  if (seen.length === 0 || (await store.countChunks(scope.collection)) > largestFeedbackChunks) return [];
   const texts = new Map((await store.readChunks(seen.map(({ chunk }) => chunk))).map(({ id, text }) => [id, text]));
   const read = seen.map(({ chunk, score }) => ({ text: texts.get(chunk) ?? '', score }));
   const query = feedbackQuery(request.query, read, request.language);

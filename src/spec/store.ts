@@ -335,8 +335,11 @@ export interface StoreReader {
   readSpan(id: DocumentId, start: number, end: number): Promise<string>;
   /** Ids of the document's chunks, in their order. */
   listChunks(id: DocumentId): Promise<readonly ChunkId[]>;
-  /** In the order of `ids`; ids that are gone are left out. */
-  readChunks(ids: readonly ChunkId[]): Promise<readonly StoredChunk[]>;
+  /**
+   * In the order of `ids`; ids that are gone are left out. Of several sources of a document the first by key is told, of those that meet the
+   * filter where there is one.
+   */
+  readChunks(ids: readonly ChunkId[], filter?: MetadataFilter): Promise<readonly StoredChunk[]>;
   /** Chunks of the collection without a vector of this embedder, in order of id after `after`. */
   listUnembedded(
     collection: string,
@@ -347,6 +350,8 @@ export interface StoreReader {
   searchText(query: string, scope: SearchScope, limit: number): Promise<readonly ScoredChunk[]>;
   searchVectors(vector: Float32Array, embedderHash: string, scope: SearchScope, limit: number): Promise<readonly ScoredChunk[]>;
   collections(): Promise<readonly CollectionStatus[]>;
+  /** Chunks of one collection, counted once for each state of the record. */
+  countChunks(collection: string): Promise<number>;
   /** `revision` of one collection, without counting anything; 0 where there is none of this name. */
   readRevision(collection: string): Promise<number>;
   /** Settings of a collection and of the directory, JSON values under string keys. */

@@ -243,6 +243,7 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     searchText: reading('searchText'),
     searchVectors: reading('searchVectors'),
     collections: reading('collections'),
+    countChunks: reading('countChunks'),
     readRevision: reading('readRevision'),
     readSetting: reading('readSetting'),
     listRuns: reading('listRuns'),

@@ -119,13 +119,17 @@ export function describeStoreConformance(runner: SuiteRunner, name: string, crea
       assert.equal(await documentOf(store, 'a'), await documentOf(store, 'b'));
       assert.equal((await store.readDocument(await documentOf(store, 'b')))?.chunkerHash, 'coarser');
       assert.equal((await store.collections())[0]?.chunks, 1);
+      assert.deepEqual([await store.countChunks('main'), await store.countChunks('other')], [1, 0]);
     });
 
     test('shares a document among sources until the last is gone', async (store) => {
-      await store.commit([commitLines('a', 'shared words')]);
+      const [committed] = await store.commit([commitLines('a', 'shared words')]);
       const document = await documentOf(store, 'a');
-      const source = { key: 'b', uri: 'file:///b', metadata: {} };
+      const source = { key: 'b', uri: 'file:///b', metadata: { team: 'legal' } };
       await store.commit([{ type: 'commitSource', collection: 'main', source, document, at: 2 }]);
+      const [first] = await store.readChunks(committed?.chunks ?? []);
+      const [filtered] = await store.readChunks(committed?.chunks ?? [], { team: 'legal' });
+      assert.deepEqual([first?.source.key, filtered?.source.key], ['a', 'b']);
       await store.commit([{ type: 'removeSource', collection: 'main', key: 'a', at: 3 }]);
       assert.equal((await store.searchText('shared', scope, 5)).length, 1);
       const [gone] = await store.commit([{ type: 'removeSource', collection: 'main', key: 'b', at: 4 }]);

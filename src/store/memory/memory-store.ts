@@ -77,6 +77,7 @@ export function createMemoryStore(options: { readonly clock: Clock; readonly ran
     searchText: reading('searchText'),
     searchVectors: reading('searchVectors'),
     collections: reading('collections'),
+    countChunks: reading('countChunks'),
     readRevision: reading('readRevision'),
     readSetting: reading('readSetting'),
     listRuns: reading('listRuns'),

@@ -1,7 +1,7 @@
 import { MillraceError } from '../../errors.ts';
-import { indexText } from '../../language/index-text.ts';
 import type { ChunkId, DocumentId } from '../../spec/identifiers.ts';
-import type { NewDocument, OperationOutcome, StoredChunk, StoreOperation } from '../../spec/store.ts';
+import type { NewDocument, OperationOutcome, StoreOperation } from '../../spec/store.ts';
+import { indexChunk } from './chunk-texts.ts';
 import type { Connection } from './connection.ts';
 import { encodeUnitVector } from './half-float.ts';
 import { checkedRow, insertChecked } from './row-checksum.ts';
@@ -28,7 +28,14 @@ function chunkIdsOf(connection: Connection, document: string): readonly ChunkId[
   return rows.map((row) => row.id);
 }
 
-function insertDocument(connection: Connection, id: string, collection: string, document: NewDocument, at: number): readonly ChunkId[] {
+/** @param title under which it is found */
+function insertDocument(
+  connection: Connection,
+  id: string,
+  collection: string,
+  document: NewDocument,
+  { title, at }: { readonly title: string | null; readonly at: number },
+): readonly ChunkId[] {
   connection
     .prepare(insertDocumentRow)
     .run(
@@ -82,20 +89,11 @@ function insertDocument(connection: Connection, id: string, collection: string, 
     const chunkId = Number(lastInsertRowid) as ChunkId;
     const header = chunk.tableHeader === undefined ? null : document.text.slice(chunk.tableHeader.start, chunk.tableHeader.end);
     const text = document.text.slice(chunk.start, chunk.end);
-    indexChunk(connection, { id: chunkId, text, headingPath: chunk.headingPath, tableHeader: header, title: document.title ?? null });
+    indexChunk(connection, { id: chunkId, text, headingPath: chunk.headingPath, tableHeader: header, title });
     return chunkId;
   });
   connection.faults.reach('chunks-inserted');
   return ids;
-}
-
-/** Adds one chunk to the text index, at the end of the transaction where there is one. */
-export function indexChunk(
-  connection: Connection,
-  { id, text, headingPath, tableHeader, title }: Pick<StoredChunk, 'id' | 'text' | 'headingPath' | 'tableHeader' | 'title'>,
-): void {
-  const headings = [...headingPath, ...(tableHeader === null ? [] : [tableHeader])].join('\n');
-  connection.texts.add([id, indexText(text), indexText(headings), indexText(title ?? '')]);
 }
 
 function commitDocument(connection: Connection, operation: Operation<'commitDocument'>, ids: OperationIds): OperationOutcome {
@@ -125,7 +123,7 @@ function writeDocument(connection: Connection, operation: Operation<'commitDocum
     connection.prepare('UPDATE sources SET document = ? WHERE document = ?').run(id, existing.id);
     removeIfUnused(connection, existing.id);
   }
-  const chunks = insertDocument(connection, id, collection, document, at);
+  const chunks = insertDocument(connection, id, collection, document, { title: document.title ?? source.title ?? null, at });
   if (existing !== undefined) sealSources(connection, id, at);
   const written = writeSource(connection, collection, source, { id: ids.source, document: id, error: null, at });
   if (existing !== undefined) touch(connection, collection);

@@ -1,9 +1,10 @@
 import { MillraceError } from '../../errors.ts';
-import type { ChunkId, DocumentId, Metadata } from '../../spec/identifiers.ts';
+import type { ChunkId, DocumentId, Metadata, MetadataFilter } from '../../spec/identifiers.ts';
 import type { DocumentRecord, ItemState, ItemStatus, RunRecord, StoredChunk, StoreReader } from '../../spec/store.ts';
 import type { CollectionStatus } from '../../spec/store-reports.ts';
 import { sha256 } from '../../util/hash.ts';
 import type { Connection } from './connection.ts';
+import { filterCondition } from './filter.ts';
 import { itemColumns, itemOf } from './run-rows.ts';
 import { createSourceQueries } from './source-queries.ts';
 
@@ -17,7 +18,7 @@ export type SynchronousReader = {
     : never;
 };
 
-export type RecordQueries = Omit<SynchronousReader, 'searchText' | 'searchVectors' | 'verify'>;
+export type RecordQueries = Omit<SynchronousReader, 'searchText' | 'searchVectors' | 'countChunks' | 'verify'>;
 
 /** The whole canonical text. Throws `E_STORE_CORRUPT` when it is not the text that was committed. */
 export function readText(connection: Connection, id: DocumentId): string | undefined {
@@ -72,14 +73,31 @@ function checkedText(row: ChunkRow, documentText: string): string {
   return text;
 }
 
-function readChunk(connection: Connection, id: ChunkId, textOf: (id: DocumentId) => string): StoredChunk | undefined {
+interface SourceOfChunk {
+  readonly key: string;
+  readonly uri: string;
+  readonly title: string | null;
+  readonly metadata: string;
+}
+
+function sourceOf(connection: Connection, document: DocumentId, filter: MetadataFilter | undefined): SourceOfChunk | undefined {
+  const meets = filter === undefined ? undefined : filterCondition(filter);
+  const select = (condition: string): string =>
+    `SELECT s.key, s.uri, s.title, s.metadata FROM sources s WHERE s.document = ?${condition} ORDER BY s.key LIMIT 1`;
+  const met = meets && connection.prepare(select(` AND ${meets.sql}`)).get(document, ...meets.parameters);
+  // It may have been removed since the search; the others hold the same bytes.
+  return (met ?? connection.prepare(select('')).get(document)) as SourceOfChunk | undefined;
+}
+
+function readChunk(
+  connection: Connection,
+  id: ChunkId,
+  textOf: (id: DocumentId) => string,
+  filter: MetadataFilter | undefined,
+): StoredChunk | undefined {
   const row = connection.prepare(`SELECT ${chunkColumns} FROM chunks c WHERE c.id = ?`).get(id) as ChunkRow | undefined;
   if (row === undefined) return undefined;
-  const source = connection
-    .prepare('SELECT key, uri, title, metadata FROM sources WHERE document = ? ORDER BY key LIMIT 1')
-    .get(row.document) as
-    | { readonly key: string; readonly uri: string; readonly title: string | null; readonly metadata: string }
-    | undefined;
+  const source = sourceOf(connection, row.document, filter);
   const page = connection
     .prepare('SELECT number, label, start, "end" FROM pages WHERE document = ? AND start <= ? ORDER BY start DESC, number DESC LIMIT 1')
     .get(row.document, row.start) as StoredChunk['page'] | undefined;
@@ -199,9 +217,9 @@ export function createQueries(connection: Connection): RecordQueries {
         .prepare('SELECT id FROM chunks WHERE document = ? ORDER BY number')
         .all(id)
         .map((row) => (row as { readonly id: ChunkId }).id),
-    readChunks(ids) {
+    readChunks(ids, filter) {
       const textOf = createTextReader(connection);
-      return ids.map((id) => readChunk(connection, id, textOf)).filter((chunk) => chunk !== undefined);
+      return ids.map((id) => readChunk(connection, id, textOf, filter)).filter((chunk) => chunk !== undefined);
     },
     listUnembedded(collection, embedderHash, options) {
       const textOf = createTextReader(connection);

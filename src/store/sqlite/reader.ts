@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { createLanguageDetector } from '../../language/detect-language.ts';
+import { createChunkCount } from './chunk-count.ts';
 import type { Connection } from './connection.ts';
 import { loadUsearch } from './derived-index.ts';
 import { createQueries } from './queries.ts';
@@ -34,6 +35,7 @@ export function createReader(
   options: { readonly directory?: string; readonly writesIndex?: boolean } = {},
 ): Reader {
   const folder = options.directory === undefined ? undefined : indexFolder(options.directory);
+  const chunksOf = createChunkCount(connection);
   let opened: VectorSearch | undefined;
   function vectors(): VectorSearch {
     opened ??= createVectorSearch(connection, loadUsearch(), {
@@ -46,7 +48,8 @@ export function createReader(
   }
   return {
     ...createQueries(connection),
-    searchText: createTextSearch(connection, createLanguageDetector()),
+    searchText: createTextSearch(connection, createLanguageDetector(), chunksOf),
+    countChunks: chunksOf,
     searchVectors: (vector, embedderHash, scope, limit) => vectors().search(vector, embedderHash, scope, limit),
     noticeNewVectors: () => vectors().noticeNewVectors(),
     advanceIndex: () => opened?.advance() ?? false,

@@ -1,4 +1,5 @@
 import type { NewSource, OperationOutcome, StoreOperation } from '../../spec/store.ts';
+import { removeTexts, retitle } from './chunk-texts.ts';
 import type { Connection } from './connection.ts';
 import { checkedRow, checksumOf, insertChecked } from './row-checksum.ts';
 
@@ -24,9 +25,7 @@ function removeDocument(connection: Connection, document: string): void {
   const ids = (connection.prepare('SELECT id FROM chunks WHERE document = ?').all(document) as { readonly id: number }[]).map(
     ({ id }) => id,
   );
-  const pending = connection.texts.withdraw(ids);
-  const remove = connection.prepare('DELETE FROM chunk_index WHERE rowid = ?');
-  for (const id of ids) if (!pending.has(id)) remove.run(id);
+  removeTexts(connection, ids);
   connection.prepare('DELETE FROM documents WHERE id = ?').run(document);
   connection.faults.reach('old-document-removed');
 }
@@ -134,6 +133,7 @@ export function writeSource(connection: Connection, collection: string, source: 
     noteVersion(connection, before?.id ?? target.id, document, target.at, before === undefined);
   }
   if (before !== undefined && before.document !== document) removeIfUnused(connection, before.document);
+  if (document !== null && before?.document === document && before.title !== (source.title ?? null)) retitle(connection, document);
   touch(connection, collection);
   const freed = before?.blob ?? null;
   return { done: true, ...(freed === null || freed === fields[7] ? {} : { freedBlob: freed }) };

@@ -1,10 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { commitLines } from '../../testing/store-conformance.ts';
+import type { StoreOperation } from '../../spec/store.ts';
 import { openInMemory } from './connection.ts';
 import type { Connection } from './connection.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { createTextSearch, type TextSearch } from './text-search.ts';
 import { refreshTextIndex } from './text-index.ts';
+import { rebuildTextIndex } from './verify.ts';
 import { createLanguageDetector } from '../../language/detect-language.ts';
 
 let connection: Connection;
@@ -15,8 +17,11 @@ beforeEach(() => {
 });
 afterEach(() => connection.close());
 
-function commit(text: string): void {
-  const operations = [{ operation: commitLines('mills', text), ids: { source: 'source', document: 'document' } }];
+function commit(text: string, changes: { readonly collection?: string; readonly title?: string } = {}): void {
+  const { collection = 'main', ...named } = changes;
+  const operation = commitLines('mills', text) as Extract<StoreOperation, { type: 'commitDocument' }>;
+  const ids = { source: `source-${collection}`, document: `document-${collection}` };
+  const operations = [{ operation: { ...operation, collection, source: { ...operation.source, ...named } }, ids }];
   const [answer] = createGroupCommit(connection).commit([{ number: 1, call: { type: 'commit', operations } }]);
   if (answer !== undefined && 'error' in answer) throw new Error(answer.error.message);
 }
@@ -41,7 +46,25 @@ describe('searchText in a large collection', () => {
   });
 });
 
+describe('searchText of one of several collections', () => {
+  it('takes a word for common by the chunks of its own collection', () => {
+    commit(Array.from({ length: 1_000 }, (_, line) => `the ferry at line ${line}`).join('\n'), { collection: 'ships' });
+    commit(Array.from({ length: 1_000 }, (_, line) => `the mill at line ${line}${line === 500 ? ' by the ferry' : ''}`).join('\n'));
+    expect(find('where the mill and the ferry are')).toBe(1);
+    expect(search('ferry', { collection: 'none' }, 5)).toEqual([]);
+  });
+});
+
 describe('searchText', () => {
+  it('finds a document by the title it was handed over with, by the next one, and after the index was made anew', () => {
+    commit('rent is due in March\nheating is included', { title: 'Kestrel lease' });
+    expect(find('kestrel')).toBe(2);
+    commit('rent is due in March\nheating is included', { title: 'Osprey lease' });
+    expect([find('kestrel'), find('osprey')]).toEqual([0, 2]);
+    rebuildTextIndex(connection);
+    expect([find('kestrel'), find('osprey')]).toEqual([0, 2]);
+  });
+
   it('finds words in writing without spaces, and single characters wherever they stand', () => {
     commit('本协议的年利率为百分之五。\n水是生命之源。\nミルの水車は春に修理された。\n풍차는 강에 있다');
     expect(find('年利率是多少？')).toBe(1);

@@ -1,5 +1,6 @@
 import type { LanguageDetector } from '../../language/detect-language.ts';
 import type { ScoredChunk, SearchScope } from '../../spec/store.ts';
+import { createChunkCount } from './chunk-count.ts';
 import type { Connection } from './connection.ts';
 import { scopeCondition } from './filter.ts';
 import { queryTerms, tellingTerms } from './text-query.ts';
@@ -15,24 +16,36 @@ const maxCounted = 10_000;
 /** Of column text, headings and title: a word in a heading says twice as much of what the chunk is about. */
 const columnWeights = '1.0, 2.0, 2.0';
 
-/** BM25 over text, headings and title of the chunks in scope, best first. */
+/** BM25 over text, headings and title of the chunks in scope, best first. How rare a word is counts over all collections of the record. */
 export type TextSearch = (query: string, scope: SearchScope, limit: number) => readonly ScoredChunk[];
 
-export function createTextSearch(connection: Connection, languages: LanguageDetector): TextSearch {
+export function createTextSearch(
+  connection: Connection,
+  languages: LanguageDetector,
+  chunksOf: (collection: string) => number = createChunkCount(connection),
+): TextSearch {
   const counted = new Map<string, number>();
   let version: string | undefined;
 
-  /** Chunks that hold a term; `most` where there are that many or more. */
-  function holdersOf(term: string, most: number): number {
+  /** Chunks of a collection that hold a term; `most` where there are that many or more. */
+  function holdersOf(term: string, scope: SearchScope, most: number): number {
     const now = connection.version();
     if (now !== version || counted.size >= maxCounted) counted.clear();
     version = now;
-    const key = `${most} ${term}`;
+    const key = `${most} ${scope.collection} ${term}`;
     const known = counted.get(key);
     if (known !== undefined) return known;
-    const { count } = connection
-      .prepare('SELECT count(*) AS count FROM (SELECT 1 FROM chunk_index WHERE chunk_index MATCH ? LIMIT ?)')
-      .get(term, most) as { readonly count: number };
+    const isOnly = isWhole(connection, { collection: scope.collection });
+    const { count } = (
+      isOnly
+        ? connection.prepare('SELECT count(*) AS count FROM (SELECT 1 FROM chunk_index WHERE chunk_index MATCH ? LIMIT ?)').get(term, most)
+        : connection
+            .prepare(
+              `SELECT count(*) AS count FROM (SELECT 1 FROM chunk_index JOIN chunks c ON c.id = chunk_index.rowid
+               WHERE chunk_index MATCH ? AND c.collection = ? LIMIT ?)`,
+            )
+            .get(term, scope.collection, most)
+    ) as { readonly count: number };
     counted.set(key, count);
     return count;
   }
@@ -40,10 +53,9 @@ export function createTextSearch(connection: Connection, languages: LanguageDete
   return (query, scope, limit) => {
     const terms = queryTerms(query, languages.detect(query));
     if (terms.length === 0 || limit <= 0) return [];
-    // Ids are never reused, so the last one is a bound of the number.
-    const { chunks } = connection.prepare('SELECT coalesce(max(id), 0) AS chunks FROM chunks').get() as { readonly chunks: number };
+    const chunks = chunksOf(scope.collection);
     const dearest = Math.min(Math.ceil(chunks / 2), dearestTermChunks);
-    const holders = (term: string): number => holdersOf(term, dearest);
+    const holders = (term: string): number => holdersOf(term, scope, dearest);
     const telling = chunks < largeCollectionChunks ? terms : tellingTerms(terms, holders, { dearest, together: rankedChunks });
     const found = matches(connection, telling, scope, limit);
     // What was left out is better than nothing: the rest of the words may stand nowhere.

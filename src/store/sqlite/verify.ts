@@ -2,8 +2,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import type { DocumentId } from '../../spec/identifiers.ts';
 import type { VerifyReport } from '../../spec/store-reports.ts';
 import { sha256 } from '../../util/hash.ts';
+import { indexChunk, titleOf } from './chunk-texts.ts';
 import type { Connection } from './connection.ts';
-import { indexChunk } from './operations.ts';
 import { blobPath } from '../blob-files.ts';
 import { createQueries } from './queries.ts';
 import { type CheckedTable, checksumOf } from './row-checksum.ts';
@@ -126,7 +126,7 @@ export function rebuildTextIndex(connection: Connection): void {
     const rows = ids.all(last) as { readonly id: ChunkId }[];
     if (rows.length === 0) return;
     for (const chunk of queries.readChunks(rows.map((row) => row.id))) {
-      indexChunk(connection, chunk);
+      indexChunk(connection, { ...chunk, title: titleOf(chunk) });
     }
     last = rows.at(-1)?.id ?? last;
   }
