@@ -12,7 +12,14 @@ export function ourGenerator(engine: Engine, generator: Generator, version: stri
 
   /** `onPrefix` is called when the shared prefix is computed, or the request ended without. */
   async function one(job: GenerateJob, prefixKey: string | undefined, signal: AbortSignal, onPrefix?: () => void): Promise<JobUsage> {
-    const request = { prompt: job.prompt, maxTokens: job.maxTokens, sampling: greedy, stop: [], deliver: 'final' as const };
+    const request = {
+      prompt: job.prompt,
+      maxTokens: job.maxTokens,
+      sampling: greedy,
+      stop: [],
+      deliver: 'final' as const,
+      ignoreEnd: job.endsItself !== true,
+    };
     const prefix = prefixKey === undefined ? {} : { prefixKey, prefixParts: 1 };
     try {
       for await (const part of generator.generate({ ...request, ...prefix }, { class: 'batch', signal })) {

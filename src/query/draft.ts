@@ -194,10 +194,11 @@ async function generate(
   { onText, weigh = [modelRefusal], maxTokens = pipeline.generate.maxTokens }: GenerateOptions,
 ): Promise<GeneratedAnswer> {
   const { temperature, seed } = pipeline.generate;
+  const evidence = pipeline.verify.by === 'none' ? {} : { weigh, likelihood: true };
   const generated = await generateAnswer(
     parts.scheduler,
     generator,
-    { prompt, maxTokens, temperature, seed, weigh, ...call, ...(onText === undefined ? {} : { onText }) },
+    { prompt, maxTokens, temperature, seed, ...evidence, ...call, ...(onText === undefined ? {} : { onText }) },
     parts.clock.monotonic,
   );
   spent.add(generated);

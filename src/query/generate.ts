@@ -22,6 +22,8 @@ export interface GenerateAnswerRequest extends EngineCall {
   readonly seed: number;
   /** Texts whose first token is weighed as the first of the answer. */
   readonly weigh?: readonly string[];
+  /** Tell the mean log-probability of the answer. Default false. */
+  readonly likelihood?: boolean;
   /** GBNF that the answer must follow. */
   readonly grammar?: string;
   /** Gets text as it comes; without it nothing is told before the end. */
@@ -69,6 +71,7 @@ export async function generateAnswer(
       stop: ['\nQuestion:', '\n\n\n'],
       ...(prefixKey === undefined ? {} : { prefixKey, prefixParts, prefixOwners }),
       deliver,
+      ...(request.likelihood === true ? { likelihood: true } : {}),
       ...(request.weigh === undefined ? {} : { weigh: request.weigh }),
       ...(request.grammar === undefined ? {} : { grammar: request.grammar }),
     },

@@ -51,6 +51,10 @@ export interface GenerateRequest {
   readonly prefixOwners?: readonly string[];
   /** Texts whose first token is weighed as the first one of the output: log-probabilities in the final part, in this order. */
   readonly weigh?: readonly string[];
+  /** Tell `meanLogProbability` in the final part; it costs a pass over the vocabulary for every token. Default false. */
+  readonly likelihood?: boolean;
+  /** Go on to `maxTokens` or a stop string: the model's own end is never taken. For measuring. Default false. */
+  readonly ignoreEnd?: boolean;
   readonly deliver: 'stream' | 'final';
 }
 
@@ -83,7 +87,7 @@ export type GeneratePart =
       readonly stopReason: StopReason;
       readonly usage: GenerateUsage;
       readonly tokens: readonly number[];
-      /** Mean natural log-probability of the output's tokens, its end included, by the model alone; absent where the engine does not tell. */
+      /** Mean natural log-probability of the output's tokens, its end included, by the model alone; absent where nobody asked or the engine does not tell. */
       readonly meanLogProbability?: number;
       /** Log-probabilities of the texts to weigh; absent where none were given or the engine does not tell. */
       readonly weights?: readonly number[];

@@ -17,7 +17,7 @@ describe.skipIf(withoutModels).each(['split', 'unified'] as const)('generating w
   const idle = async () => expect(await device.statistics()).toMatchObject({ activeSequences: 0 });
 
   it('tells how likely its output was, and given words as its first', async () => {
-    const asked = ask('What is the capital of France?', { maxTokens: 4 });
+    const asked = ask('What is the capital of France?', { maxTokens: 4, likelihood: true });
     const { text, meanLogProbability } = await finalOf(generator.generate(asked, callOptions()));
     expect(meanLogProbability).toBeLessThan(0);
     expect(meanLogProbability).toBeGreaterThan(-5);
@@ -25,6 +25,21 @@ describe.skipIf(withoutModels).each(['split', 'unified'] as const)('generating w
     const [said = 0, other = 0] = weights ?? [];
     expect(said).toBeLessThanOrEqual(0);
     expect(said).toBeGreaterThan(other);
+  });
+
+  it('tells no likelihood where nobody asks', async () => {
+    const final = await finalOf(generator.generate(ask('What is the capital of France?', { maxTokens: 4 }), callOptions()));
+    expect(final).not.toHaveProperty('meanLogProbability');
+    expect(final).not.toHaveProperty('weights');
+  });
+
+  it("goes on past the model's end where its end is ignored", async () => {
+    const question = 'Say yes.';
+    const itself = await finalOf(generator.generate(ask(question, { maxTokens: 120 }), callOptions()));
+    expect(itself.stopReason).toBe('end');
+    const forced = await finalOf(generator.generate(ask(question, { maxTokens: 120, ignoreEnd: true }), callOptions()));
+    expect(forced).toMatchObject({ stopReason: 'length', usage: { outputTokens: 120 } });
+    expect(forced.tokens.slice(0, itself.tokens.length)).toEqual(itself.tokens);
   });
 
   it('streams the text that the final part holds, with its usage', async () => {

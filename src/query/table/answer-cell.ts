@@ -111,6 +111,7 @@ async function fillCell(parts: QueryParts, settings: CellSettings, cell: ReadCel
       maxTokens: settings.maxTokens ?? reader.maxTokens,
       temperature: settings.temperature,
       seed: settings.seed,
+      likelihood: true,
       class: 'batch',
       ...call,
       ...(reader.grammar === undefined ? {} : { grammar: reader.grammar }),

@@ -4,6 +4,12 @@ import type { GenerateCommand, WorkerEvent } from './messages.ts';
 import { createTextStream } from './text-stream.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
+/**
+ * Tokens of an answer that is delivered whole are told together: each message wakes this thread, which takes a core from a step. A stop
+ * string is found so many tokens later at most.
+ */
+const tokensTogether = 8;
+
 /** The text side of one running request: tokens of the compute thread in, replies out. */
 export interface Generation {
   /** `stop`: a stop string is complete, the compute thread should end the sequence. `ended`: the last reply was pushed. */
@@ -48,11 +54,14 @@ export function createGeneration(options: {
     digest(event, replies) {
       if (event.type === 'prefix-ready') {
         replies.push({ type: 'prefix-ready', id, tokens: event.tokens });
-      } else if (event.type === 'token' && !stopped) {
-        tokens.push(event.token);
-        const advance = text.push(vocabulary.piece(event.token));
-        deliver(advance.text, replies);
-        stopped = advance.stopped;
+      } else if (event.type === 'tokens' && !stopped) {
+        for (const token of event.tokens) {
+          tokens.push(token);
+          const advance = text.push(vocabulary.piece(token));
+          deliver(advance.text, replies);
+          stopped = advance.stopped;
+          if (stopped) break;
+        }
         return { stop: stopped, ended: false };
       } else if (event.type === 'ended') {
         if (cancelled) {
@@ -84,6 +93,9 @@ export function createGeneration(options: {
     sampling: request.sampling,
     grammar: request.grammar,
     prefixTokens,
+    likelihood: request.likelihood === true,
+    ignoreEnd: request.ignoreEnd === true,
+    tellAfter: request.deliver === 'stream' ? 1 : tokensTogether,
     weigh: (request.weigh ?? []).map((wanted) => vocabulary.tokens(wanted)[0] ?? -1),
     class: options.message.class,
   };

@@ -12,7 +12,7 @@ import { batchTokens, openContext, warmUp } from './open-context.ts';
 import type { PrefixCells } from './prefix-cache.ts';
 import { byClaim, plan, takePart, type Chunk } from './plan.ts';
 import { createSamplerFactory, type Sampler } from './sampler.ts';
-import { begunOf, noUsage, readsOnly, type Sequence, viewOf } from './sequence.ts';
+import { begunOf, createSequence, noUsage, readsOnly, type Sequence, viewOf } from './sequence.ts';
 import { createSequenceState } from './sequence-state.ts';
 import { createSplitPlacement } from './split-placement.ts';
 import { createStepBudget } from './step-budget.ts';
@@ -30,6 +30,8 @@ const maxWaiting = 1024;
 /** What a step sampled, or why it could not. */
 interface Sample {
   readonly item: Sequence;
+  /** Its position in the batch. */
+  readonly index: number;
   readonly token: number | MillraceError;
 }
 
@@ -132,30 +134,7 @@ export function createGeneratorContext({
       placement.leave(place);
       throw error;
     }
-    const tokens = new Int32Array(promptTokens + command.maxTokens);
-    tokens.set(command.tokens);
-    const item: Sequence = {
-      id: command.id,
-      place,
-      class: command.class,
-      arrival,
-      promptTokens,
-      prefixTokens,
-      tokens,
-      sampler,
-      keep: command.keep,
-      stored: prefixes === undefined ? undefined : command.stored,
-      waiting: false,
-      loadMs: 0,
-      restored: { tokens: 0, restoreMs: 0 },
-      computed: 0,
-      wanted: promptTokens,
-      cachedTokens: 0,
-      prefixReported: prefixTokens === 0,
-      startedAt: undefined,
-      firstTokenAt: undefined,
-      lastTokenAt: undefined,
-    };
+    const item = createSequence({ command, place, arrival, sampler, stored: prefixes === undefined ? undefined : command.stored });
     active.set(place.sequence, item);
     const { stored } = item;
     if (stored !== undefined && stored.tokens > placement.cachedOf(place, begunOf(item))) {
@@ -200,8 +179,14 @@ export function createGeneratorContext({
       decodeMs,
       ...item.sampler.likelihood(),
     };
+    tell(item);
     emit({ type: 'ended', id: item.id, reason, usage });
     free(item);
+  }
+
+  function tell(item: Sequence): void {
+    if (item.told < item.wanted) emit({ type: 'tokens', id: item.id, tokens: item.tokens.slice(item.told, item.wanted) });
+    item.told = item.wanted;
   }
 
   /** At its first step a request takes over what is cached by then, which may be more than when it was admitted. */
@@ -329,14 +314,15 @@ export function createGeneratorContext({
         if (!chunk.output) continue;
         const item = active.get(chunk.sequence)!;
         try {
-          samples.push({ item, token: item.sampler.sample(context, index) });
+          samples.push({ item, index, token: item.sampler.sample(context, index) });
         } catch (error) {
-          samples.push({ item, token: toMillraceError(error, 'E_ENGINE_FAILED') });
+          samples.push({ item, index, token: toMillraceError(error, 'E_ENGINE_FAILED') });
         }
       }
       return samples;
     },
     settle(samples) {
+      for (const { item, index, token } of samples) if (typeof token === 'number') item.sampler.judge(context, index, token);
       const now = clock.monotonic();
       for (const item of active.values()) {
         reportPrefix(item);
@@ -352,8 +338,8 @@ export function createGeneratorContext({
         } else {
           item.tokens[item.wanted++] = token;
           item.lastTokenAt = now;
-          emit({ type: 'token', id: item.id, token });
           if (item.wanted === item.tokens.length) end(item, 'length');
+          else if (item.wanted - item.told >= item.tellAfter) tell(item);
         }
       }
       keepOne();

@@ -72,6 +72,7 @@ export interface LlamaLibrary {
   samplerChain(parameters: StructValue): Pointer;
   samplerChainAdd(chain: Pointer, sampler: Pointer): void;
   samplerGreedy(): Pointer;
+  samplerLogitBias(vocabularyTokens: number, count: number, biases: Uint8Array): Pointer;
   samplerDistribution(seed: number): Pointer;
   samplerTopK(k: number): Pointer;
   samplerTopP(p: number, minKeep: number): Pointer;
@@ -208,6 +209,7 @@ export function openLibrary(directory: string): LlamaLibrary {
     tokenPiece: bind('token_to_piece', 'int32_t', pointer, 'int32_t', pointer, 'int32_t', 'int32_t', 'bool'),
     samplerChain: bind('sampler_chain_init', pointer, types.chainParameters),
     samplerChainAdd: bind('sampler_chain_add', 'void', pointer, pointer),
+    samplerLogitBias: bind('sampler_init_logit_bias', pointer, 'int32_t', 'int32_t', pointer),
     samplerGreedy: bind('sampler_init_greedy', pointer),
     samplerDistribution: bind('sampler_init_dist', pointer, 'uint32_t'),
     samplerTopK: bind('sampler_init_top_k', pointer, 'int32_t'),

@@ -42,6 +42,11 @@ export interface GenerateCommand {
   readonly keep: { readonly key: string; readonly owners: readonly string[] } | undefined;
   /** Tokens whose log-probability as the first one of the output is wanted. */
   readonly weigh: readonly number[];
+  /** The mean log-probability of the output is wanted. */
+  readonly likelihood: boolean;
+  readonly ignoreEnd: boolean;
+  /** Tokens are told when so many are new, and at the end. */
+  readonly tellAfter: number;
   readonly class: WorkClass;
 }
 
@@ -87,7 +92,7 @@ export type WorkerEvent =
   | { readonly type: 'done'; readonly id: number; readonly value?: LoadedContext }
   | { readonly type: 'failed'; readonly id: number; readonly error: ErrorData }
   | { readonly type: 'prefix-ready'; readonly id: number; readonly tokens: number }
-  | { readonly type: 'token'; readonly id: number; readonly token: number }
+  | { readonly type: 'tokens'; readonly id: number; readonly tokens: Int32Array }
   /** The sequence and its cells are free. `cancelled` when it ended by command. */
   | { readonly type: 'ended'; readonly id: number; readonly reason: 'end' | 'length' | 'cancelled'; readonly usage: SequenceUsage }
   | { readonly type: 'encoded'; readonly id: number; readonly values: Float32Array };

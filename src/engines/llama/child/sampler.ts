@@ -10,6 +10,8 @@ import { createLogProbabilities, type Likelihood } from './log-probability.ts';
 export interface Sampler {
   /** Samples from the logits of batch position `index` and remembers the token. */
   sample(context: Pointer, index: number): number;
+  /** Takes what the model gave a sampled token into the likelihood, where one is wanted; before the next step. */
+  judge(context: Pointer, index: number, token: number): void;
   /** Of what was sampled so far. */
   likelihood(): Likelihood;
   free(): void;
@@ -25,6 +27,8 @@ export interface SamplerOptions {
   readonly prompt: Int32Array;
   /** Tokens weighed as the first one. */
   readonly weigh: readonly number[];
+  readonly likelihood: boolean;
+  readonly ignoreEnd: boolean;
 }
 
 /** Makes samplers for one model. Native memory for candidates is made once, at the first grammar. */
@@ -38,9 +42,10 @@ export interface SamplerFactory {
 const penaltyTokens = 64;
 
 /** llama.cpp's sampler chain in its default order; greedy when the temperature is 0. */
-function createChain(library: LlamaLibrary, vocab: Pointer, { sampling, prompt }: SamplerOptions): Pointer {
+function createChain(library: LlamaLibrary, vocab: Pointer, { sampling, prompt }: SamplerOptions, ban: Pointer | undefined): Pointer {
   const chain = library.samplerChain({ no_perf: true });
   const add = (sampler: Pointer) => library.samplerChainAdd(chain, sampler);
+  if (ban !== undefined) add(ban);
   if (sampling.temperature === 0) {
     add(library.samplerGreedy());
     return chain;
@@ -56,25 +61,41 @@ function createChain(library: LlamaLibrary, vocab: Pointer, { sampling, prompt }
   return chain;
 }
 
+/** Makes samplers that never take an end token; they are found once. `llama_logit_bias` is {int32 token, float bias}. */
+function createEndBans(library: LlamaLibrary, vocab: Pointer): () => Pointer {
+  const vocabularyTokens = library.vocabularyTokens(vocab);
+  let ends: Uint8Array | undefined;
+  return () => {
+    ends ??= new Uint8Array(
+      Array.from({ length: vocabularyTokens }, (_, token) => token)
+        .filter((token) => library.vocabularyIsEnd(vocab, token))
+        .flatMap((token) => [...new Uint8Array(Int32Array.of(token).buffer), ...new Uint8Array(Float32Array.of(-Infinity).buffer)]),
+    );
+    return library.samplerLogitBias(vocabularyTokens, ends.length / 8, ends);
+  };
+}
+
 export function createSamplerFactory(library: LlamaLibrary, vocab: Pointer): SamplerFactory {
   let candidates: Candidates | undefined;
   const logProbabilities = createLogProbabilities(library, vocab);
+  const banEnds = createEndBans(library, vocab);
 
-  function withLikelihood(choice: Choice, weigh: readonly number[]): Sampler {
+  function withLikelihood(choice: Choice, { weigh, likelihood }: Pick<SamplerOptions, 'weigh' | 'likelihood'>): Sampler {
     let sampled = 0;
     let sum = 0;
     let weights: readonly number[] | undefined;
     return {
-      sample(context, index) {
-        const token = choice.sample(context, index);
-        const [own = 0, ...weighed] = logProbabilities(context, index, sampled === 0 ? [token, ...weigh] : [token]);
-        if (sampled === 0 && weigh.length > 0) weights = weighed;
+      sample: (context, index) => choice.sample(context, index),
+      judge(context, index, token) {
+        const weighed = sampled === 0 ? weigh : [];
         sampled += 1;
+        if (!likelihood && weighed.length === 0) return;
+        const [own = 0, ...others] = logProbabilities(context, index, [token, ...weighed]);
+        if (weighed.length > 0) weights = others;
         sum += own;
-        return token;
       },
       likelihood: () => ({
-        ...(sampled === 0 ? {} : { meanLogProbability: sum / sampled }),
+        ...(sampled === 0 || !likelihood ? {} : { meanLogProbability: sum / sampled }),
         ...(weights === undefined ? {} : { weights }),
       }),
       free: () => choice.free(),
@@ -112,12 +133,12 @@ export function createSamplerFactory(library: LlamaLibrary, vocab: Pointer): Sam
   return {
     create(options) {
       const grammar = options.grammar === undefined ? undefined : createGrammar(library, vocab, options.grammar);
-      const chain = createChain(library, vocab, options);
+      const chain = createChain(library, vocab, options, options.ignoreEnd ? banEnds() : undefined);
       const choice: Choice =
         grammar === undefined
           ? { sample: (context, index) => library.samplerSample(chain, context, index), free: () => library.samplerFree(chain) }
           : createConstrained(chain, grammar);
-      return withLikelihood(choice, options.weigh);
+      return withLikelihood(choice, options);
     },
     free: () => candidates?.free(),
   };

@@ -16,6 +16,8 @@ export interface Sequence {
   /** Prompt and answer; the first `wanted` are known, the first `computed` are in the KV cache. */
   readonly tokens: Int32Array;
   readonly sampler: Sampler;
+  /** Tokens are told when so many are new, and at the end. */
+  readonly tellAfter: number;
   keep: GenerateCommand['keep'];
   /** Undefined from when it turns out to be gone or unusable. */
   stored: GenerateCommand['stored'];
@@ -26,11 +28,50 @@ export interface Sequence {
   restored: Restored;
   computed: number;
   wanted: number;
+  /** Of the known tokens, those that the prompt held or the text side was told. */
+  told: number;
   cachedTokens: number;
   prefixReported: boolean;
   startedAt: number | undefined;
   firstTokenAt: number | undefined;
   lastTokenAt: number | undefined;
+}
+
+export function createSequence({
+  command,
+  place,
+  arrival,
+  sampler,
+  stored,
+}: Pick<Sequence, 'place' | 'arrival' | 'sampler' | 'stored'> & { readonly command: GenerateCommand }): Sequence {
+  const promptTokens = command.tokens.length;
+  const prefixTokens = Math.min(command.prefixTokens, promptTokens);
+  const tokens = new Int32Array(promptTokens + command.maxTokens);
+  tokens.set(command.tokens);
+  return {
+    id: command.id,
+    place,
+    class: command.class,
+    arrival,
+    promptTokens,
+    prefixTokens,
+    tokens,
+    sampler,
+    tellAfter: command.tellAfter,
+    keep: command.keep,
+    stored,
+    waiting: false,
+    loadMs: 0,
+    restored: { tokens: 0, restoreMs: 0 },
+    computed: 0,
+    wanted: promptTokens,
+    told: promptTokens,
+    cachedTokens: 0,
+    prefixReported: prefixTokens === 0,
+    startedAt: undefined,
+    firstTokenAt: undefined,
+    lastTokenAt: undefined,
+  };
 }
 
 /** Of a request that ended before it had a sequence. */
