@@ -105,6 +105,18 @@ describe('discover', () => {
     expect(names).toEqual(['/docs/deep/y.pdf below /docs', '/docs/x.pdf below /docs', '/docs/z.txt below /docs']);
   });
 
+  it('walks only folders that can hold what a pattern names', async () => {
+    write({ 'a/x.md': '', 'a/b/y.md': '', 'a/b/c/z.md': '', 'n/x.md': '', 'n/b/y.md': '' });
+    // What cannot be listed would be told: the rules of a folder that is not entered are never read.
+    mkdirSync(join(folder, 'n/b/.gitignore'));
+    expect(await found('a*/*.md')).toEqual(['a/x.md']);
+    expect(await found('*/b/*.md')).toEqual(['a/b/y.md', 'n/b/y.md']);
+    expect(await found('a/b/c*')).toEqual(['E_SOURCE_MISSING: No file matches the pattern "a/b/c*".']);
+    expect(await found('[a]')).toEqual(['a/b/c/z.md', 'a/b/y.md', 'a/x.md']);
+    expect(await found('{a,n}/b/*.md')).toEqual(['a/b/y.md', 'n/b/y.md']);
+    expect(await found('a/**/c/*')).toEqual(['a/b/c/z.md']);
+  });
+
   it('takes a name with signs of patterns for the file that has it', async () => {
     write({ 'a[1].txt': '', 'a1.txt': '' });
     expect(await found('a[1].txt')).toEqual(['a[1].txt']);

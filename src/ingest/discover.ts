@@ -1,12 +1,13 @@
 import { stat } from 'node:fs/promises';
 import { dirname, resolve, sep } from 'node:path';
-import { glob, isDynamicPattern } from 'tinyglobby';
+import { isDynamicPattern } from 'tinyglobby';
 import { MillraceError } from '../errors.ts';
 import type { Metadata } from '../spec/identifiers.ts';
 import type { HandedSource, IngestSource } from '../spec/mill.ts';
 import type { SourceRecord } from '../spec/store.ts';
 import type { MemberSource } from './container-members.ts';
-import { createIgnoreFilter } from './ignore-rules.ts';
+import { isGone } from './is-gone.ts';
+import { createFolderTest, createPatternTest } from './pattern.ts';
 import { walkFolder } from './walk-folder.ts';
 
 /** A file found under a path, folder or pattern, a source that the program handed over, or one whose bytes the directory keeps. */
@@ -36,7 +37,7 @@ export type GivenSource = IngestSource | { readonly recorded: SourceRecord };
 export interface Root {
   readonly path: string;
   readonly isFolder: boolean;
-  /** Only paths that match, where a pattern was given. Absolute, with forward slashes. */
+  /** Only paths that match, where a pattern was given. Relative to the folder, with forward slashes. */
   readonly pattern?: string;
 }
 
@@ -99,27 +100,35 @@ export async function* filesBelow(root: string): AsyncGenerator<FoundSource> {
 
 /** Ignore files count from the folder that the pattern names in plain words: what is named outright is read. */
 async function* matches(given: string, workingDirectory: string, onRoot: DiscoverOptions['onRoot']): AsyncGenerator<FoundSource> {
-  const segments = given.split(sep).join('/').split('/');
-  const firstDynamic = segments.findIndex((segment) => isDynamicPattern(segment));
-  const root = resolve(workingDirectory, segments.slice(0, firstDynamic).join('/') || (given.startsWith('/') ? '/' : '.'));
-  const dynamic = segments.slice(firstDynamic).join('/');
-  onRoot?.({ path: root, isFolder: true, pattern: `${root.split(sep).join('/').replace(/\/$/u, '')}/${dynamic}` });
-  const found = await glob([dynamic], {
-    cwd: root,
-    absolute: true,
-    onlyFiles: true,
-    dot: false,
-    followSymbolicLinks: false,
-    ignore: ['**/node_modules/**'],
-  });
-  const isIgnored = createIgnoreFilter(root);
+  const { root, dynamic } = await splitPattern(given, workingDirectory);
+  onRoot?.({ path: root, isFolder: true, pattern: dynamic });
+  const isMatch = createPatternTest(root, dynamic);
   let any = false;
-  for (const path of found.map((one) => resolve(one)).toSorted()) {
-    if (await isIgnored(path)) continue;
-    any = true;
-    yield { kind: 'file', path, root };
+  for await (const { path, error } of walkFolder(root, { enters: createFolderTest(root, dynamic) })) {
+    if (error !== undefined) {
+      if (path === root && (await isGone(root))) break;
+      any = true;
+      yield { kind: 'unreachable', given: path, error };
+    } else if (isMatch(path)) {
+      any = true;
+      yield { kind: 'file', path, root };
+    }
   }
   if (!any) yield { kind: 'unreachable', given, error: new MillraceError('E_SOURCE_MISSING', `No file matches the pattern "${given}".`) };
+}
+
+/** The folder that a pattern begins in, and the rest: names of folders that are there mean those, whatever signs they hold. */
+async function splitPattern(given: string, workingDirectory: string): Promise<{ readonly root: string; readonly dynamic: string }> {
+  const segments = given.split(sep).join('/').split('/');
+  let root = resolve(workingDirectory, given.startsWith('/') ? '/' : '.');
+  for (const [index, segment] of segments.entries()) {
+    const next = resolve(root, segment);
+    const rest = segments.slice(index).join('/');
+    if (index === segments.length - 1) return { root, dynamic: rest };
+    if (isDynamicPattern(segment) && !((await stat(next).catch(() => undefined))?.isDirectory() ?? false)) return { root, dynamic: rest };
+    root = next;
+  }
+  return { root, dynamic: given };
 }
 
 /** What a source is told to be, before what its own file or message says. */

@@ -4,7 +4,7 @@ import { findSources } from './find-sources.ts';
 import type { IngestRun } from './ingest-run.ts';
 import { looksUnchanged, readKnown } from './known-source.ts';
 import { lookAtSource, sourceKey } from './look-at-source.ts';
-import { isGone } from './vanished.ts';
+import { isGone } from './is-gone.ts';
 
 /**
  * Tells what a call would read, skip, refuse and remove, without reading a file, loading a model or writing to the record. What is

@@ -139,6 +139,19 @@ describe('prune', () => {
   });
 });
 
+describe('a pattern', () => {
+  it('prunes below a folder whose name has signs of patterns, and nothing beside it', async () => {
+    const { run, write, folder, texts } = bench();
+    for (const name of ['docs (old)/[a]/x.txt', 'docs (old)/[a]/y.txt', 'docs (old)/z.txt']) write(name, `Text ${name}.`);
+    await run([folder]);
+    rmSync(join(folder, 'docs (old)/[a]/x.txt'));
+    rmSync(join(folder, 'docs (old)/z.txt'));
+    const pruned = await run([join(folder, 'docs (old)', '*', '*.txt')], { prune: true });
+    expect(end(pruned)).toMatchObject({ found: 1, removed: 1 });
+    expect(Object.keys(await texts())).toEqual(['docs (old)/[a]/y.txt', 'docs (old)/z.txt']);
+  });
+});
+
 describe('a dry run', () => {
   it('tells what would be read, writes nothing, and loads no model', async () => {
     const { run, write, store, folder, commits } = bench({ loadEmbedder: () => Promise.reject(new Error('loaded')) });

@@ -4,7 +4,8 @@ import { MillraceError } from '../errors.ts';
 import { abortable } from '../util/abortable.ts';
 import { discover, type FoundSource, type GivenSource, type Root } from './discover.ts';
 import { type IngestParts, type IngestRun } from './ingest-run.ts';
-import { isGone, vanishedBelow } from './vanished.ts';
+import { isGone } from './is-gone.ts';
+import { vanishedBelow } from './vanished.ts';
 import { startWatching, type Watcher } from './watch.ts';
 
 /** Folders and patterns that one call can prune or watch. */

@@ -1,29 +1,18 @@
-import { lstat } from 'node:fs/promises';
 import { sep } from 'node:path';
-import picomatch from 'picomatch';
 import type { SourceRecord, Store } from '../spec/store.ts';
 import type { FoundSource, Root } from './discover.ts';
 import type { IngestRun } from './ingest-run.ts';
+import { isGone } from './is-gone.ts';
+import { createPatternTest } from './pattern.ts';
 
 const pageSources = 1_000;
-
-/** Whether the path is surely gone; one that only cannot be looked at is not. */
-export async function isGone(path: string): Promise<boolean> {
-  try {
-    await lstat(path);
-    return false;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    return code === 'ENOENT' || code === 'ENOTDIR';
-  }
-}
 
 /** Whether a path is covered by one of the roots. */
 export function createRootFilter(roots: readonly Root[]): (path: string) => boolean {
   const tests = roots.map(({ path: root, isFolder, pattern }) => {
     const below = root.endsWith(sep) ? root : `${root}${sep}`;
-    const matches = pattern === undefined ? () => true : picomatch(pattern);
-    return (path: string): boolean => (isFolder ? path.startsWith(below) && matches(path.split(sep).join('/')) : path === root);
+    const matches = pattern === undefined ? () => true : createPatternTest(root, pattern);
+    return (path: string): boolean => (isFolder ? path.startsWith(below) && matches(path) : path === root);
   });
   return (path) => tests.some((test) => test(path));
 }

@@ -5,7 +5,12 @@ import { createDeferred, type Deferred } from '../util/deferred.ts';
 import { filesBelow, type FoundSource, type Root } from './discover.ts';
 import { createIgnoreFilter } from './ignore-rules.ts';
 import type { WatchLimits } from './ingest-run.ts';
+import { untilQuiet } from './until-quiet.ts';
 import { createRootFilter } from './vanished.ts';
+import { unreadableFolder } from './walk-folder.ts';
+
+/** An error: what has come cannot be looked at. */
+type Change = 'written' | 'gone' | Error;
 
 export interface Watcher {
   /** What changed since watching began, batch by batch: what is new or written first, what is gone last. Ends with `close`. */
@@ -20,10 +25,11 @@ export interface Watcher {
  */
 export async function startWatching(roots: readonly Root[], limits: WatchLimits, clock: Pick<Clock, 'sleep'>): Promise<Watcher> {
   const { watch: watchPaths } = await import('chokidar');
-  const pending = new Map<string, 'written' | 'gone'>();
+  const pending = new Map<string, Change>();
   const isCovered = createRootFilter(roots);
   let overflowed = false;
   let failure: MillraceError | undefined;
+  let isReady = false;
   let closed = false;
   let woken: Deferred<void> = createDeferred();
 
@@ -31,7 +37,7 @@ export async function startWatching(roots: readonly Root[], limits: WatchLimits,
     woken.resolve();
   }
 
-  function note(path: string, change: 'written' | 'gone'): void {
+  function note(path: string, change: Change): void {
     if (!isCovered(path)) return;
     pending.set(path, change);
     if (pending.size > limits.watchedChanges) {
@@ -54,7 +60,12 @@ export async function startWatching(roots: readonly Root[], limits: WatchLimits,
   watcher.on('change', (path) => note(path, 'written'));
   watcher.on('unlink', (path) => note(path, 'gone'));
   watcher.on('error', (error) => {
-    const { code, message } = error as NodeJS.ErrnoException;
+    const { code, message, path } = error as NodeJS.ErrnoException;
+    if (path !== undefined && (code === 'EACCES' || code === 'EPERM')) {
+      // What was there before is told by the first look.
+      if (isReady) note(path, error as Error);
+      return;
+    }
     failure ??= new MillraceError('E_SOURCE_UNREADABLE', `The folders cannot be watched any more (${code ?? message}).`, {
       remedy:
         code === 'ENOSPC' || code === 'EMFILE'
@@ -65,16 +76,11 @@ export async function startWatching(roots: readonly Root[], limits: WatchLimits,
     wake();
   });
   const ready = createDeferred<void>();
-  watcher.on('ready', () => ready.resolve());
+  watcher.on('ready', () => {
+    isReady = true;
+    ready.resolve();
+  });
   await Promise.race([ready.promise, woken.promise]);
-
-  /** Waits until nothing has come for a while. */
-  async function quiet(): Promise<void> {
-    for (let before = -1; before !== pending.size && !closed;) {
-      before = pending.size;
-      await clock.sleep(limits.watchQuietMs);
-    }
-  }
 
   return {
     async *changes() {
@@ -86,7 +92,11 @@ export async function startWatching(roots: readonly Root[], limits: WatchLimits,
           woken = createDeferred();
           continue;
         }
-        await quiet();
+        await untilQuiet(
+          () => pending.size,
+          () => clock.sleep(limits.watchQuietMs),
+          () => overflowed || closed,
+        );
         const batch = [...pending];
         pending.clear();
         if (overflowed) {
@@ -106,7 +116,7 @@ export async function startWatching(roots: readonly Root[], limits: WatchLimits,
   };
 }
 
-async function* foundIn(batch: readonly (readonly [string, 'written' | 'gone'])[], roots: readonly Root[]): AsyncGenerator<FoundSource> {
+async function* foundIn(batch: readonly (readonly [string, Change])[], roots: readonly Root[]): AsyncGenerator<FoundSource> {
   // Made anew for each batch: ignore files change too.
   const filters = roots.map((root) => ({ root, isIgnored: createIgnoreFilter(root.isFolder ? root.path : dirname(root.path)) }));
   for (const [path, change] of batch) {
@@ -116,7 +126,10 @@ async function* foundIn(batch: readonly (readonly [string, 'written' | 'gone'])[
     if (of.root.isFolder && (await of.isIgnored(path))) continue;
     yield { kind: 'file', path, root: of.root.isFolder ? of.root.path : dirname(path) };
   }
-  for (const [path, change] of batch) if (change === 'gone') yield { kind: 'vanished', path };
+  for (const [path, change] of batch) {
+    if (change instanceof Error) yield { kind: 'unreachable', given: path, error: unreadableFolder(path, change) };
+    else if (change === 'gone') yield { kind: 'vanished', path };
+  }
 }
 
 function isLeftOut(path: string, roots: readonly Root[]): boolean {

@@ -1,3 +1,5 @@
+import { greatest } from '../util/greatest.ts';
+
 /** A cell as formats store it: its text, and how many columns and rows it covers. */
 export interface SpanningCell {
   readonly text: string;
@@ -18,7 +20,13 @@ const maxRepeated = 60;
  * read by itself; one that covers the whole width is a title and stands once.
  */
 export function tableGrid(rows: readonly (readonly SpanningCell[])[]): string[][] {
-  const width = Math.min(Math.max(0, ...rows.map((cells) => cells.reduce((sum, { columns }) => sum + spanOf(columns), 0))), maxSpan);
+  const width = Math.min(
+    greatest(
+      rows.map((cells) => cells.reduce((sum, { columns }) => sum + spanOf(columns), 0)),
+      0,
+    ),
+    maxSpan,
+  );
   /** What cells of earlier rows leave in a column: for how many rows more, and the text. */
   const below: ({ rows: number; readonly text: string } | undefined)[] = [];
   return rows.map((cells) => {

@@ -25,7 +25,7 @@ export function isMailbox(beginning: string): boolean {
 /** The media type of a text without a telling name. */
 export function textTypeByContent(beginning: string, isWhole: boolean): string {
   const text = beginning.replace(/^\uFEFF/, '').trimStart();
-  if (/^(?:<\?xml[^>]*>\s*)?(?:<!--[\s\S]*?-->\s*)*<(?:!doctype\s+html|html)\b/i.test(text)) return 'text/html';
+  if (/^(?:<\?xml[^>]*>\s*)?(?:<!--(?:(?!-->)[\s\S])*-->\s*)*<(?:!doctype\s+html|html)\b/i.test(text)) return 'text/html';
   if (/^<\?xml\s/.test(text) || /^<!DOCTYPE\s+(?!html)/i.test(text)) return 'application/xml';
   if (isMailbox(text)) return 'application/mbox';
   if (isMessage(text)) return 'message/rfc822';

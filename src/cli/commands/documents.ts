@@ -145,7 +145,7 @@ export function addDocuments(program: Command, session: Session): void {
       else {
         const { documents, chunks, vectors } = report.checked;
         terminal.out(`${report.ok ? 'ok' : 'DIFFERENCES'}: ${documents} documents, ${chunks} chunks, ${vectors} vectors checked\n`);
-        for (const problem of report.problems) terminal.out(`${problem}\n`);
+        for (const problem of report.problems) terminal.out(`${visible(problem)}\n`);
       }
       return report.ok ? 0 : 1;
     }),

@@ -66,8 +66,9 @@ export function addIngest(program: Command, session: Session): void {
       });
       try {
         const found = new Set<string>();
-        const code = await runIngest(terminal, session, options, stream, (source) => found.add(source));
-        if (flags.read !== true || flags.dryRun === true || found.size === 0) return code;
+        const reads = flags.read === true && flags.dryRun !== true;
+        const code = await runIngest(terminal, session, options, stream, reads ? (source) => found.add(source) : undefined);
+        if (found.size === 0) return code;
         return Math.max(code, await runRead(terminal, session, mill, [...found], options));
       } catch (error) {
         if (!time.isOver()) throw error;

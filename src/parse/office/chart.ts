@@ -1,4 +1,5 @@
 import { childElement, childElements, descendants, type XmlElement, xmlText } from '../xml-tree.ts';
+import { greatest } from '../../util/greatest.ts';
 
 const maxPoints = 1_000;
 
@@ -10,7 +11,10 @@ export function chartRows(part: XmlElement): string[][] {
     values: points(childElement(element, 'val') ?? childElement(element, 'yVal')),
   }));
   const categories = series.find((one) => one.categories.length > 0)?.categories ?? [];
-  const length = Math.max(categories.length, ...series.map(({ values }) => values.length), 0);
+  const length = greatest(
+    series.map(({ values }) => values.length),
+    categories.length,
+  );
   if (length === 0) return [];
   const rows = Array.from({ length }, (_, index) => [categories[index] ?? '', ...series.map(({ values }) => values[index] ?? '')]);
   return [[chartTitle(part), ...series.map(({ name }) => name)], ...rows];

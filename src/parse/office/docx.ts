@@ -9,6 +9,7 @@ import { linkedPart, type OpenPackage, openPackage, relatedPart, type Relationsh
 import { plausiblePages } from './page-breaks.ts';
 import { readWordNumbering, readWordStyles, type WordNumbering, type WordStyles } from './word-styles.ts';
 import { type WordText, wordText, type WordTextOptions } from './word-text.ts';
+import { greatest } from '../../util/greatest.ts';
 
 /** Word documents: headings by style, lists with their numbers, tables, notes and comments after the paragraph they belong to. */
 export const parseDocx: FormatParser['parse'] = async (bytes, { name }) => {
@@ -148,7 +149,10 @@ function createReader(builder: DocumentBuilder, parts: WordParts) {
 
   function addTable(table: XmlElement): void {
     const rows = [...rowsOf(table)];
-    const width = Math.max(0, ...rows.map((row) => [...cellsOf(row)].length));
+    const width = greatest(
+      rows.map((row) => [...cellsOf(row)].length),
+      0,
+    );
     if (width <= 1) {
       // A frame around text rather than a table.
       for (const row of rows) for (const cell of cellsOf(row)) addBlocks(cell);

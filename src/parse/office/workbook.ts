@@ -8,6 +8,7 @@ import { openZip } from '../zip.ts';
 import { chartRows } from './chart.ts';
 import { commentText } from './comment.ts';
 import { writeStoredZip } from './stored-zip.ts';
+import { greatest } from '../../util/greatest.ts';
 
 /** Cells beyond it are left out, with a warning. */
 const maxCells = 2_000_000;
@@ -180,7 +181,10 @@ function isHeader(row: readonly string[]): boolean {
 
 /** Lines above the header (a title, a date) become paragraphs; columns that are empty all through are left out. */
 function addTable(builder: DocumentBuilder, rows: readonly string[][]): void {
-  const width = Math.max(...rows.map((row) => row.length));
+  const width = greatest(
+    rows.map((row) => row.length),
+    0,
+  );
   const columns = Array.from({ length: width }, (_, column) => column).filter((column) => rows.some((row) => (row[column] ?? '') !== ''));
   const start = rows.findIndex((row) => filled(row) > 1);
   if (columns.length < 2 || start === -1) {

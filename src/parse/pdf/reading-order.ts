@@ -1,4 +1,5 @@
 import { type PageWords, wordFlags } from './page-words.ts';
+import { greatest } from '../../util/greatest.ts';
 
 /** Words side by side on one line of one column, left to right as they are read. */
 export interface Line {
@@ -131,8 +132,8 @@ function median(values: readonly number[]): number {
 function findGutter(region: readonly Fragment[], pageWidth: number, minLines: number): number | undefined {
   if (region.length < 8) return undefined;
   const lineHeight = median(region.map((fragment) => fragment.bottom - fragment.top));
-  const left = Math.min(...region.map((fragment) => fragment.left));
-  const right = Math.max(...region.map((fragment) => fragment.right));
+  const left = -greatest(region.map((fragment) => -fragment.left));
+  const right = greatest(region.map((fragment) => fragment.right));
   const step = Math.max(pageWidth / 150, 1);
   let best: { readonly x: number; readonly score: number } | undefined;
   let runStart: number | undefined;
@@ -174,7 +175,7 @@ function overlapsAny(fragment: Fragment, ...sides: readonly (readonly Fragment[]
  * because a small table inside a column has more pieces than the text around it.
  */
 function isTextColumn(side: readonly Fragment[]): boolean {
-  const width = Math.max(...side.map((fragment) => fragment.right)) - Math.min(...side.map((fragment) => fragment.left));
+  const width = greatest(side.map((fragment) => fragment.right)) + greatest(side.map((fragment) => -fragment.left));
   let all = 0;
   let inLines = 0;
   for (const fragment of side) {
