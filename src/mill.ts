@@ -52,7 +52,7 @@ export interface MillParts {
   readonly scheduler: Scheduler;
   readonly clock: Clock;
   readonly random: Random;
-  readonly parser: Pick<DocumentParser, 'optionsHash' | 'formats'>;
+  readonly parser: Pick<DocumentParser, 'optionsHash' | 'formats' | 'ocr'>;
   readonly engines: LoadedEngines;
   readonly questionDefaults: PipelineDefaults;
   /** Prefixes of prompts that are kept beyond the KV cache. Default: none are. */

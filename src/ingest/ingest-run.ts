@@ -12,7 +12,7 @@ import type { Chunker } from './make-document.ts';
 export interface IngestParts {
   readonly store: Store;
   readonly scheduler: Scheduler;
-  readonly parser: Pick<DocumentParser, 'optionsHash' | 'formats'>;
+  readonly parser: Pick<DocumentParser, 'optionsHash' | 'formats' | 'ocr'>;
   readonly chunker: Chunker;
   /** Loads on first use. Its tokenizer counts for the chunker, also where vectors are left for later. */
   embedder(): Promise<Embedder>;

@@ -1,6 +1,6 @@
 import { MillraceError } from '../errors.ts';
 import type { DocumentId } from '../spec/identifiers.ts';
-import type { DocumentParser } from '../spec/parser.ts';
+import type { DocumentParser, ParsedDocument } from '../spec/parser.ts';
 import type { DocumentRecord, NewSource, SourceRecord, Store } from '../spec/store.ts';
 import { canonicalJson, hashOf } from '../util/hash.ts';
 
@@ -13,7 +13,7 @@ export interface KnownSource {
 /** What made, or would make, a document besides its bytes. */
 export interface Versions {
   readonly chunkerHash: string;
-  readonly parser: Pick<DocumentParser, 'optionsHash' | 'formats'>;
+  readonly parser: Pick<DocumentParser, 'optionsHash' | 'formats' | 'ocr'>;
 }
 
 /** Content, as far as it is known: without the hash it is a file that looks as it was recorded. */
@@ -47,6 +47,36 @@ export function looksUnchanged({ source }: KnownSource, now: NewSource): boolean
   return source.mtime === now.mtime && source.size === now.size && !isRacy(source.mtime, source.updatedAt);
 }
 
+/** Endings of the hash of options: pages that are images were left unread, or were read by OCR of a language. */
+const unread = '+unread';
+const byOcr = '+ocr-';
+
+/** What made a document besides its bytes and parser. Of a container it says what became of the pages of its files. */
+export function parseOptionsOf(
+  { ocr, scannedPages, members }: Pick<ParsedDocument, 'ocr' | 'scannedPages' | 'members'>,
+  parser: Versions['parser'],
+): string {
+  const language = members === undefined ? ocr : (parser.ocr ?? undefined);
+  if (language !== undefined) return parser.optionsHash + byOcr + language;
+  return scannedPages === undefined && members === undefined ? parser.optionsHash : parser.optionsHash + unread;
+}
+
+/** Whether the document is what its bytes would become now. */
+function isCurrent(document: DocumentRecord, { chunkerHash, parser }: Versions): boolean {
+  return (
+    document.chunkerHash === chunkerHash &&
+    hasOptions(document.parseOptionsHash, parser) &&
+    parser.formats.some(({ name, version }) => name === document.parser && version === document.parserVersion)
+  );
+}
+
+/** What was read by OCR stays where there is none any more. */
+function hasOptions(made: string, { optionsHash, ocr = null }: Versions['parser']): boolean {
+  if (made === optionsHash) return true;
+  if (ocr !== null) return made === optionsHash + byOcr + ocr;
+  return made === optionsHash + unread || made.startsWith(optionsHash + byOcr);
+}
+
 /** What came of the same content with the same versions; `undefined` where it has to be parsed. */
 export function recordedOutcome(known: KnownSource | undefined, versions: Versions, content: SeenContent): RecordedOutcome | undefined {
   if (known === undefined) return undefined;
@@ -54,9 +84,7 @@ export function recordedOutcome(known: KnownSource | undefined, versions: Versio
   const { bytesSha256 } = content;
   if (
     document !== undefined &&
-    document.chunkerHash === versions.chunkerHash &&
-    document.parseOptionsHash === versions.parser.optionsHash &&
-    versions.parser.formats.some(({ name, version }) => name === document.parser && version === document.parserVersion) &&
+    isCurrent(document, versions) &&
     (bytesSha256 === undefined ? source.error === null : document.bytesSha256 === bytesSha256) &&
     isOfType(document, content.contentType)
   ) {
@@ -105,18 +133,15 @@ export async function hasOpenMembers(store: Store, collection: string, container
 export async function findSameContent(
   store: Store,
   collection: string,
-  { chunkerHash, parser }: Versions,
+  versions: Versions,
   content: Required<SeenContent>,
 ): Promise<DocumentId | undefined> {
   // Of what a program hands over as text nothing could be shared.
   if (content.contentType?.startsWith('text/') === true) return undefined;
   for (const document of await store.findDocuments(collection, content.bytesSha256)) {
-    const isCurrent =
-      document.chunkerHash === chunkerHash &&
-      document.parseOptionsHash === parser.optionsHash &&
-      parser.formats.some(({ name, version }) => name === document.parser && version === document.parserVersion);
-    if (isContainer(document, parser)) continue;
-    if (isCurrent && !document.contentType.startsWith('text/') && isOfType(document, content.contentType)) return document.id;
+    if (isContainer(document, versions.parser)) continue;
+    if (isCurrent(document, versions) && !document.contentType.startsWith('text/') && isOfType(document, content.contentType))
+      return document.id;
   }
   return undefined;
 }
@@ -134,7 +159,7 @@ function attemptOf(error: SourceRecord['error']): Attempt | undefined {
 
 /** Of all formats: what cannot be read today may be of a format that is added tomorrow. */
 function parserHash({ parser }: Versions): string {
-  return hashOf([parser.optionsHash, ...parser.formats.map(({ name, version }) => `${name}@${version}`).toSorted()]);
+  return hashOf([parser.optionsHash, parser.ocr ?? '', ...parser.formats.map(({ name, version }) => `${name}@${version}`).toSorted()]);
 }
 
 /** Failures that the same bytes will meet again. A parser that died twice puts the file into quarantine. */

@@ -16,6 +16,7 @@ import {
   isContainer,
   type KnownSource,
   looksUnchanged,
+  parseOptionsOf,
   readKnown,
   recordedOutcome,
   rememberAttempt,
@@ -203,7 +204,13 @@ async function parse(
 function chunk({ run, tokenizer }: PrepareContext, { signal }: Visit, parsed: ParsedDocument, sha256: string): Promise<NewDocument> {
   const { parser, chunker } = run.parts;
   const { model } = run.embedder;
-  return makeDocument(parsed, { bytesSha256: sha256, parseOptionsHash: parser.optionsHash }, chunker, { tokenizer, model }, signal);
+  return makeDocument(
+    parsed,
+    { bytesSha256: sha256, parseOptionsHash: parseOptionsOf(parsed, parser) },
+    chunker,
+    { tokenizer, model },
+    signal,
+  );
 }
 
 /** Prepares the files of a container. Returns their keys; undefined for what is none. */

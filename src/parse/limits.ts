@@ -6,8 +6,9 @@ export interface ParseLimits {
   readonly maxDocumentBytes: number;
   /** Time for a document: `baseMs + msPerMegabyte × its megabytes`, at most `maxMs`. */
   readonly deadline: { readonly baseMs: number; readonly msPerMegabyte: number; readonly maxMs: number };
-  /** Time that OCR has for a page, beyond that of its document; `maxMs` bounds both. */
+  /** Time that OCR has for a page, beyond that of its document, and for all pages of one together. */
   readonly ocrMsPerPage: number;
+  readonly ocrMaxMs: number;
   /** JavaScript heap of a child: `heapBase + heapPerByte × the file's bytes`, at most `maxHeap`. A larger file gets a child of its own. */
   readonly heap: { readonly baseBytes: number; readonly perByte: number; readonly maxBytes: number };
   /** Resident memory beyond the heap limit: code, WebAssembly, buffers; plus twice the file. */
@@ -28,6 +29,7 @@ export const defaultParseLimits: ParseLimits = {
   maxDocumentBytes: 1024 * megabyte,
   deadline: { baseMs: 10_000, msPerMegabyte: 2_000, maxMs: 600_000 },
   ocrMsPerPage: 60_000,
+  ocrMaxMs: 2 * 60 * 60_000,
   heap: { baseBytes: 512 * megabyte, perByte: 12, maxBytes: 4096 * megabyte },
   residentExtraBytes: 256 * megabyte,
   documentsPerChild: 200,

@@ -127,7 +127,11 @@ describe('createDocumentParser', () => {
     expect((await parser.parse(text('scan part'), never)).text).toBe('all, by deu');
     expect((await parser.parse(text('scan empty'), never)).text).toBe('all, by deu');
     expect((await failure(parser.parse(text('damaged'), never))).code).toBe('E_DOCUMENT_DAMAGED');
-    expect(parser.formats).toContainEqual({ name: 'ocr-deu', version: 1 });
+    expect(parser.ocr).toBe('deu');
+    // What was read without it stays where it fails.
+    const { text: kept, warnings, scannedPages } = await parser.parse(text('scan fails'), never);
+    expect([kept, scannedPages]).toEqual(['some', undefined]);
+    expect(warnings).toEqual([expect.stringMatching(/^2 pages that are images could not be read by OCR: The parser process ended/)]);
   });
 
   it('reads several files with one child, one outcome each', async () => {

@@ -25,7 +25,7 @@ export interface DocumentParserOptions {
   readonly childEntry?: string;
 }
 
-/** There are no options yet that change what a document becomes. */
+/** Besides OCR there are no options yet that change what a document becomes. */
 const optionsHash = 'none';
 
 /** The format of plain texts. */
@@ -121,9 +121,9 @@ export function createDocumentParser(options: DocumentParserOptions): Required<D
       const scannedPages = scannedPagesOf(outcome);
       if (scannedPages === undefined) continue;
       const deadlineMs = documentDeadlineMs(limits, request.bytes.length);
-      const withOcr = Math.min(deadlineMs + limits.ocrMsPerPage * scannedPages, limits.deadline.maxMs);
+      const withOcr = deadlineMs + Math.min(limits.ocrMsPerPage * scannedPages, limits.ocrMaxMs);
       const [read] = await runAll([{ request: { ...request, ocr: options.ocr }, signal, deadlineMs: withOcr }]);
-      if (read !== undefined) outcomes[index] = read;
+      outcomes[index] = withOcrOutcome(outcome, read, options.ocr, signal);
     }
     return outcomes;
   }
@@ -287,11 +287,8 @@ export function createDocumentParser(options: DocumentParserOptions): Required<D
 
   return {
     optionsHash,
-    // What could not be read without OCR is tried again with it.
-    formats: [
-      ...createFormatParsers(options.formats).map(({ name, version, isContainer = false }) => ({ name, version, isContainer })),
-      ...(options.ocr === undefined ? [] : [{ name: `ocr-${options.ocr}`, version: 1 }]),
-    ],
+    formats: createFormatParsers(options.formats).map(({ name, version, isContainer = false }) => ({ name, version, isContainer })),
+    ocr: options.ocr ?? null,
     concurrency,
     isolation,
     async parse(request, signal) {
@@ -311,6 +308,16 @@ export function createDocumentParser(options: DocumentParserOptions): Required<D
       await Promise.all(children.map((child) => child.ended));
     },
   };
+}
+
+/** The text that was there is kept where OCR failed. */
+function withOcrOutcome(text: Outcome | undefined, read: Outcome | undefined, ocr: string, signal: AbortSignal): Outcome {
+  if (read?.status === 'fulfilled') return { status: 'fulfilled', value: { ...read.value, ocr } };
+  const reason: unknown = read?.reason;
+  if (text?.status !== 'fulfilled' || signal.aborted) return { status: 'rejected', reason };
+  const { scannedPages = 0, warnings, ...rest } = text.value;
+  const warning = `${scannedPages} pages that are images could not be read by OCR: ${toMillraceError(reason).message}`;
+  return { status: 'fulfilled', value: { ...rest, ocr, warnings: [...warnings, warning] } };
 }
 
 /** Pages that are images, where the text of the others was read or there is none. */

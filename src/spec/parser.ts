@@ -71,6 +71,8 @@ export const parsedDocument = z.object({
   warnings: z.array(z.string()),
   /** Pages that are images and were not read, for want of OCR. */
   scannedPages: z.number().int().positive().optional(),
+  /** Language of the OCR by which pages were read, or could not be. */
+  ocr: z.string().optional(),
   /** Only of containers: a portion of their files, in order. */
   members: z.array(memberFile).optional(),
   /** Ask again with this `membersFrom` for the next portion; absent after the last one. */
@@ -106,8 +108,10 @@ export interface ParseWork {
 
 /** Bytes in, `ParsedDocument` out, in an isolated child; cancelled or past its deadline the child is killed. */
 export interface DocumentParser {
-  /** Hash of everything that changes the outcome besides the bytes and the version of the format's parser. */
+  /** Hash of everything that changes the outcome besides the bytes, the version of the format's parser and OCR. */
   readonly optionsHash: string;
+  /** Language of the OCR that reads pages which are images. Absent or null: they are not read. */
+  readonly ocr?: string | null;
   /** What can be read. A document that another version of its parser made is parsed again. */
   readonly formats: readonly Pick<FormatParser, 'name' | 'version' | 'isContainer'>[];
   /**
