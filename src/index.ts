@@ -105,4 +105,4 @@ export type {
   ParseRequest,
 } from './spec/parser.ts';
 export type { DocumentRecord, RunRecord, SourceRecord } from './spec/store.ts';
-export type { CollectionStatus, VerifyReport } from './spec/store-reports.ts';
+export type { CollectionStatus, RebuildReport, VerifyReport } from './spec/store-reports.ts';

@@ -18,6 +18,7 @@ it('reads again by OCR what was left unread without it, also inside containers, 
   const reader = (ocr: string | null): DocumentParser => ({
     optionsHash: 'none',
     ocr,
+    isolation: () => Promise.resolve({ kind: 'process' as const, message: 'None.' }),
     formats: [
       { name: 'fake', version: 1 },
       { name: 'box', version: 1, isContainer: true },

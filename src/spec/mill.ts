@@ -19,7 +19,7 @@ import type {
 } from './runs.ts';
 import type { SettledCell, TableOptions, TableQuestion } from './tables.ts';
 import type { DocumentRecord, DocumentState, PurgeReport, RunRecord, SourceRecord, SourceVersion } from './store.ts';
-import type { CollectionStatus, VerifyReport } from './store-reports.ts';
+import type { CollectionStatus, RebuildReport, VerifyReport } from './store-reports.ts';
 import type { PrefixStatus } from './prefixes.ts';
 import type { ReadEvent, ReadOptions, ReadSummary } from './reading.ts';
 import type { LaneSnapshot } from './work.ts';
@@ -228,7 +228,7 @@ export interface Mill {
   metrics(): Promise<string>;
   verify(options?: { readonly signal?: AbortSignal }): Promise<VerifyReport>;
   /** Builds the text index and the vector index again from the record, which stays as it is. Questions go on meanwhile. */
-  rebuild(options?: { readonly signal?: AbortSignal }): Promise<void>;
+  rebuild(options?: { readonly signal?: AbortSignal }): Promise<RebuildReport>;
   /** Writes a whole directory of one moment to a new folder, while everything goes on. `E_OUTPUT_EXISTS` where there is something. */
   backup(target: string, options?: { readonly signal?: AbortSignal }): Promise<void>;
   /** Ends every open call with `E_SHUTTING_DOWN` and frees models, processes and files. What was acknowledged is kept. */

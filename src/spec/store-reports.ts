@@ -11,6 +11,11 @@ export interface CollectionStatus {
   readonly revision: number;
 }
 
+export interface RebuildReport {
+  /** Chunks whose stored text is damaged: they are in no index. `verify` names their documents. */
+  readonly damagedChunks: number;
+}
+
 export interface VerifyReport {
   readonly ok: boolean;
   /** One sentence for each difference found, at most 1,000. */

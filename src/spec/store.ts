@@ -1,7 +1,7 @@
 import type { ErrorData } from './failure.ts';
 import type { ChunkId, DocumentId, Metadata, MetadataFilter, RunId, SourceId } from './identifiers.ts';
 import type { ParsedBlock, ParsedPage } from './parser.ts';
-import type { CollectionStatus, VerifyReport } from './store-reports.ts';
+import type { CollectionStatus, RebuildReport, VerifyReport } from './store-reports.ts';
 
 /** One source as it is now, or as it was last seen. */
 export interface SourceRecord {
@@ -391,6 +391,6 @@ export interface Store extends StoreReader {
   ): Promise<readonly RunItem[]>;
   writeSetting(key: string, value: unknown): Promise<void>;
   /** Builds text and vector index again from the record. */
-  rebuild(options?: { readonly signal?: AbortSignal }): Promise<void>;
+  rebuild(options?: { readonly signal?: AbortSignal }): Promise<RebuildReport>;
   close(): Promise<void>;
 }

@@ -24,8 +24,8 @@ afterEach(async () => {
   rmSync(root, { recursive: true, force: true });
 });
 
-async function open(mode: 'write' | 'read' = 'write', place = directory): Promise<Store> {
-  const store = await openStore({ directory: place, mode, clock: createManualClock(), random: createSeededRandom(1), readers: 1 });
+async function open(mode: 'write' | 'read' = 'write', place = directory, seed = 1): Promise<Store> {
+  const store = await openStore({ directory: place, mode, clock: createManualClock(), random: createSeededRandom(seed), readers: 1 });
   opened.push(store);
   return store;
 }
@@ -161,6 +161,26 @@ describe('verify', () => {
       expect(problems).toContainEqual(expect.stringContaining(`The stored row of ${name}`));
     }
     expect(problems).toHaveLength(6);
+  });
+});
+
+describe('a damaged chunk', () => {
+  it('keeps nobody from writing, embedding and making the index anew; it is named by verify and mended by its document', async () => {
+    const store = await open();
+    await store.commit([commitLines('a', 'first line\nsecond line'), commitLines('b', 'third line')]);
+    await store.close();
+    const db = new Database(join(directory, 'record.sqlite'));
+    db.exec(`UPDATE document_texts SET text = replace(text, 'first', 'worst'); DELETE FROM settings WHERE key = 'text-index-version'`);
+    db.close();
+    const again = await open('write', directory, 2);
+    const pending = await again.listUnembedded('main', 'e', { after: 0, limit: 1 });
+    expect(pending.map(({ text }) => text)).toEqual(['second line']);
+    expect(await again.searchText('third', { collection: 'main' }, 5)).toHaveLength(1);
+    expect(await again.rebuild()).toEqual({ damagedChunks: 1 });
+    expect((await again.verify()).problems).toEqual([expect.stringContaining('is not the text that was committed')]);
+    await again.commit([{ type: 'removeSource', collection: 'main', key: 'a', at: 2 }, commitLines('a', 'first line\nsecond line')]);
+    expect((await again.verify()).problems).toEqual([]);
+    expect(await again.searchText('first', { collection: 'main' }, 5)).toHaveLength(1);
   });
 });
 

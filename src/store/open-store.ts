@@ -261,10 +261,11 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     writeSetting: (key, value) => write<undefined>({ type: 'writeSetting', key, value }),
     async rebuild(settings) {
       settings?.signal?.throwIfAborted();
-      await write<undefined>({ type: 'rebuild' });
+      const damagedChunks = await write<number>({ type: 'rebuild' });
       settings?.signal?.throwIfAborted();
       const indexing = await readerAt(0);
       await untilAborted(indexing.call({ type: 'rebuildIndex' }), settings?.signal);
+      return { damagedChunks };
     },
     close() {
       closing ??= endThreads();

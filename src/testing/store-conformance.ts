@@ -368,7 +368,7 @@ export function describeStoreConformance(runner: SuiteRunner, name: string, crea
       await store.writeSetting('x', { deep: [1, null] });
       assert.deepEqual(await store.readSetting('x'), { deep: [1, null] });
       await store.commit([commitLines('a', 'one\ntwo')]);
-      await store.rebuild();
+      assert.deepEqual(await store.rebuild(), { damagedChunks: 0 });
       assert.equal((await store.searchText('two', scope, 5)).length, 1);
       assert.deepEqual(await store.verify(), { ok: true, problems: [], checked: { documents: 1, chunks: 2, vectors: 0 } });
     });

@@ -12,7 +12,7 @@ const prefix = process.argv[3] ?? '';
 const dimensions = 64;
 const linesOfDocument = 400;
 const store = await openStore({ directory, mode: 'write', clock: systemClock, random: systemRandom });
-let indexing: Promise<void> | undefined;
+let indexing: Promise<unknown> | undefined;
 for (let number = 0; ; number += 1) {
   const text = Array.from({ length: linesOfDocument }, (_, line) => `document ${prefix} ${number} line ${line}`).join('\n');
   const [outcome] = await store.commit([commitLines(`${prefix}-${number}`, text)]);

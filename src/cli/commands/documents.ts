@@ -132,10 +132,13 @@ export function addDocuments(program: Command, session: Session): void {
     .command(program, 'rebuild', 'Make the text and vector indexes anew from the record, which stays as it is.', 'millrace rebuild')
     .action(
       session.run(async (terminal, { options }) => {
-        await (await session.open('write')).rebuild({ signal: terminal.signal });
-        if (options.json) terminal.out(`${JSON.stringify({ rebuilt: true })}\n`);
+        const { damagedChunks } = await (await session.open('write')).rebuild({ signal: terminal.signal });
+        if (options.json) terminal.out(`${JSON.stringify({ rebuilt: true, damagedChunks })}\n`);
         else if (!options.quiet) terminal.out('The indexes are made anew.\n');
-        return 0;
+        if (damagedChunks === 0) return 0;
+        const remedy = '"millrace verify" names their documents: remove those and ingest them again.';
+        terminal.error(`Left out: ${damagedChunks} chunks whose text is damaged. ${remedy}\n`);
+        return 3;
       }),
     );
   session.command(program, 'verify', 'Compare record and indexes.', 'millrace verify').action(

@@ -124,7 +124,7 @@ export function createMemoryStore(options: { readonly clock: Clock; readonly ran
       }),
     async rebuild(settings) {
       settings?.signal?.throwIfAborted();
-      await writing(() => rebuildTextIndex(connection));
+      return { damagedChunks: await writing(() => rebuildTextIndex(connection)) };
     },
     async close() {
       await Promise.resolve();

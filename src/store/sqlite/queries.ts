@@ -7,6 +7,7 @@ import type { Connection } from './connection.ts';
 import { filterCondition } from './filter.ts';
 import { itemColumns, itemOf } from './run-rows.ts';
 import { createSourceQueries } from './source-queries.ts';
+import { unlessDamaged } from './unless-damaged.ts';
 
 /** The reading methods that a reader thread answers from the record. */
 export type RecordMethod = Exclude<keyof StoreReader, 'readBlob' | 'backup'>;
@@ -71,6 +72,16 @@ function checkedText(row: ChunkRow, documentText: string): string {
     throw new MillraceError('E_STORE_CORRUPT', `The stored text of chunk ${row.id} of document ${row.document} is damaged.`);
   }
   return text;
+}
+
+function pendingChunk(row: ChunkRow, documentText: string): Awaited<ReturnType<StoreReader['listUnembedded']>>[number] {
+  return {
+    id: row.id,
+    text: checkedText(row, documentText),
+    headingPath: JSON.parse(row.headingPath) as string[],
+    tableHeader: tableHeaderOf(row, documentText),
+    tokens: row.tokens,
+  };
 }
 
 interface SourceOfChunk {
@@ -223,19 +234,17 @@ export function createQueries(connection: Connection): RecordQueries {
     },
     listUnembedded(collection, embedderHash, options) {
       const textOf = createTextReader(connection);
-      const rows = connection
-        .prepare(
-          `SELECT ${chunkColumns} FROM chunks c WHERE c.collection = ? AND c.id > ?
-             AND NOT EXISTS (SELECT 1 FROM vectors v WHERE v.chunk = c.id AND v.embedder_hash = ?) ORDER BY c.id LIMIT ?`,
-        )
-        .all(collection, options.after, embedderHash, options.limit) as ChunkRow[];
-      return rows.map((row) => ({
-        id: row.id,
-        text: checkedText(row, textOf(row.document)),
-        headingPath: JSON.parse(row.headingPath) as string[],
-        tableHeader: tableHeaderOf(row, textOf(row.document)),
-        tokens: row.tokens,
-      }));
+      const next = connection.prepare(
+        `SELECT ${chunkColumns} FROM chunks c WHERE c.collection = ? AND c.id > ?
+           AND NOT EXISTS (SELECT 1 FROM vectors v WHERE v.chunk = c.id AND v.embedder_hash = ?) ORDER BY c.id LIMIT ?`,
+      );
+      // What is damaged is left out; `verify` tells of it.
+      for (let after: number = options.after; ;) {
+        const rows = next.all(collection, after, embedderHash, options.limit) as ChunkRow[];
+        const sound = rows.flatMap((row) => unlessDamaged(() => pendingChunk(row, textOf(row.document))) ?? []);
+        if (sound.length > 0 || rows.length < options.limit) return sound;
+        after = rows.at(-1)?.id ?? after;
+      }
     },
     collections: () => collectionStatuses(connection),
     readRevision(collection) {

@@ -3,6 +3,7 @@ import type { DocumentId } from '../../spec/identifiers.ts';
 import type { VerifyReport } from '../../spec/store-reports.ts';
 import { sha256 } from '../../util/hash.ts';
 import { indexChunk, titleOf } from './chunk-texts.ts';
+import { unlessDamaged } from './unless-damaged.ts';
 import type { Connection } from './connection.ts';
 import { blobPath } from '../blob-files.ts';
 import { createQueries } from './queries.ts';
@@ -116,18 +117,20 @@ function compare(
   if (directory !== undefined) for (const problem of damagedBlobs(connection, directory)) report(problem);
 }
 
-/** Makes the text index anew from the record. The caller holds the transaction. */
-export function rebuildTextIndex(connection: Connection): void {
+/** Makes the text index anew from the record. The caller holds the transaction. Returns the number of damaged chunks, which are left out. */
+export function rebuildTextIndex(connection: Connection): number {
   connection.db.exec(`INSERT INTO chunk_index (chunk_index) VALUES ('delete-all')`);
   const queries = createQueries(connection);
   const ids = connection.prepare('SELECT id FROM chunks WHERE id > ? ORDER BY id LIMIT 200');
   let last = 0;
+  let damaged = 0;
   for (;;) {
-    const rows = ids.all(last) as { readonly id: ChunkId }[];
-    if (rows.length === 0) return;
-    for (const chunk of queries.readChunks(rows.map((row) => row.id))) {
-      indexChunk(connection, { ...chunk, title: titleOf(chunk) });
-    }
-    last = rows.at(-1)?.id ?? last;
+    const rows = (ids.all(last) as { readonly id: ChunkId }[]).map(({ id }) => id);
+    if (rows.length === 0) return damaged;
+    const together = unlessDamaged(() => queries.readChunks(rows));
+    const chunks = together ?? rows.flatMap((id) => unlessDamaged(() => queries.readChunks([id])) ?? []);
+    for (const chunk of chunks) indexChunk(connection, { ...chunk, title: titleOf(chunk) });
+    damaged += rows.length - chunks.length;
+    last = rows.at(-1) ?? last;
   }
 }
