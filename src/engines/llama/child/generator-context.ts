@@ -10,16 +10,19 @@ import type { FigureName, GenerateCommand, GeneratorSettings, LoadedContext, Pre
 import { nativeMemory } from './native-memory.ts';
 import { batchTokens, openContext, warmUp } from './open-context.ts';
 import type { PrefixCells } from './prefix-cache.ts';
-import { byClaim, plan, takePart, type Chunk } from './plan.ts';
+import { byClaim, isShortStep, plan, takePart, type Chunk } from './plan.ts';
 import { createSamplerFactory, type Sampler } from './sampler.ts';
 import { begunOf, createSequence, noUsage, readsOnly, type Sequence, viewOf } from './sequence.ts';
 import { createSequenceState } from './sequence-state.ts';
 import { createSplitPlacement } from './split-placement.ts';
-import { createStepBudget } from './step-budget.ts';
+import { createStepBudget, type StepTime } from './step-budget.ts';
 import { createUnifiedPlacement } from './unified-placement.ts';
 
-/** Longest step in ms, without interactive work and while some runs. */
-const maxStepMs = { processor: { batch: 400, interactive: 120 }, gpu: { batch: 50, interactive: 50 } };
+/** Time of long steps, and of short ones (`isShortStep`). */
+const stepTimes: Readonly<Record<'processor' | 'gpu', { readonly long: StepTime; readonly short: StepTime }>> = {
+  processor: { long: { mostMs: 400 }, short: { mostMs: 120, stretchedMs: 240 } },
+  gpu: { long: { mostMs: 50 }, short: { mostMs: 50 } },
+};
 /** Cells that idle prefixes of a unified cache may fill: 512 make a step of 8 sequences about 5 % slower (measured on a CPU). */
 const idlePrefixTokens = 512;
 /** Steps of no more tokens may try whether more cores are free. */
@@ -119,7 +122,7 @@ export function createGeneratorContext({
       ? undefined
       : createKeptPrefixes({ handle, limitBytes: settings.prefixMemoryBytes ?? 0, state, memory: nativeMemory, clock, post });
   library.memoryClear(memory, true);
-  const stepLimit = library.supportsGpu() ? maxStepMs.gpu : maxStepMs.processor;
+  const stepTime = stepTimes[library.supportsGpu() ? 'gpu' : 'processor'];
   let [arrivals, steps, forgottenBefore] = [0, 0, 0];
 
   function start(command: GenerateCommand, arrival: number): boolean {
@@ -238,10 +241,10 @@ export function createGeneratorContext({
   const byId = (id: number): Sequence | undefined => [...active.values()].find((item) => item.id === id);
 
   function planWithin(items: readonly Sequence[]): Chunk[] {
-    const views = takePart(items.map(viewOf), steps);
-    const interactive = items.some((item) => item.class === 'interactive');
+    const all = items.map(viewOf);
+    const views = takePart(all, steps);
     const decodes = views.filter((item) => item.decoding).length;
-    const promptTokens = budget.promptTokens(decodes, interactive ? stepLimit.interactive : stepLimit.batch);
+    const promptTokens = budget.promptTokens(decodes, isShortStep(all, views) ? stepTime.short : stepTime.long);
     return plan(views, { batchTokens, promptTokens });
   }
 

@@ -1,6 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { chooseKind, kindFloor, minimumPromptTokens, plan, sharedStepInterval, takePart, type ActiveSequence } from './plan.ts';
+import {
+  chooseKind,
+  isShortStep,
+  kindFloor,
+  minimumPromptTokens,
+  plan,
+  sharedStepInterval,
+  takePart,
+  type ActiveSequence,
+} from './plan.ts';
 
 const prompt = (sequence: number, wanted: number, overrides: Partial<ActiveSequence> = {}): ActiveSequence => ({
   sequence,
@@ -114,6 +123,25 @@ describe('takePart', () => {
 
   it('lets everybody in when no prompt of a question is left', () => {
     for (const active of [others, [...others, answered], [asked]]) expect(takePart(active, 1)).toEqual(active);
+  });
+});
+
+describe('isShortStep', () => {
+  const others = [decode(0), prompt(1, 300)];
+  const asked = prompt(3, 300, { class: 'interactive' });
+  const answered = { ...decode(4), class: 'interactive' } as const;
+
+  it('is every step while a question is answered, and none without questions', () => {
+    expect(isShortStep([...others, answered], [...others, answered])).toBe(true);
+    expect(isShortStep([...others, asked, answered], [asked, answered])).toBe(true);
+    expect(isShortStep(others, others)).toBe(false);
+    expect(isShortStep([], [])).toBe(false);
+  });
+
+  it('is the step that the prompt of a question shares with others, and not its own', () => {
+    expect(isShortStep([...others, asked], [...others, asked])).toBe(true);
+    expect(isShortStep([...others, asked], [asked])).toBe(false);
+    expect(isShortStep([asked], [asked])).toBe(false);
   });
 });
 

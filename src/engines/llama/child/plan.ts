@@ -81,6 +81,21 @@ export function takePart<Sequence extends Pick<ActiveSequence, 'class' | 'decodi
   return isUrgent && step % sharedStepInterval !== 0 ? active.filter((item) => item.class === 'interactive') : active;
 }
 
+/**
+ * Whether the step is a short one. A question that is answered waits for each step to get its next token, and one whose prompt is computed
+ * for those that it shares with others; its own steps are long ones, because short ones compute a prompt more slowly.
+ *
+ * @param active all that run; @param participants those in this step
+ */
+export function isShortStep(
+  active: readonly Pick<ActiveSequence, 'class' | 'decoding'>[],
+  participants: readonly Pick<ActiveSequence, 'class'>[],
+): boolean {
+  const interactive = active.filter((item) => item.class === 'interactive');
+  if (interactive.some(({ decoding }) => decoding)) return true;
+  return interactive.length > 0 && participants.some((item) => item.class !== 'interactive');
+}
+
 function chunkOf(item: ActiveSequence, count: number): Chunk {
   return { sequence: item.sequence, start: item.computed, count, output: item.computed + count === item.wanted };
 }
