@@ -53,8 +53,8 @@ export async function judgeAll(
     const judged = await evaluateAnswers(open, ask, {
       concurrency: settings.concurrency,
       signal: settings.signal,
-      async onJudged(one, done, total) {
-        await kept.add(one);
+      async onJudged(one, done, total, question) {
+        await kept.add(one, question);
         const leftMinutes = (((performance.now() - started) / done) * (total - done)) / 60_000;
         settings.progress(`${name}: ${done} of ${total} questions, about ${Math.ceil(leftMinutes)} min left`);
       },

@@ -31,7 +31,7 @@ export async function askPlainly(
   const computed = oncePerPassage();
   const instruction = instructions[baseline];
   try {
-    const kept = await keptAnswers(settings, `plain-${baseline}`, 'model', { instruction, maxTokens });
+    const kept = await keptAnswers(settings, `plain-${baseline}`, 'model', { instruction, maxTokens, refusal: refusal.source });
     return await judgeAll(`plain-${baseline}`, questions, settings, kept, async ({ question, context }, signal) => {
       const passage = context ?? '';
       return computed(passage, (onPrefix) => askOnce(generator, instruction, passage, question, onPrefix, signal));

@@ -22,7 +22,7 @@ import { MillraceError } from '../errors.ts';
 import type { HandedSource, Mill } from '../spec/mill.ts';
 import { alignColumns } from '../util/align-columns.ts';
 import { systemClock } from '../util/clock.ts';
-import { sha256 } from '../util/hash.ts';
+import { hashOf, sha256 } from '../util/hash.ts';
 import type { EvalOptions } from './eval-options.ts';
 import { differenceLines, writeReport } from './eval-report.ts';
 import { openEvaluation, ingestCorpus } from './evaluation-corpus.ts';
@@ -30,7 +30,7 @@ import { readPipelineFile } from './pipeline-file.ts';
 import type { Session } from './session.ts';
 import { createStatusLine } from './status-line.ts';
 import { formatDuration, type Terminal, visible } from './terminal.ts';
-import { type Versions, versionsOf } from './versions.ts';
+import { packageVersion, type Versions, versionsOf } from './versions.ts';
 
 interface Contestant {
   readonly name: string;
@@ -66,6 +66,7 @@ export async function evaluateAnswering(terminal: Terminal, session: Session, op
   const places = [file, ...paths.map((path) => resolve(terminal.workingDirectory, path))];
   const { mill } = await openEvaluation(terminal, session, options, basename(file), places);
   const { documents } = await ingestAll(terminal, mill, options.pool === true ? all : questions, options);
+  const corpus = options.out === undefined ? '' : await corpusHash(mill, options);
   const asked = options.pool === true ? questions.map(inPool) : questions;
   const measured: Measured[] = [];
   for (const contestant of contestants) {
@@ -76,6 +77,7 @@ export async function evaluateAnswering(terminal: Terminal, session: Session, op
       options,
       session.settings(),
       contestant,
+      corpus,
       options.force === true && measured.length === 0,
     );
     measured.push({ ...contestant, judged, summary: summariseAnswers(judged, options.seed) });
@@ -143,21 +145,22 @@ async function measure(
   options: EvalOptions,
   settings: Config,
   { name, pipeline }: Contestant,
+  corpus: string,
   anew: boolean,
 ): Promise<JudgedAnswer[]> {
   const status = createStatusLine(terminal, systemClock, options.quiet || options.json);
   const kept =
     options.out === undefined
       ? keepingNothing
-      : await openJudgedFile(resolve(terminal.workingDirectory, options.out), askedHow(options, settings, pipeline), { anew });
+      : await openJudgedFile(resolve(terminal.workingDirectory, options.out), { ...askedHow(options, settings, pipeline), corpus }, { anew });
   const started = systemClock.monotonic();
   try {
     const open = questions.filter((question) => kept.get(question) === undefined);
     const judged = await evaluateAnswers(open, (question, signal) => ask(mill, question, options, pipeline, signal), {
       concurrency: options.concurrency,
       signal: terminal.signal,
-      async onJudged(one, done, total) {
-        await kept.add(one);
+      async onJudged(one, done, total, question) {
+        await kept.add(one, question);
         status.show(`${visible(name)}: ${done} of ${total} questions`);
       },
     });
@@ -177,10 +180,23 @@ async function measure(
 
 const keepingNothing: JudgedFile = { get: () => undefined, add: () => Promise.resolve(), close: () => Promise.resolve() };
 
-/** What an answer depends on besides the question. */
+/** Names the documents that are asked: their versions by source, without passages that only their own questions are held to. */
+async function corpusHash(mill: Mill, { collection, pool }: EvalOptions): Promise<string> {
+  const versions: (readonly [string, string | null])[] = [];
+  let afterKey: string | undefined;
+  do {
+    const page = await mill.documents.list({ collection, ...(afterKey === undefined ? {} : { afterKey }) });
+    const held = page.sources.filter(({ metadata }) => pool === true || metadata['passage'] === undefined);
+    versions.push(...held.map(({ key, document }) => [key, document] as const));
+    afterKey = page.nextKey ?? undefined;
+  } while (afterKey !== undefined);
+  return hashOf(versions);
+}
+
+/** What an answer depends on besides the question, its passage and the documents. */
 function askedHow({ mode, quotes, pool }: EvalOptions, settings: Config, pipeline: Pipeline): object {
   const { model, embedder, contextTokens, maxTokens } = settings;
-  return { pipeline, mode, quotes, pool, model, embedder, contextTokens, maxTokens };
+  return { version: packageVersion(), pipeline, mode, quotes, pool, model, embedder, contextTokens, maxTokens };
 }
 
 /** Greedy unless the pipeline says otherwise. A question with a passage of its own is held to it, whatever it has in common with the question. */

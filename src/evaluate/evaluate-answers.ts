@@ -11,7 +11,7 @@ export interface EvaluateAnswersOptions {
   readonly concurrency: number;
   readonly signal: AbortSignal;
   /** Awaited after each answer, so that what was answered can be kept. */
-  readonly onJudged?: (judged: JudgedAnswer, done: number, total: number) => Promise<void> | void;
+  readonly onJudged?: (judged: JudgedAnswer, done: number, total: number, question: JudgedQuestion) => Promise<void> | void;
 }
 
 /**
@@ -31,7 +31,7 @@ export async function evaluateAnswers(
       signal.throwIfAborted();
       const one = await judge(question, ask, signal);
       judged[index] = one;
-      await options.onJudged?.(one, (done += 1), questions.length);
+      await options.onJudged?.(one, (done += 1), questions.length, question);
     }
   };
   await runTogether(
@@ -43,12 +43,8 @@ export async function evaluateAnswers(
 
 /** Groups in the order of their first question. */
 function byDocument(questions: readonly JudgedQuestion[]): { readonly question: JudgedQuestion; readonly index: number }[] {
-  const groups = new Map<string, { readonly question: JudgedQuestion; readonly index: number }[]>();
-  for (const [index, question] of questions.entries()) {
-    const key = question.context ?? question.sources[0] ?? '';
-    groups.set(key, [...(groups.get(key) ?? []), { question, index }]);
-  }
-  return [...groups.values()].flat();
+  const all = questions.map((question, index) => ({ question, index }));
+  return [...Map.groupBy(all, ({ question }) => question.context ?? question.sources[0] ?? '').values()].flat();
 }
 
 /** Failures of one question. Every other one (no model, no record, no room) every question would meet. */

@@ -113,6 +113,19 @@ describe('eval --questions', () => {
     expect(readFileSync(join(folder, 'a.jsonl'), 'utf8').trim()).toBe(text.trim());
   });
 
+  it('takes no answer from before over documents that changed since, and judges the others by what is expected now', async () => {
+    const out = [...asked, '--json', '--out', 'a.jsonl'];
+    await run(...out);
+    const answer = async (): Promise<{ given: { answer: string }; measures: { right: number } } | undefined> =>
+      (JSON.parse((await run(...out)).out) as { answers: Awaited<ReturnType<typeof answer>>[] }).answers[0];
+    put('q.jsonl', readFileSync(join(folder, 'q.jsonl'), 'utf8').replace('40 euros', '45 euros'));
+    expect((await answer())?.measures.right).toBe(0);
+    put('docs/rules.md', '# Rules\n\nA lost key costs 45 euros.\n');
+    const fresh = await answer();
+    expect(fresh?.given.answer).toContain('45 euros');
+    expect(fresh?.measures.right).toBe(1);
+  });
+
   it('compares two pipelines on the same questions and writes a page', async () => {
     put('other.yaml', 'name: other\nretrieve: { mode: text, limit: 1 }\ngenerate: { by: quotes }\n');
     const { exitCode, out } = await run(...asked, '--compare', 'other.yaml', '--report', 'r.html');
