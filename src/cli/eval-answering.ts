@@ -152,7 +152,11 @@ async function measure(
   const kept =
     options.out === undefined
       ? keepingNothing
-      : await openJudgedFile(resolve(terminal.workingDirectory, options.out), { ...askedHow(options, settings, pipeline), corpus }, { anew });
+      : await openJudgedFile(
+          resolve(terminal.workingDirectory, options.out),
+          { ...askedHow(options, settings, pipeline), corpus },
+          { anew },
+        );
   const started = systemClock.monotonic();
   try {
     const open = questions.filter((question) => kept.get(question) === undefined);

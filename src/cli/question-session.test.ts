@@ -31,6 +31,12 @@ describe('a session', () => {
     expect(told).toContain('asked with the question before');
   });
 
+  it('puts each follow-up to the last question that stood alone', async () => {
+    const asked: string[] = [];
+    await session('What does the family ticket cost?\nAnd for groups?\nAnd in winter?\n', async (question) => void asked.push(question));
+    expect(asked.at(-1)).toBe('What does the family ticket cost? And in winter?');
+  });
+
   it('ends with "exit", and goes on after a question that fails', async () => {
     const asked: string[] = [];
     const { told } = await session('one two three\nfour five six\nexit\nnever\n', async (question) => {

@@ -131,6 +131,12 @@ describe('quoteAnswer', () => {
     expect(quoted.abstained).toBe(false);
   });
 
+  it('counts no function word of the language of the question', () => {
+    const german = [hit('Die Brücke ist im Winter wie üblich gesperrt.')];
+    const question = 'Wie hoch ist die Miete im ersten Jahr?';
+    expect(quoteAnswer(question, german, { language: 'de' }).abstained).toBe(true);
+  });
+
   it('abstains when nothing matches', () => {
     expect(quoteAnswer('Who painted the ceiling fresco?', hits).abstained).toBe(true);
   });

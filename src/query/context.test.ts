@@ -29,7 +29,7 @@ function hit(rank: number, text: string, changes: Partial<Hit> = {}): Hit {
 }
 const filler = (sentences: number): string =>
   Array.from({ length: sentences }, (_, index) => `Sentence ${index} tells of other things.`).join(' ');
-const fit = (hits: readonly Hit[], budgetTokens: number) => fitContext(question, hits, budgetTokens, tokenizer, signal);
+const fit = (hits: readonly Hit[], budgetTokens: number) => fitContext({ question, language: 'en' }, hits, budgetTokens, tokenizer, signal);
 async function tokensOf(passages: readonly string[]): Promise<number> {
   return (await tokenizer.countTokens(passages)).reduce((sum, count) => sum + count, 0);
 }
@@ -51,6 +51,20 @@ describe('fitContext', () => {
 
   it('reads several hits rather than one long one', async () => {
     const { hits } = await fit([hit(1, filler(200)), hit(2, 'The ferry carries 48 passengers.'), hit(3, filler(3))], 200);
+    expect(hits.map(({ rank }) => rank)).toContain(2);
+  });
+
+  it('gives all the room there is to what was cut', async () => {
+    for (const hits of [[hit(1, filler(200))], [hit(1, filler(200)), hit(2, 'The ferry carries 48 passengers.')]]) {
+      const tokens = await tokensOf((await fit(hits, 400)).passages);
+      expect(tokens).toBeGreaterThan(300);
+      expect(tokens).toBeLessThanOrEqual(400);
+    }
+  });
+
+  it('reads a hit that lies in the part of another one that is left out', async () => {
+    const last = 'Bicycles wait in the shed.';
+    const { hits } = await fit([hit(1, `The ferry carries 48 passengers. ${filler(100)} ${last}`), hit(2, last), hit(3, filler(40))], 160);
     expect(hits.map(({ rank }) => rank)).toContain(2);
   });
 

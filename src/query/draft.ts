@@ -78,7 +78,7 @@ export async function draftAnswer(
   const language = parts.languages.detect(question);
   const quotesOnly = pipeline.generate.by === 'quotes';
   if (quotesOnly || hits.length === 0) {
-    const quoted = quoteAnswer(question, hits);
+    const quoted = quoteAnswer(question, hits, { language });
     const text = quoted.abstained ? refusalIn(language) : quoted.text;
     await tell?.({ type: 'answer-delta', text });
     return { ...quoted, text, unsupported: [], hits, model: quotesOnly ? 'quotes' : 'none', usage: noUsage, timings: {}, verification: {} };
@@ -86,7 +86,7 @@ export async function draftAnswer(
   const { generate: stage } = pipeline.stages;
   if (stage !== undefined) {
     const { passages, hits: read } = await fitContext(
-      question,
+      { question, language },
       hits,
       chooseContext(pipeline.context, undefined).tokens,
       roughTokenizer,
@@ -130,8 +130,8 @@ export async function draftAnswer(
 
 /** All passages in one prompt, within the budget. */
 async function askJoined(asking: Asking, hits: readonly Hit[], tell: Tell | undefined): Promise<Candidate> {
-  const { question, pipeline, generator, call, family } = asking;
-  const context = await fitContext(question, hits, contextOf(asking).tokens, generator.tokenizer, call.signal);
+  const { question, language, pipeline, generator, call, family } = asking;
+  const context = await fitContext({ question, language }, hits, contextOf(asking).tokens, generator.tokenizer, call.signal);
   const order = pipeline.context.order === 'document' ? inDocumentOrder(context.hits) : context.hits.map((_, index) => index);
   const read = order.flatMap((index) => context.hits[index] ?? []);
   const passages = order.flatMap((index) => context.passages[index] ?? []);

@@ -20,11 +20,11 @@ const cellSeparator = ' | ';
  * The texts in pieces, each scored against the question. A word of the question counts the more the fewer pieces of all texts hold it
  * (inverse sentence frequency, as in BM25: Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009). Pure.
  */
-export function scorePieces(question: string, texts: readonly string[]): Piece[][] {
-  const split = texts.map((text) => sentencesOf(text).map((sentence) => ({ ...sentence, words: contentWords(sentence.text) })));
+export function scorePieces(question: string, texts: readonly string[], language?: string): Piece[][] {
+  const split = texts.map((text) => sentencesOf(text).map((sentence) => ({ ...sentence, words: contentWords(sentence.text, language) })));
   const all = split.flat();
   const weights = new Map<string, number>();
-  for (const word of contentWords(question)) {
+  for (const word of contentWords(question, language)) {
     const holding = all.filter(({ words }) => words.has(word)).length;
     weights.set(word, Math.log(1 + (all.length - holding + 0.5) / (holding + 0.5)));
   }

@@ -1,3 +1,4 @@
+import type { Hit } from '../spec/answers.ts';
 import { sentencesOf } from './matching.ts';
 
 /** What is said to a machine that reads along, not to people. Flagged, never removed: documents are quoted as they are. */
@@ -13,24 +14,45 @@ const patterns: readonly RegExp[] = [
   /^\s*(?:system|assistant|ai|chatgpt)\s*:/iu,
 ];
 
-/** Longest sentence that is looked at, in characters; beyond it nobody speaks to anybody. */
-const longestSentence = 2_000;
+/** Of a longer sentence each stretch of this length is looked at, in characters. */
+const stretch = 2_000;
+const overlap = 300;
 
 /**
  * Sentences of a passage that address the reader's assistant: orders about its answer, its instructions or its role, and marks of chat
- * templates. By patterns in English and German: it finds what is said plainly, and a document about such attacks is flagged too. Pure.
+ * templates, also where a line ends within them. By patterns in English and German: it finds what is said plainly, and a document about such
+ * attacks is flagged too. Pure.
  */
 export function addressesAssistant(text: string): string[] {
+  const ofLines = flagged(text);
+  const whole = flagged(text.replace(/\s*\n\s*/g, ' '));
+  return [...ofLines, ...whole.filter((sentence) => !ofLines.some((line) => sentence.includes(line)))];
+}
+
+function flagged(text: string): string[] {
   return sentencesOf(text)
-    .map((sentence) => sentence.text)
-    .filter((sentence) => sentence.length <= longestSentence && patterns.some((pattern) => pattern.test(sentence)));
+    .flatMap(({ text: sentence }) => stretchesOf(sentence))
+    .filter((sentence) => patterns.some((pattern) => pattern.test(sentence)));
+}
+
+function stretchesOf(sentence: string): string[] {
+  const stretches: string[] = [];
+  for (let start = 0; start === 0 || start + overlap < sentence.length; start += stretch - overlap) {
+    stretches.push(sentence.slice(start, start + stretch));
+  }
+  return stretches;
 }
 
 const shownCharacters = 120;
 
-/** What the user is told of the passages that were read; undefined where none speaks to the assistant. */
-export function injectionNotice(hits: readonly { readonly rank: number; readonly text: string }[]): string | undefined {
-  const found = hits.flatMap(({ rank, text }) => addressesAssistant(text).map((sentence) => ({ rank, sentence })));
+/** What the user is told of the passages that were read, with titles, headings and table headers; undefined where none speaks to the assistant. */
+export function injectionNotice(hits: readonly Pick<Hit, 'rank' | 'title' | 'headingPath' | 'tableHeader' | 'text'>[]): string | undefined {
+  const found = hits.flatMap(({ rank, title, headingPath, tableHeader, text }) =>
+    [...new Set([title ?? '', ...headingPath, tableHeader ?? '', text].flatMap(addressesAssistant))].map((sentence) => ({
+      rank,
+      sentence,
+    })),
+  );
   const [first] = found;
   if (first === undefined) return undefined;
   const shown = Array.from(first.sentence).slice(0, shownCharacters).join('');

@@ -4,7 +4,7 @@ import type { StoredChunk } from '../spec/store.ts';
 import { hashOf } from '../util/hash.ts';
 
 /** Changes whenever a word of the prompt changes: part of every key under which an answer is stored. */
-export const promptVersion = 3;
+export const promptVersion = 4;
 
 /** What the model is told to reply when the passages do not hold the answer; it is shown in the language of the question. */
 export const modelRefusal = 'not in the documents';
@@ -107,8 +107,16 @@ export function prefixKey(generatorHash: string, { prompt, prefixParts }: Answer
   return hashOf({ generator: generatorHash, prefix: parts.filter((part) => part.length > 1) });
 }
 
-/** A passage as the model reads it: its number, where it stands, then `text`, which is the hit's or an excerpt of it. */
+/** Lines that would look like the beginning of another passage, or of the question. */
+const delimiters = /^(?=[^\S\n]*(?:\[\d{1,3}\]|question\s*:))/gimu;
+
+/**
+ * A passage as the model reads it: its number, where it stands, then `text`, which is the hit's or an excerpt of it. Lines of the document
+ * that look like our delimiters are marked as quoted.
+ */
 export function renderPassage(number: number, hit: Pick<Hit, 'title' | 'headingPath' | 'tableHeader'>, text: string): string {
-  const place = [...new Set([hit.title ?? '', ...hit.headingPath])].filter((name) => name !== '').join(' > ');
-  return `[${number}]${place === '' ? '' : ` ${place}:`}\n${hit.tableHeader === null ? '' : `${hit.tableHeader}\n`}${text.trim()}\n\n`;
+  const names = [hit.title ?? '', ...hit.headingPath].map((name) => name.replaceAll(/\s*\n\s*/g, ' '));
+  const place = [...new Set(names)].filter((name) => name !== '').join(' > ');
+  const read = `${hit.tableHeader === null ? '' : `${hit.tableHeader}\n`}${text.trim()}`;
+  return `[${number}]${place === '' ? '' : ` ${place}:`}\n${read.replace(delimiters, '> ')}\n\n`;
 }

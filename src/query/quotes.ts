@@ -13,19 +13,19 @@ const quoteThreshold = 0.5;
 export function quoteAnswer(
   question: string,
   hits: readonly Hit[],
-  limit = 2,
+  { language, limit = 2 }: { readonly language?: string | undefined; readonly limit?: number } = {},
 ): { readonly text: string; readonly abstained: boolean; readonly uses: readonly Use[] } {
-  const words = contentWords(question);
+  const words = contentWords(question, language);
   const candidates = hits
     .slice(0, 5)
     .flatMap((hit, passage) =>
       sentencesOf(hit.text).map((sentence) => {
-        const place = contentWords(`${hit.title ?? ''} ${hit.headingPath.join(' ')}`);
-        const share = coverage(words, new Set([...contentWords(sentence.text), ...place]));
+        const place = contentWords(`${hit.title ?? ''} ${hit.headingPath.join(' ')}`, language);
+        const share = coverage(words, new Set([...contentWords(sentence.text, language), ...place]));
         return { passage, sentence: sentence.text, share, score: share - passage * 0.02 };
       }),
     )
-    .filter(({ share, sentence }) => share >= quoteThreshold && contentWords(sentence).size > 2)
+    .filter(({ share, sentence }) => share >= quoteThreshold && contentWords(sentence, language).size > 2)
     .sort((a, b) => b.score - a.score)
     .slice(0, limit);
   if (candidates.length === 0) return { text: refusal, abstained: true, uses: [] };

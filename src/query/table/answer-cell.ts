@@ -173,7 +173,13 @@ async function readPassages(
     neighbours: 0,
   };
   const { hits, timings } = await retrieve(parts, section, { query: question, documents: [document], class: 'batch', ...call });
-  const context = await fitContext(question, hits, settings.contextTokens, settings.generator.tokenizer, call.signal);
+  const context = await fitContext(
+    { question, language: undefined },
+    hits,
+    settings.contextTokens,
+    settings.generator.tokenizer,
+    call.signal,
+  );
   return {
     passages: context.passages,
     sentences: sentencesIn(context.hits),
