@@ -40,7 +40,7 @@ const measures: Readonly<Record<QualityScenarioName, MeasureQuality>> = {
 };
 
 export async function runQualityBench(options: QualityBenchOptions): Promise<QualityBenchResult> {
-  const { data, work, model, embedder, split, limit, seed, concurrency, chunks, baselines, verify, print } = options;
+  const { data, work, model, embedder, split, limit, seed, concurrency, chunks, baselines, verify, contextMode, print } = options;
   await mkdir(work, { recursive: true });
   const head = {
     startedAt: new Date().toISOString(),
@@ -58,6 +58,7 @@ export async function runQualityBench(options: QualityBenchOptions): Promise<Qua
       chunks,
       baselines: baselines.join(', '),
       verify,
+      contextMode,
     },
   };
   const facts = { millrace: head.version, ...head.machine, ...head.settings };

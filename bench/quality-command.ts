@@ -7,6 +7,7 @@ import { runQualityBench } from './quality-bench.ts';
 import {
   answerScenarioNames,
   baselineNames,
+  contextModes,
   qualityScenarioNames,
   type QualityScenarioName,
   type QualitySettings,
@@ -29,6 +30,7 @@ interface QualityFlags {
   readonly chunks: number;
   readonly baselines: QualitySettings['baselines'];
   readonly verify: QualitySettings['verify'];
+  readonly contextMode: QualitySettings['contextMode'];
   readonly home?: string;
   readonly json: boolean;
 }
@@ -73,6 +75,7 @@ export function addQuality(program: Command, signal: AbortSignal): void {
         .default(['phrase'], 'phrase'),
     )
     .addOption(new Option('--verify <by>', 'how answers are verified').choices(verifyNames).default('rules'))
+    .addOption(new Option('--context-mode <mode>', 'how several passages are read').choices(contextModes).default('each'))
     .option('--home <folder>', 'folder of the models')
     .option('--json', 'print the result as JSON instead of tables', false)
     .addHelpText('after', examples)

@@ -33,8 +33,13 @@ export async function askAll(
   settings: QualitySettings,
   optionsOf: OptionsOf,
 ): Promise<JudgedAnswer[]> {
-  const pipeline = { verify: { by: settings.verify } };
-  const kept = await keptAnswers(settings, name, 'pipeline', { ...reading, ...(settings.verify === 'rules' ? {} : pipeline) });
+  const { verify, contextMode } = settings;
+  const pipeline = { verify: { by: verify }, context: { mode: contextMode } };
+  const kept = await keptAnswers(settings, name, 'pipeline', {
+    ...reading,
+    ...(verify === 'rules' ? {} : { verify }),
+    ...(contextMode === 'each' ? {} : { contextMode }),
+  });
   return judgeAll(name, questions, settings, kept, async (question, signal) =>
     givenOf(await mill.ask(question.question, { class: 'batch', pipeline, ...(await optionsOf(question)), signal }).result()),
   );

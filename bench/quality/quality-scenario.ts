@@ -22,6 +22,7 @@ export interface QualityResult {
 }
 
 export const baselineNames = ['phrase', 'naive'] as const;
+export const contextModes = ['each', 'joined'] as const;
 export const verifyNames = ['rules', 'model', 'none'] as const;
 export type BaselineName = (typeof baselineNames)[number];
 
@@ -42,6 +43,8 @@ export interface QualitySettings {
   readonly baselines: readonly BaselineName[];
   /** How our answers are verified. */
   readonly verify: (typeof verifyNames)[number];
+  /** Whether several passages are read one after the other or in one prompt. */
+  readonly contextMode: (typeof contextModes)[number];
   readonly home?: string;
   readonly signal: AbortSignal;
   readonly progress: (text: string) => void;

@@ -168,6 +168,7 @@ export function createVectorSearch(connection: Connection, usearch: Usearch | un
     rebuild() {
       indexes.clear();
       behind.clear();
+      matrices.clear();
       if (folder !== undefined && writable) for (const stem of listIndexStems(folder)) removeGenerations(folder, stem);
       noticeNewVectors();
     },
