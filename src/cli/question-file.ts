@@ -6,6 +6,7 @@ import { parse } from 'csv-parse';
 import { MillraceError } from '../errors.ts';
 import type { BatchQuestion } from '../spec/runs.ts';
 import { sha256 } from '../util/hash.ts';
+import { createHashMemory, type HashMemory } from '../util/hash-memory.ts';
 
 /** One row of a file of questions. */
 export interface QuestionRow {
@@ -31,7 +32,7 @@ const readers: Readonly<Record<string, (path: string) => AsyncIterable<Row>>> = 
   '.txt': textRows,
 };
 
-/** Ids that are remembered to find the second use of one, 8 bytes of hash each. */
+/** Ids that are remembered to find the second use of one. */
 const rememberedIds = 1_000_000;
 
 /**
@@ -61,22 +62,22 @@ export async function* questionRows(path: string): AsyncIterable<QuestionRow> {
   const found = await stat(path).catch(() => undefined);
   if (found === undefined) throw new MillraceError('E_SOURCE_MISSING', `The file ${path} does not exist.`);
   if (!found.isFile()) throw new MillraceError('E_INPUT_INVALID', `${path} is no file.`);
-  const seen = new Set<string>();
+  const seen = createHashMemory();
   for await (const row of rows(path)) yield checked(row, seen);
 }
 
-function checked(row: Row, seen: Set<string>): QuestionRow {
+function checked(row: Row, seen: HashMemory): QuestionRow {
   if ('problem' in row) return { line: row.line, question: '', problem: row.problem, fields: {} };
   const problem = problemOf(row, seen);
   if (problem === undefined) return { ...row, question: row.question.trim() };
   return { line: row.line, question: row.question, problem, fields: {} };
 }
 
-function problemOf({ id, question }: Extract<Row, { question: string }>, seen: Set<string>): string | undefined {
+function problemOf({ id, question }: Extract<Row, { question: string }>, seen: HashMemory): string | undefined {
   if (question.trim() === '') return 'holds no question';
   if (question.length > 200_000) return 'is longer than 200,000 characters';
   if (id === undefined) return undefined;
-  const key = sha256(id).slice(0, 16);
+  const key = sha256(id);
   if (seen.has(key)) return `repeats the id "${id.slice(0, 100)}" of an earlier one`;
   if (seen.size < rememberedIds) seen.add(key);
   return undefined;
