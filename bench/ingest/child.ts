@@ -2,6 +2,7 @@ import { createReadStream, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { createFakeEmbedder, openFakeMill } from '../../src/testing/index.ts';
 import type { Embedder, HandedSource, IngestSource } from '../../src/index.ts';
+import { boundHeap } from '../../src/util/bound-heap.ts';
 import { systemClock } from '../../src/util/clock.ts';
 import { createTurnMonitor } from '../../src/util/turn-monitor.ts';
 
@@ -123,6 +124,8 @@ async function run(task: IngestTask): Promise<IngestFigures> {
       await systemClock.sleep(task.askEveryMs);
     }
   })();
+  // As the command line does.
+  boundHeap();
   const begun = performance.now();
   const sources: Iterable<IngestSource> | AsyncIterable<IngestSource> = task.folder === undefined ? repeated(task) : [task.folder];
   const { indexed, skipped, chunks } = await mill.ingest(sources).result();

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { boundHeap } from '../../util/bound-heap.ts';
 import { systemClock } from '../../util/clock.ts';
 import { durationOption } from '../duration-option.ts';
 import { filterOption } from '../filter-option.ts';
@@ -51,6 +52,7 @@ export function addIngest(program: Command, session: Session): void {
         if (told) return 0;
       }
       const time = createTimeLimit(systemClock, options.maxTime, terminal.signal);
+      boundHeap();
       const stream = mill.ingest(readPathList(paths, terminal.input ?? process.stdin, flags.null === true), {
         collection: options.collection,
         signal: time.signal,
