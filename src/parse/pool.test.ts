@@ -188,6 +188,22 @@ describe('createDocumentParser', () => {
     expect(outcomes[2]).toMatchObject({ reason: { code: 'E_CANCELLED' } });
   });
 
+  it('starts no child any more when it is closed among several files', async () => {
+    let started = 0;
+    const sandbox = (command: readonly string[]) => {
+      started += 1;
+      return command;
+    };
+    const parser = createParser({ isolation: { kind: 'process', message: 'None.', sandbox } });
+    const reading = parser.parseEach(['hang', 'fine', 'fine'].map((content) => ({ request: text(content), signal: never })));
+    await vi.waitFor(() => expect(started).toBe(1), { timeout: 20_000, interval: 10 });
+    await parser.close();
+    expect((await reading).map((outcome) => (outcome.status === 'rejected' ? (outcome.reason as MillraceError).code : ''))).toEqual(
+      Array.from({ length: 3 }, () => 'E_SHUTTING_DOWN'),
+    );
+    expect(started).toBe(1);
+  });
+
   it('gives no child more files than its share, however many come together', async () => {
     const parser = createParser({ limits: { documentsPerChild: 2 } });
     const outcomes = await parser.parseEach(Array.from({ length: 5 }, () => ({ request: text('fine'), signal: never })));

@@ -136,7 +136,8 @@ export function createDocumentParser(options: DocumentParserOptions): Required<D
     const outcomes: Outcome[] = [];
     let suspects = 0;
     for (let next = works[0]; next !== undefined; next = works[outcomes.length]) {
-      if (next.signal.aborted) outcomes.push({ status: 'rejected', reason: cancelled(next) });
+      if (closed) outcomes.push({ status: 'rejected', reason: shutDown(next) });
+      else if (next.signal.aborted) outcomes.push({ status: 'rejected', reason: cancelled(next) });
       else if (suspects > 0) outcomes.push(...(await runInOneChild([next])).outcomes);
       else {
         const read = await runInOneChild(works.slice(outcomes.length));
@@ -262,7 +263,7 @@ export function createDocumentParser(options: DocumentParserOptions): Required<D
 
   /** What is not even given to a child. */
   function refusal({ request, signal }: ParseWork): MillraceError | undefined {
-    if (closed) return new MillraceError('E_SHUTTING_DOWN', `${request.name} was not parsed: the parser is closed.`);
+    if (closed) return shutDown({ request });
     if (signal.aborted) return cancelled({ request, signal });
     const { length } = request.bytes;
     if (length > limits.maxDocumentBytes) {
@@ -329,6 +330,10 @@ function scannedPagesOf(outcome: Outcome | undefined): number | undefined {
         ? outcome.reason.details?.['scannedPages']
         : undefined;
   return typeof pages === 'number' ? pages : undefined;
+}
+
+function shutDown({ request }: Pick<ParseWork, 'request'>): MillraceError {
+  return new MillraceError('E_SHUTTING_DOWN', `${request.name} was not parsed: the parser is closed.`);
 }
 
 function cancelled({ request, signal }: ParseWork): MillraceError {
