@@ -29,7 +29,7 @@ interface ComputedCall {
 }
 
 /** Chunks looked at together: sorted by length, so that a call holds texts of similar length. */
-const windowChunks = 256;
+const windowChunks = 1_024;
 /** Special tokens of one text. */
 const specialTokens = 4;
 /** Calls given to the scheduler and not yet computed: one computes, one is prepared, the others cover the time of reading a window. */

@@ -27,7 +27,8 @@ const multilingualEmbedder = 'multilingual-e5-small';
 /** Rounds of recounting spans that were too long; what is still too long then is cut by bytes. */
 const refineRounds = 3;
 
-/** Chunks of one turn; documents with fewer are made together in one. */
+/** Spans, and chunks, of one turn; documents with fewer are made together in one. */
+const turnSpans = 2_000;
 const turnChunks = 100;
 
 /** A parsed document with its chunks, as it goes into the record: segment, count, pack. Gives the main thread back between slices. */
@@ -49,6 +50,7 @@ export async function makeDocument(
       )),
     );
     spans.push(...slice);
+    if (spans.length >= turnSpans) await eventLoopTurn();
   }
   let counts = Uint32Array.from(counted);
   for (let round = 0; round < refineRounds; round++) {
@@ -61,6 +63,8 @@ export async function makeDocument(
     for (const [position, index] of refined.changed.entries()) counts[index] = recounted[position] ?? 0;
   }
   const chunks: NewChunk[] = [];
+  // To look through all spans of a long document and then to pack them are two turns' work.
+  if (spans.length >= turnSpans) await eventLoopTurn();
   for (const slice of packSlices(parsed, spans, counts, chunker.options)) {
     for (const { start, end, headingPath, tableHeader, tokens } of slice) {
       chunks.push({

@@ -1,5 +1,5 @@
 import { strict as assert } from 'node:assert';
-import type { DocumentId, Metadata, RunId } from '../spec/identifiers.ts';
+import type { ChunkId, DocumentId, Metadata, RunId } from '../spec/identifiers.ts';
 import type { NewDocument, Store, StoreOperation } from '../spec/store.ts';
 import { sha256 } from '../util/hash.ts';
 
@@ -263,6 +263,22 @@ export function describeStoreConformance(runner: SuiteRunner, name: string, crea
       assert.deepEqual((await store.collections())[0]?.embedded, { e: 2 });
       await store.commit([commitLines('a', 'other')]);
       assert.deepEqual(await store.searchVectors(Float32Array.of(1, 0), 'e', scope, 5), []);
+    });
+
+    test('gives what has no vector page by page, through long documents and from one to the next', async (store) => {
+      await store.commit([commitLines('a', 'a\nb\nc'), commitLines('b', 'd\ne')]);
+      const texts: string[] = [];
+      let after: ChunkId | 0 = 0;
+      for (;;) {
+        const page: readonly { readonly id: ChunkId; readonly text: string }[] = await store.listUnembedded('main', 'e', {
+          after,
+          limit: 2,
+        });
+        if (page.length === 0) break;
+        texts.push(...page.map(({ text }) => text));
+        after = page.at(-1)?.id ?? after;
+      }
+      assert.deepEqual(texts, ['a', 'b', 'c', 'd', 'e']);
     });
 
     test('refuses vectors that are not finite or of another length', async (store) => {

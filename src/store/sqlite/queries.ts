@@ -33,15 +33,25 @@ export function readText(connection: Connection, id: DocumentId): string | undef
   return row.text;
 }
 
-/** The last text read is kept during one call: neighbouring chunks come from one document. */
-function createTextReader(connection: Connection): (id: DocumentId) => string {
-  let last: { readonly id: DocumentId; readonly text: string } | undefined;
-  return (id) => {
-    if (last?.id !== id) {
-      const row = connection.prepare('SELECT text FROM document_texts WHERE document = ?').get(id) as { text: string } | undefined;
-      last = { id, text: row?.text ?? '' };
-    }
-    return last.text;
+interface LastText {
+  readonly id: DocumentId;
+  readonly text: string;
+}
+
+/** The last text read is kept during one call: neighbouring chunks come from one document. `last`: from the call before. */
+function createTextReader(connection: Connection, last?: LastText): { textOf(id: DocumentId): string; last(): LastText | undefined } {
+  let kept = last;
+  return {
+    last: () => kept,
+    textOf(id) {
+      if (kept?.id !== id) {
+        // Two large texts need not be there at a time.
+        kept = undefined;
+        const row = connection.prepare('SELECT text FROM document_texts WHERE document = ?').get(id) as { text: string } | undefined;
+        kept = { id, text: row?.text ?? '' };
+      }
+      return kept.text;
+    },
   };
 }
 
@@ -185,6 +195,8 @@ function documentOf(value: unknown): DocumentRecord {
 /** Everything that reads the record alone; searching and verifying have their own files. */
 export function createQueries(connection: Connection): RecordQueries {
   const sources = createSourceQueries(connection);
+  /** Of the last whole page of chunks without a vector: the next page of a long document begins in it. Texts never change. */
+  let unembedded: LastText | undefined;
 
   function readDocument(id: DocumentId): DocumentRecord | undefined {
     const row = connection.prepare(`SELECT ${documentColumns} FROM documents WHERE id = ?`).get(id);
@@ -229,11 +241,11 @@ export function createQueries(connection: Connection): RecordQueries {
         .all(id)
         .map((row) => (row as { readonly id: ChunkId }).id),
     readChunks(ids, filter) {
-      const textOf = createTextReader(connection);
+      const { textOf } = createTextReader(connection);
       return ids.map((id) => readChunk(connection, id, textOf, filter)).filter((chunk) => chunk !== undefined);
     },
     listUnembedded(collection, embedderHash, options) {
-      const textOf = createTextReader(connection);
+      const texts = createTextReader(connection, unembedded);
       const next = connection.prepare(
         `SELECT ${chunkColumns} FROM chunks c WHERE c.collection = ? AND c.id > ?
            AND NOT EXISTS (SELECT 1 FROM vectors v WHERE v.chunk = c.id AND v.embedder_hash = ?) ORDER BY c.id LIMIT ?`,
@@ -241,7 +253,8 @@ export function createQueries(connection: Connection): RecordQueries {
       // What is damaged is left out; `verify` tells of it.
       for (let after: number = options.after; ;) {
         const rows = next.all(collection, after, embedderHash, options.limit) as ChunkRow[];
-        const sound = rows.flatMap((row) => unlessDamaged(() => pendingChunk(row, textOf(row.document))) ?? []);
+        const sound = rows.flatMap((row) => unlessDamaged(() => pendingChunk(row, texts.textOf(row.document))) ?? []);
+        unembedded = rows.length < options.limit ? undefined : texts.last();
         if (sound.length > 0 || rows.length < options.limit) return sound;
         after = rows.at(-1)?.id ?? after;
       }
