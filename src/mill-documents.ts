@@ -52,11 +52,15 @@ export function createDocuments({ store, clock, calls, prefixes, forgetTexts }: 
     async purge(key, options = {}) {
       const { name, collection } = named(key, options);
       return calls.run({}, async () => {
-        const report = await store.purgeSource(collection, name);
-        forgetTexts();
         // What a model has read of the text is text in another form.
-        if (report !== undefined) await prefixes?.purge(report.documents);
-        return report ?? null;
+        try {
+          const report = await store.purgeSource(collection, name, async (purged) => {
+            await prefixes?.purge(purged);
+          });
+          return report ?? null;
+        } finally {
+          forgetTexts();
+        }
       });
     },
     async add(sources, options = {}) {

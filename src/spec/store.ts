@@ -377,14 +377,20 @@ export interface Store extends StoreReader {
   readonly writable: boolean;
   /** Acknowledged (resolved) after the fsync. Operations of one call are one transaction: all or none. */
   commit(operations: readonly StoreOperation[]): Promise<readonly OperationOutcome[]>;
-  /** Takes up to `limit` pending items, lowest number first, with a lease until `leaseUntil` (ms UTC); expired leases count as pending. */
   /** Keeps the bytes and notes their sources as pending, all or none; resolves when both are on the disk. */
   acceptSources(collection: string, blobs: readonly NewBlob[]): Promise<void>;
   /**
    * Removes a source and overwrites every trace of its text: older versions, quotes, passages and answers in stored runs, kept bytes,
-   * free pages of the record. Other sources with the same content keep it. Undefined where there is no such source.
+   * free pages of the record; of a container with its files. Other sources with the same content keep it. `forget` drops other copies. What
+   * failed or was killed half-way is carried on when it is repeated, and when the directory is opened for writing. Undefined where there is
+   * nothing of such a source.
    */
-  purgeSource(collection: string, key: string): Promise<PurgeReport | undefined>;
+  purgeSource(
+    collection: string,
+    key: string,
+    forget?: (documents: readonly DocumentId[]) => Promise<void>,
+  ): Promise<PurgeReport | undefined>;
+  /** Takes up to `limit` pending items, lowest number first, with a lease until `leaseUntil` (ms UTC); expired leases count as pending. */
   claimItems(
     run: RunId,
     options: { readonly limit: number; readonly leaseUntil: number; readonly at: number },

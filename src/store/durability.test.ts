@@ -254,6 +254,44 @@ describe('purgeSource', () => {
     expect(isAnywhere(canary)).toBe(false);
   });
 
+  it('is carried to its end by repeating it, and by the next opening, where it failed or was ended half-way', async () => {
+    const reader = await open();
+    await reader.commit([commitLines('a', `one ${canary} line`), commitLines('b', `two ${canary} lines`)]);
+    await reader.acceptSources('main', [handed('kept', `kept ${canary} bytes`)]);
+    await reader.close();
+    const failingAt = async (hit: number): Promise<Store> => {
+      process.env['MILLRACE_FAULT'] = `purge-committed:${hit}:EIO`;
+      return open('write', directory, 1 + hit).finally(() => delete process.env['MILLRACE_FAULT']);
+    };
+    const store = await failingAt(1);
+    await expect(store.purgeSource('main', 'a')).rejects.toThrow('EIO');
+    expect(await store.readSource('main', 'a')).toBeUndefined();
+    expect((await store.verify()).problems).toEqual([expect.stringContaining('The purge of a is not carried out')]);
+    const forgotten: string[] = [];
+    const forget = (documents: readonly string[]): Promise<void> => {
+      forgotten.push(...documents);
+      return Promise.resolve();
+    };
+    const report = await store.purgeSource('main', 'a', forget);
+    expect(report?.documents).toHaveLength(1);
+    expect(forgotten).toEqual(report?.documents);
+    expect((await store.verify()).problems).toEqual([]);
+    expect(await store.purgeSource('main', 'a')).toBeUndefined();
+
+    await expect(store.purgeSource('main', 'b', () => Promise.reject(new Error('busy')))).rejects.toThrow('busy');
+    expect((await store.verify()).problems).toEqual([expect.stringContaining('The purge of b is not carried out')]);
+    await store.close();
+    const next = await failingAt(2);
+    expect((await next.verify()).problems).toEqual([]);
+    await expect(next.purgeSource('main', 'kept')).rejects.toThrow('EIO');
+    expect(isAnywhere(canary)).toBe(true);
+    await next.close();
+    const again = await open('write', directory, 4);
+    expect((await again.verify()).problems).toEqual([]);
+    expect(isAnywhere(canary)).toBe(false);
+    expect(keptFiles()).toEqual([]);
+  });
+
   it('keeps what another source still holds', async () => {
     const store = await open();
     await store.commit([commitLines('a', 'shared words'), commitLines('b', 'shared words')]);

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillraceError, toMillraceError } from '../errors.ts';
-import type { OperationOutcome, PurgeReport, RunItem, Store, StoreOperation, StoreReader } from '../spec/store.ts';
+import type { OperationOutcome, RunItem, Store, StoreOperation, StoreReader } from '../spec/store.ts';
 import type { VerifyReport } from '../spec/store-reports.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Random } from '../util/random.ts';
@@ -11,6 +11,7 @@ import { createBlobFiles } from './blob-files.ts';
 import { createKeptBytes } from './kept-bytes.ts';
 import { createIndexNotices } from './index-notices.ts';
 import type { ReaderCall, WriterCall } from './sqlite/messages.ts';
+import type { PendingPurge } from './sqlite/purge.ts';
 import type { RecordMethod } from './sqlite/queries.ts';
 import { startThread } from './sqlite/thread-client.ts';
 import type { ThreadClient } from './sqlite/thread-client.ts';
@@ -177,16 +178,30 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     );
   }
 
-  async function purgeSource(collection: string, key: string): Promise<PurgeReport | undefined> {
-    const blob = (await reading('readSource')(collection, key))?.blob;
-    const report = await write<PurgeReport | undefined>({ type: 'purge', collection, key, at: clock.now() });
+  const purgeSource: Store['purgeSource'] = async (collection, key, forget) => {
+    const purge = await write<PendingPurge | undefined>({ type: 'purge', collection, key, at: clock.now() });
+    if (purge !== undefined) await carryOut(purge, forget);
+    return purge?.report;
+  };
+
+  /** Every step may be repeated: the purge stays noted until all are done. */
+  async function carryOut(
+    { collection, key, report, blobs: freed }: PendingPurge,
+    forget: Parameters<Store['purgeSource']>[2],
+  ): Promise<void> {
     faults.reach('purge-committed');
-    if (blob !== undefined && blob !== null) await kept.forget([blob]);
-    if (report === undefined) return undefined;
+    await kept.forget(freed);
     await write<undefined>({ type: 'overwriteFreed' });
     // Vectors can be turned back into words: those of the index go as well.
     await (await readerAt(0)).call({ type: 'rebuildIndex' });
-    return report;
+    await forget?.(report.documents);
+    await write<undefined>({ type: 'endPurge', collection, key });
+  }
+
+  /** What a process that ended left undone. It keeps nobody from opening the directory; `verify` tells what is still undone. */
+  async function carryOutPending(): Promise<void> {
+    for (const purge of await write<readonly PendingPurge[]>({ type: 'pendingPurges' }))
+      await carryOut(purge, undefined).catch(() => undefined);
   }
 
   /** A record of an earlier version is brought up by a writer, which ends at once where only reading is wanted. */
@@ -218,7 +233,10 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
 
   try {
     await startReading();
-    if (writer !== undefined) await kept.forget(await blobs.list());
+    if (writer !== undefined) {
+      await kept.forget(await blobs.list());
+      await carryOutPending();
+    }
   } catch (error) {
     await endThreads();
     throw error;

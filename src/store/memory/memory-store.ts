@@ -5,7 +5,7 @@ import { sha256 } from '../../util/hash.ts';
 import type { Random } from '../../util/random.ts';
 import { openInMemory, toStoreError } from '../sqlite/connection.ts';
 import { applyOperation } from '../sqlite/operations.ts';
-import { overwriteFreed, purgeSource } from '../sqlite/purge.ts';
+import { endPurge, overwriteFreed, purgeSource } from '../sqlite/purge.ts';
 import type { RecordMethod } from '../sqlite/queries.ts';
 import { createReader } from '../sqlite/reader.ts';
 import { claimItems } from '../sqlite/run-operations.ts';
@@ -108,12 +108,14 @@ export function createMemoryStore(options: { readonly clock: Clock; readonly ran
       });
       await commit(operations);
     },
-    async purgeSource(collection, key) {
-      const blob = (await reading('readSource')(collection, key))?.blob;
-      const report = await writing(() => purgeSource(connection, collection, key, clock.now()));
-      if (blob !== undefined && blob !== null) forget(blob);
-      if (report !== undefined) await attempt('Overwriting', () => overwriteFreed(connection));
-      return report;
+    async purgeSource(collection, key, alsoForget) {
+      const purge = await writing(() => purgeSource(connection, collection, key, clock.now()));
+      if (purge === undefined) return undefined;
+      for (const blob of purge.blobs) forget(blob);
+      await attempt('Overwriting', () => overwriteFreed(connection));
+      await alsoForget?.(purge.report.documents);
+      await writing(() => endPurge(connection, collection, key));
+      return purge.report;
     },
     claimItems: (run, claim) => writing(() => claimItems(connection, run, claim)),
     writeSetting: (key, value) =>

@@ -3,7 +3,7 @@ import { toStoreError } from './connection.ts';
 import type { Connection } from './connection.ts';
 import type { ThreadAnswer, ThreadRequest, WriterCall } from './messages.ts';
 import { applyOperation } from './operations.ts';
-import { overwriteFreed, purgeSource } from './purge.ts';
+import { endPurge, overwriteFreed, pendingPurges, purgeSource } from './purge.ts';
 import { claimItems } from './run-operations.ts';
 import { rebuildTextIndex } from './verify.ts';
 
@@ -22,6 +22,10 @@ function answerCall(connection: Connection, call: WriterCall): unknown {
       return rebuildTextIndex(connection);
     case 'purge':
       return purgeSource(connection, call.collection, call.key, call.at);
+    case 'endPurge':
+      return endPurge(connection, call.collection, call.key);
+    case 'pendingPurges':
+      return pendingPurges(connection);
     case 'unusedBlobs': {
       const used = connection.prepare('SELECT 1 FROM sources WHERE blob = ? LIMIT 1');
       return call.sha256s.filter((sha256) => used.get(sha256) === undefined);

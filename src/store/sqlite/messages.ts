@@ -15,6 +15,9 @@ export type WriterCall =
   | { readonly type: 'writeSetting'; readonly key: string; readonly value: unknown }
   | { readonly type: 'rebuild' }
   | { readonly type: 'purge'; readonly collection: string; readonly key: string; readonly at: number }
+  /** A purge is carried out to its end. */
+  | { readonly type: 'endPurge'; readonly collection: string; readonly key: string }
+  | { readonly type: 'pendingPurges' }
   /** Overwrites what was freed. Not part of any transaction. */
   | { readonly type: 'overwriteFreed' }
   /** Which of these kept bytes no source names. */

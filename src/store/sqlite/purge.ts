@@ -5,6 +5,7 @@ import type { ErrorData } from '../../spec/failure.ts';
 import type { DocumentId, RunId } from '../../spec/identifiers.ts';
 import type { PurgeReport } from '../../spec/store.ts';
 import type { Connection } from './connection.ts';
+import { isMember } from './member-rows.ts';
 import { removeSource } from './member-operations.ts';
 
 /** Fields of a stored result that hold text of documents, or were made from it. */
@@ -120,16 +121,71 @@ interface PurgedSource {
 
 /** The source and, of a container, what it holds. */
 function sourcesOf(connection: Connection, collection: string, key: string): readonly PurgedSource[] {
-  return connection
-    .prepare('SELECT id, key, uri, document FROM sources WHERE collection = @collection AND (key = @key OR key GLOB @members)')
-    .all({ collection, key, members: `${key.replaceAll(/[*?[]/gu, '[$&]')}!/*` }) as PurgedSource[];
+  const columns = 'SELECT id, key, uri, document FROM sources WHERE';
+  const source = connection.prepare(`${columns} collection = ? AND key = ?`).all(collection, key) as PurgedSource[];
+  return [...source, ...(connection.prepare(`${columns} ${isMember}`).all({ collection, container: key }) as PurgedSource[])];
+}
+
+const pendingSetting = 'purge-pending';
+
+/** A purge that the record has noted and that is not yet carried out on the disk. */
+export interface PendingPurge {
+  readonly collection: string;
+  readonly key: string;
+  readonly report: PurgeReport;
+  /** Kept bytes that no source may name any more. */
+  readonly blobs: readonly string[];
+}
+
+export function pendingPurges(connection: Connection): readonly PendingPurge[] {
+  const row = connection.prepare('SELECT value FROM settings WHERE key = ?').get(pendingSetting) as { readonly value: string } | undefined;
+  return row === undefined ? [] : (JSON.parse(row.value) as PendingPurge[]);
+}
+
+function notePending(connection: Connection, pending: readonly PendingPurge[]): void {
+  connection.prepare('DELETE FROM settings WHERE key = ?').run(pendingSetting);
+  if (pending.length === 0) return;
+  connection.prepare('INSERT INTO settings (key, value) VALUES (?, ?)').run(pendingSetting, JSON.stringify(pending));
+}
+
+/** The purge is carried out to its end. */
+export function endPurge(connection: Connection, collection: string, key: string): void {
+  notePending(
+    connection,
+    pendingPurges(connection).filter((one) => one.collection !== collection || one.key !== key),
+  );
 }
 
 /**
  * The source, its documents and what runs say of them, in the transaction of the caller; of a source that is gone what runs still say. What
- * is answered from these documents just now is blanked when it settles. Undefined where there is nothing of it.
+ * is answered from these documents just now is blanked when it settles. It is pending until `endPurge`: repeated before that, it is told
+ * again as a whole. Undefined where there is nothing of it.
  */
-export function purgeSource(connection: Connection, collection: string, key: string, at: number): PurgeReport | undefined {
+export function purgeSource(connection: Connection, collection: string, key: string, at: number): PendingPurge | undefined {
+  const all = pendingPurges(connection);
+  const isSame = (one: PendingPurge): boolean => one.collection === collection && one.key === key;
+  const before = all.find(isSame);
+  const now = purgeRows(connection, collection, key, at);
+  if (now === undefined) return before;
+  const purge: PendingPurge = {
+    collection,
+    key,
+    report: {
+      documents: [...new Set([...(before?.report.documents ?? []), ...now.report.documents])],
+      runs: [...(before?.report.runs ?? []).filter(({ run }) => now.report.runs.every((one) => one.run !== run)), ...now.report.runs],
+    },
+    blobs: [...(before?.blobs ?? []), ...now.blobs],
+  };
+  notePending(connection, [...all.filter((one) => !isSame(one)), purge]);
+  return purge;
+}
+
+function purgeRows(
+  connection: Connection,
+  collection: string,
+  key: string,
+  at: number,
+): Pick<PendingPurge, 'report' | 'blobs'> | undefined {
   const sources = sourcesOf(connection, collection, key);
   const versionsOf = connection.prepare('SELECT document FROM source_versions WHERE source = ?');
   const documents = new Set<DocumentId>();
@@ -137,7 +193,7 @@ export function purgeSource(connection: Connection, collection: string, key: str
     for (const version of versionsOf.all(id) as { readonly document: DocumentId }[]) documents.add(version.document);
     if (document !== null) documents.add(document);
   }
-  for (const source of sources) removeSource(connection, { type: 'removeSource', collection, key: source.key, at });
+  const { freedBlob } = removeSource(connection, { type: 'removeSource', collection, key, at });
   const kept = connection.prepare('SELECT 1 FROM documents WHERE id = ?');
   const gone = [...documents].filter((id) => kept.get(id) === undefined);
   for (const id of gone) connection.purged.add(id);
@@ -147,7 +203,8 @@ export function purgeSource(connection: Connection, collection: string, key: str
   const items = blankItems(connection, wanted);
   blankDefinitions(connection, wanted);
   if (sources.length === 0 && items.size === 0) return undefined;
-  return { documents: gone, runs: [...items].map(([run, count]) => ({ run, items: count, label: labelOf(connection, run) })) };
+  const runs = [...items].map(([run, count]) => ({ run, items: count, label: labelOf(connection, run) }));
+  return { report: { documents: gone, runs }, blobs: freedBlob === undefined ? [] : [freedBlob] };
 }
 
 /**

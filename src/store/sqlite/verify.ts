@@ -6,6 +6,7 @@ import { indexChunk, titleOf } from './chunk-texts.ts';
 import { unlessDamaged } from './unless-damaged.ts';
 import type { Connection } from './connection.ts';
 import { blobPath } from '../blob-files.ts';
+import { pendingPurges } from './purge.ts';
 import { createQueries } from './queries.ts';
 import { type CheckedTable, checksumOf } from './row-checksum.ts';
 import { compareVectorIndex } from './verify-vector-index.ts';
@@ -113,6 +114,11 @@ function compare(
     if (vector.sound !== 1) report(`The vector of chunk ${vector.chunk} does not belong to a chunk of its collection.`);
   }
   for (const problem of damagedRows(connection)) report(problem);
+  for (const { key } of pendingPurges(connection)) {
+    report(
+      `The purge of ${key} is not carried out to its end: its text may be on the disk. Repeat it when nothing else reads the directory.`,
+    );
+  }
   if (indexFolder !== undefined) for (const problem of compareVectorIndex(connection, indexFolder)) report(problem);
   if (directory !== undefined) for (const problem of damagedBlobs(connection, directory)) report(problem);
 }
