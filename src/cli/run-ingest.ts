@@ -17,7 +17,7 @@ export type IngestFlags = Given['options'] & {
   readonly maxConcurrentFiles?: number;
 };
 
-/** Shows an ingestion to its end and gives the exit code: 3 where some sources failed. */
+/** Shows an ingestion to its end and gives the exit code: 3 where some sources, or vectors of some chunks, failed. */
 export async function runIngest(
   terminal: Terminal,
   session: Session,
@@ -32,6 +32,6 @@ export async function runIngest(
     if (event.type === 'document-committed' || event.type === 'document-skipped') onDocument(event.source);
     if (options.json && event.type === 'ingest-failed') session.failureTold();
   }
-  const { failed } = await stream.result();
-  return failed > 0 ? 3 : 0;
+  const { failed, unembedded } = await stream.result();
+  return failed > 0 || unembedded !== undefined ? 3 : 0;
 }

@@ -53,6 +53,10 @@ export function showIngest(
       case 'ingest-end':
         status.clear();
         terminal.out(`${dryRun ? describeDryRun(event) : describeEnd(event, failures)}\n`);
+        if (event.unembedded !== undefined) {
+          const { chunks, error } = event.unembedded;
+          terminal.error(`The embedder refused ${chunks} chunks, which are found by their words only: ${visible(error.message)}\n`);
+        }
         break;
       case 'ingest-failed':
         status.clear();

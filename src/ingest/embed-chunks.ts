@@ -1,4 +1,4 @@
-import { MillraceError } from '../errors.ts';
+import { MillraceError, toMillraceError } from '../errors.ts';
 import type { Embedder } from '../spec/engine.ts';
 import type { ChunkId } from '../spec/identifiers.ts';
 import type { Store } from '../spec/store.ts';
@@ -53,14 +53,14 @@ export async function embedChunks(
   const computed = createBoundedQueue<ComputedCall>({ maxItems: computedCalls, maxBytes: Number.POSITIVE_INFINITY });
   await runTogether(signal, [
     (stop) => submitAll(run, committed, submitted, stop),
-    (stop) => awaitAll(submitted, computed, stop),
+    (stop) => awaitAll(run, submitted, computed, stop),
     (stop) => commitAll(run, computed, onCommitted, stop),
   ]);
 }
 
 async function submitAll(run: IngestRun, committed: Pulse, submitted: BoundedQueue<SubmittedCall>, signal: AbortSignal): Promise<void> {
   const { embedder, collection } = run;
-  const { scheduler, store } = run.parts;
+  const { store } = run.parts;
   let after: ChunkId | 0 = 0;
   try {
     for (;;) {
@@ -76,13 +76,9 @@ async function submitAll(run: IngestRun, committed: Pulse, submitted: BoundedQue
       }
       after = last.id;
       for (const texts of packCalls(await withHeadings(window, embedder, signal), embedder.limits)) {
-        const tokens = texts.reduce((sum, text) => sum + text.tokens, 0);
-        const cost = { tokens, items: texts.length, bytes: texts.reduce((sum, { text }) => sum + text.length * 2, 0) };
-        await scheduler.ready('embed', cost, signal);
-        const input = { texts: texts.map(({ text }) => text), kind: 'passage' } as const;
-        const handle = scheduler.submit({ lane: 'embed', class: 'background', input, cost, signal, deliver: 'final' });
+        const call = await submit(run, texts, signal);
         run.parts.faults?.reach('texts-submitted');
-        await submitted.push({ texts, tokens, handle }, { signal });
+        await submitted.push(call, { signal });
       }
     }
   } finally {
@@ -90,20 +86,65 @@ async function submitAll(run: IngestRun, committed: Pulse, submitted: BoundedQue
   }
 }
 
-async function awaitAll(submitted: AsyncIterable<SubmittedCall>, computed: BoundedQueue<ComputedCall>, signal: AbortSignal): Promise<void> {
+async function submit({ parts: { scheduler } }: IngestRun, texts: readonly EmbedText[], signal: AbortSignal): Promise<SubmittedCall> {
+  const tokens = texts.reduce((sum, text) => sum + text.tokens, 0);
+  const cost = { tokens, items: texts.length, bytes: texts.reduce((sum, { text }) => sum + text.length * 2, 0) };
+  await scheduler.ready('embed', cost, signal);
+  const input = { texts: texts.map(({ text }) => text), kind: 'passage' } as const;
+  return { texts, tokens, handle: scheduler.submit({ lane: 'embed', class: 'background', input, cost, signal, deliver: 'final' }) };
+}
+
+async function awaitAll(
+  run: IngestRun,
+  submitted: AsyncIterable<SubmittedCall>,
+  computed: BoundedQueue<ComputedCall>,
+  signal: AbortSignal,
+): Promise<void> {
   try {
-    for await (const { texts, tokens, handle } of submitted) {
+    for await (const call of submitted) {
       signal.throwIfAborted();
-      const vectors = await handle.result();
-      if (vectors.length !== texts.length) {
-        throw new MillraceError('E_INTERNAL', `The embedder gave ${vectors.length} vectors for ${texts.length} texts.`);
-      }
-      const ofChunks = vectors.map((vector, index) => ({ chunk: (texts[index] as EmbedText).id, vector }));
-      await computed.push({ tokens, vectors: ofChunks }, { signal });
+      const { tokens, vectors } = await compute(run, call, signal);
+      if (vectors.length > 0) await computed.push({ tokens, vectors }, { signal });
     }
   } finally {
     computed.end();
   }
+}
+
+/** Failures of a text. Every other one is of the engine, and ends the call. */
+const ofText = new Set(['E_CONTEXT_EXCEEDED', 'E_INPUT_INVALID']);
+
+/** A text that the embedder refuses is left without a vector, counted and told: its chunk is found by its words. */
+async function compute(run: IngestRun, { texts, tokens, handle }: SubmittedCall, signal: AbortSignal): Promise<ComputedCall> {
+  let vectors: readonly Float32Array[];
+  try {
+    vectors = await handle.result();
+  } catch (thrown) {
+    signal.throwIfAborted();
+    const error = toMillraceError(thrown);
+    if (!ofText.has(error.code)) throw error;
+    if (texts.length === 1) {
+      noteRefused(run, error);
+      return { tokens: 0, vectors: [] };
+    }
+    const found: ComputedCall[] = [];
+    for (const text of texts) found.push(await compute(run, await submit(run, [text], signal), signal));
+    return { tokens: found.reduce((sum, one) => sum + one.tokens, 0), vectors: found.flatMap((one) => one.vectors) };
+  }
+  if (vectors.length !== texts.length) {
+    throw new MillraceError('E_INTERNAL', `The embedder gave ${vectors.length} vectors for ${texts.length} texts.`);
+  }
+  const ofChunks = vectors.map((vector, index) => ({ chunk: (texts[index] as EmbedText).id, vector }));
+  const sound = ofChunks.filter(({ vector }) => vector.every((value) => Number.isFinite(value)));
+  for (let missing = sound.length; missing < ofChunks.length; missing += 1) {
+    noteRefused(run, new MillraceError('E_INPUT_INVALID', 'The embedder gave a vector that is not of finite numbers.'));
+  }
+  return { tokens, vectors: sound };
+}
+
+function noteRefused({ counts }: IngestRun, error: MillraceError): void {
+  const { chunks = 0, error: first = error.toJSON() } = counts.unembedded ?? {};
+  counts.unembedded = { chunks: chunks + 1, error: first };
 }
 
 async function commitAll(

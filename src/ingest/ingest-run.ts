@@ -1,5 +1,5 @@
 import type { Embedder } from '../spec/engine.ts';
-import type { IngestEvent } from '../spec/events.ts';
+import type { IngestEvent, IngestSummary } from '../spec/events.ts';
 import type { IngestOptions } from '../spec/mill.ts';
 import type { FaultPoints } from '../spec/faults.ts';
 import type { DocumentParser } from '../spec/parser.ts';
@@ -81,6 +81,8 @@ export interface IngestCounts {
   removed: number;
   chunks: number;
   bytes: number;
+  /** Chunks that the embedder refused, and why it refused the first. */
+  unembedded?: NonNullable<IngestSummary['unembedded']>;
 }
 
 /** One call of `ingest`. */

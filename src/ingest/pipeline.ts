@@ -72,7 +72,7 @@ async function ingestAll(
 ): Promise<IngestRun['counts']> {
   const collection = options.collection ?? 'default';
   const limits = { ...defaultIngestLimits, ...parts.limits };
-  const counts = {
+  const counts: IngestRun['counts'] = {
     found: 0,
     allFound: false,
     indexed: 0,

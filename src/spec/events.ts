@@ -79,6 +79,8 @@ export const ingestEvent = z.discriminatedUnion('type', [
     bytes: z.number(),
     /** Sources whose files are gone, where there are any. */
     removed: z.number().optional(),
+    /** Chunks that the embedder refused, where there are any, and why it refused the first: they are found by their words. */
+    unembedded: z.object({ chunks: z.number(), error: errorData }).optional(),
     elapsedMs: z.number(),
   }),
   z.object({ type: z.literal('ingest-failed'), ...head, error: errorData, elapsedMs: z.number() }),

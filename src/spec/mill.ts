@@ -18,8 +18,8 @@ import type {
   SettledQuestion,
 } from './runs.ts';
 import type { SettledCell, TableOptions, TableQuestion } from './tables.ts';
-import type { DocumentRecord, DocumentState, PurgeReport, RunRecord, SourceRecord, SourceVersion } from './store.ts';
-import type { CollectionStatus, RebuildReport, VerifyReport } from './store-reports.ts';
+import type { DocumentRecord, DocumentState, RunRecord, SourceRecord, SourceVersion } from './store.ts';
+import type { CollectionStatus, PurgeReport, RebuildReport, VerifyReport } from './store-reports.ts';
 import type { PrefixStatus } from './prefixes.ts';
 import type { ReadEvent, ReadOptions, ReadSummary } from './reading.ts';
 import type { LaneSnapshot } from './work.ts';

@@ -1,3 +1,5 @@
+import type { DocumentId, RunId } from './identifiers.ts';
+
 export interface CollectionStatus {
   readonly collection: string;
   readonly sources: number;
@@ -21,4 +23,12 @@ export interface VerifyReport {
   /** One sentence for each difference found, at most 1,000. */
   readonly problems: readonly string[];
   readonly checked: { readonly documents: number; readonly chunks: number; readonly vectors: number };
+}
+
+/** What a purge has overwritten, and what it cannot reach. */
+export interface PurgeReport {
+  /** Documents of the source, those of its older versions included. */
+  readonly documents: readonly DocumentId[];
+  /** Runs in which quotes, passages or answers of theirs were blanked, with the number of items and the run's label. */
+  readonly runs: readonly { readonly run: RunId; readonly items: number; readonly label: Readonly<Record<string, string>> }[];
 }

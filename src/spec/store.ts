@@ -1,7 +1,7 @@
 import type { ErrorData } from './failure.ts';
 import type { ChunkId, DocumentId, Metadata, MetadataFilter, RunId, SourceId } from './identifiers.ts';
 import type { ParsedBlock, ParsedPage } from './parser.ts';
-import type { CollectionStatus, RebuildReport, VerifyReport } from './store-reports.ts';
+import type { CollectionStatus, PurgeReport, RebuildReport, VerifyReport } from './store-reports.ts';
 
 /** One source as it is now, or as it was last seen. */
 export interface SourceRecord {
@@ -113,14 +113,6 @@ export interface NewSource {
 export interface NewBlob {
   readonly source: NewSource;
   readonly bytes: Uint8Array;
-}
-
-/** What a purge has overwritten, and what it cannot reach. */
-export interface PurgeReport {
-  /** Documents of the source, those of its older versions included. */
-  readonly documents: readonly DocumentId[];
-  /** Runs in which quotes, passages or answers of theirs were blanked, with the number of items and the run's label. */
-  readonly runs: readonly { readonly run: RunId; readonly items: number; readonly label: Readonly<Record<string, string>> }[];
 }
 
 export interface NewDocument extends DocumentKey {

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { MillraceError, toMillraceError } from '../../errors.ts';
 import type { Mill } from '../../spec/mill.ts';
-import type { PurgeReport } from '../../spec/store.ts';
+import type { PurgeReport } from '../../spec/store-reports.ts';
 import type { Given, Session } from '../session.ts';
 import { type IngestFlags, runIngest } from '../run-ingest.ts';
 import { sourceName, type Terminal, visible } from '../terminal.ts';

@@ -3,7 +3,7 @@ import { pathToFileURL } from 'node:url';
 import { MillraceError } from '../../errors.ts';
 import type { ErrorData } from '../../spec/failure.ts';
 import type { DocumentId, RunId } from '../../spec/identifiers.ts';
-import type { PurgeReport } from '../../spec/store.ts';
+import type { PurgeReport } from '../../spec/store-reports.ts';
 import type { Connection } from './connection.ts';
 import { isMember } from './member-rows.ts';
 import { removeSource } from './member-operations.ts';
