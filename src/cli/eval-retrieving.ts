@@ -133,6 +133,7 @@ function objectOf(account: Account) {
     split: data.split,
     documents,
     unjudgedQueries: data.unjudgedQueries,
+    missingQueries: data.missingQueries,
     pipeline: { ...main.contestant.pipeline, name: main.contestant.name, mode: main.contestant.mode },
     depth: options.depth ?? defaultDepth,
     seed: options.seed,

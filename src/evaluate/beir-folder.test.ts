@@ -15,7 +15,7 @@ beforeEach(() => {
     '{"_id":"d1","title":"Keys","text":"A key."}\n{"_id":"d2","text":"A locker."}\r\n{"_id":"d3","title":"","text":""}\n',
   );
   put('queries.jsonl', '{"_id":"q2","text":"two"}\n\n{"_id":"q1","text":"one"}\n{"_id":"q3","text":"three"}\n');
-  put('qrels.tsv', 'query-id\tcorpus-id\tscore\nq1\td1\t2\nq1\td2\t0\nq2\td2\t1\nq3\td1\t0\n');
+  put('qrels.tsv', 'query-id\tcorpus-id\tscore\nq1\td1\t2\nq1\td2\t0\nq2\td2\t1\nq3\td1\t0\nq8\td1\t1\n');
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -29,7 +29,7 @@ describe('readBeirFolder', () => {
   it('gives the queries with a relevant document, in their order, and the corpus as sources', async () => {
     const data = await readBeirFolder(folder);
     expect(data.queries.map(({ id }) => id)).toEqual(['q2', 'q1']);
-    expect(data.unjudgedQueries).toBe(1);
+    expect([data.unjudgedQueries, data.missingQueries]).toEqual([1, 1]);
     expect([...(data.queries[1]?.judgements ?? [])]).toEqual([
       ['d1', 2],
       ['d2', 0],

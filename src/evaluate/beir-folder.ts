@@ -23,6 +23,8 @@ export interface BeirFolder {
   readonly queries: readonly JudgedQuery[];
   /** Queries of the file that no document is relevant to: they do not count. */
   readonly unjudgedQueries: number;
+  /** Queries that are judged and that the file lacks. */
+  readonly missingQueries: number;
   /** The documents as sources to ingest: id, title and text; those without text, which nothing can find, left out. Read anew at each call. */
   corpus(): AsyncIterable<HandedSource>;
 }
@@ -66,6 +68,7 @@ export async function readBeirFolder(folder: string, options: { readonly split?:
     split,
     queries,
     unjudgedQueries: seen.size - queries.length,
+    missingQueries: [...judgements.keys()].filter((id) => !seen.has(id)).length,
     corpus: () => readCorpus(corpusFile),
   };
 }

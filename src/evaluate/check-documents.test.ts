@@ -36,8 +36,8 @@ describe('checkAnswer', () => {
 
 describe('checkPassages', () => {
   const passages = [
-    { source: '/docs/fares.md', text: 'A ticket costs 40 euros.' },
-    { source: '/docs/rules.md', text: 'A lost key is paid for.' },
+    { source: '/docs/fares.md', text: 'A ticket costs 40 euros.', page: 3 },
+    { source: '/docs/rules.md', text: 'A lost key is paid for.', page: 1 },
   ];
 
   it('wants what is expected in a passage of the expected source', () => {
@@ -47,6 +47,8 @@ describe('checkPassages', () => {
     ]);
     expect(checkPassages(entry({ source: 'minutes.txt' }), passages).problems).toEqual(['No passage of "minutes.txt" was found.']);
     expect(checkPassages(entry({ number: 41 }), passages).problems).toEqual(['No passage that was found holds the number 41.']);
+    expect(checkPassages(entry({ expected: '40 euros', page: 4 }), passages).status).toBe('passed');
+    expect(checkPassages(entry({ expected: '40 euros', page: 5 }), passages).problems).toEqual(['No passage on page 5 was found.']);
     expect(checkPassages(entry({ expected: 'x' }), []).problems).toEqual(['Nothing was found.']);
   });
 });

@@ -10,6 +10,8 @@ import { isOneOf } from './source-name.ts';
 export interface FoundPassage {
   readonly source: string;
   readonly text: string;
+  /** On which it begins. */
+  readonly page: number;
 }
 
 /** How a question is put to the documents: to be answered, or to find passages only. */
@@ -123,13 +125,19 @@ export function checkAnswer(question: JudgedQuestion, given: GivenAnswer): Outco
   return outcome(problems, given.answer);
 }
 
-/** Whether the passages that were found hold what is expected, in a passage of the expected source where one is. */
+/**
+ * Whether the passages that were found hold what is expected, in a passage of the expected source where one is, which begins on the expected
+ * page or the one before.
+ */
 export function checkPassages(question: JudgedQuestion, passages: readonly FoundPassage[]): Outcome {
-  const { expected, number, sources, language } = question;
-  const own = sources.length === 0 ? passages : passages.filter(({ source }) => isOneOf(source, sources));
-  if (own.length === 0) return outcome([sources.length === 0 ? 'Nothing was found.' : `No passage of ${listed(sources)} was found.`], null);
+  const { expected, number, sources, language, page } = question;
+  const ofSource = sources.length === 0 ? passages : passages.filter(({ source }) => isOneOf(source, sources));
+  if (ofSource.length === 0) return outcome([sources.length === 0 ? 'Nothing was found.' : `No passage of ${listed(sources)} was found.`], null);
+  const own = page === null ? ofSource : ofSource.filter((one) => one.page === page || one.page === page - 1);
+  const place = `${sources.length === 0 ? '' : ` of ${listed(sources)}`}${page === null ? '' : ` on page ${page}`}`;
+  if (own.length === 0) return outcome([`No passage${place} was found.`], null);
   const problems: string[] = [];
-  const where = sources.length === 0 ? 'No passage that was found' : `No passage of ${listed(sources)} that was found`;
+  const where = `No passage${place} that was found`;
   if (expected.length > 0 && !own.some(({ text }) => containsExpected(text, expected, language)))
     problems.push(`${where} holds ${listed(expected)}.`);
   if (number !== null && !own.some(({ text }) => holdsNumber(text, number))) problems.push(`${where} holds the number ${number}.`);

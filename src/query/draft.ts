@@ -108,8 +108,10 @@ export async function draftAnswer(
   const asking: Asking = { parts, question, language, pipeline, generator, found: hits, family, call, spent };
   const verified = pipeline.verify.by !== 'none';
   const each = pipeline.context.mode === 'each' && hits.length > 0;
-  const ordered =
-    pipeline.rerank.by === 'model' ? await orderByLikelihood(parts, generator, question, hits, pipeline.rerank, family, call) : hits;
+  const reranks = pipeline.rerank.by === 'model';
+  const reranking = clock.monotonic();
+  const ordered = reranks ? await orderByLikelihood(parts, generator, question, hits, pipeline.rerank, family, call, spent.add) : hits;
+  const rerankMs = clock.monotonic() - reranking;
   const read = await widen(parts.store, ordered, pipeline.retrieve.neighbours, each ? (hit) => fitsAlone(asking, hit) : undefined);
   const candidates = each ? await askEach(asking, read) : [await askJoined(asking, read, verified ? undefined : tell)];
   const given = candidates.find((one) => !one.checked.abstained && (one.verdict?.supported ?? true));
@@ -123,7 +125,7 @@ export async function draftAnswer(
     hits: given?.hits ?? candidates[0]?.hits ?? [],
     model: generator.model.id,
     usage: spent.usage(),
-    timings: { modelMs, ...spent.timings() },
+    timings: { modelMs, ...(reranks ? { rerankMs } : {}), ...spent.timings() },
     verification: verificationOf(candidates, given, language),
   };
 }

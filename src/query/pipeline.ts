@@ -68,7 +68,8 @@ export async function searchDocuments(parts: QueryParts, query: string, options:
 /** The hits of a pipeline in their last order. */
 async function findRanked(parts: QueryParts, pipeline: ResolvedPipeline, request: RetrieveRequest): Promise<Retrieved> {
   const retrieved = await findHits(parts, pipeline, request);
-  if (pipeline.rerank.by === 'none') return retrieved;
+  // By the model they are ordered where they are read.
+  if (pipeline.rerank.by === 'none' || pipeline.rerank.by === 'model') return retrieved;
   const reranking = parts.clock.monotonic();
   const hits = [...(await rerank(parts, request.query, retrieved.hits, pipeline.rerank, request))];
   return { ...retrieved, hits, timings: { ...retrieved.timings, rerankMs: parts.clock.monotonic() - reranking } };

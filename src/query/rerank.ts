@@ -1,6 +1,6 @@
 import type { Hit } from '../spec/answers.ts';
 import type { Generator } from '../spec/engine.ts';
-import { type EngineCall, generateAnswer } from './generate.ts';
+import { type EngineCall, type GeneratedAnswer, generateAnswer } from './generate.ts';
 import type { QueryParts } from './parts.ts';
 import { modelRefusal, passagePrompt, type PromptFamily } from './prompt.ts';
 import { signalScores } from './signals.ts';
@@ -34,6 +34,8 @@ export async function rerank(
  * The hits in the order in which the generator would rather answer from them than refuse: one token each over rules and passage, which are
  * the tokens that `each` asks the question over, so that they are computed once. Ranks stay as they were shown. As they are where the engine
  * tells no log-probabilities.
+ *
+ * @param onGenerated told what each token cost
  */
 export async function orderByLikelihood(
   parts: QueryParts,
@@ -43,6 +45,7 @@ export async function orderByLikelihood(
   { limit = hits.length }: RerankSection,
   family: PromptFamily,
   call: EngineCall,
+  onGenerated: (generated: GeneratedAnswer) => void,
 ): Promise<readonly Hit[]> {
   const scored = hits.slice(0, limit);
   const refusals = await Promise.all(
@@ -55,8 +58,9 @@ export async function orderByLikelihood(
         weigh: [modelRefusal],
         ...call,
       };
-      const { final } = await generateAnswer(parts.scheduler, generator, request, parts.clock.monotonic);
-      return final.weights?.[0];
+      const generated = await generateAnswer(parts.scheduler, generator, request, parts.clock.monotonic);
+      onGenerated(generated);
+      return generated.final.weights?.[0];
     }),
   );
   const scores = refusals.map((refusal) => (refusal === undefined ? 0 : -refusal));

@@ -31,6 +31,16 @@ describe('resolvePipeline', () => {
   });
 });
 
+it.each([{ verify: { by: 'rules' } }, { context: { mode: 'each' } }] as const)(
+  'a stage that writes the answer takes no %j beside it',
+  (value) => {
+    const stages = { own: { kind: 'generate', version: '1', run: () => 'x' } } as const;
+    const generate = { stage: 'own' };
+    expect(() => resolvePipeline({ ...value, generate }, { stages })).toThrow(expect.objectContaining({ code: 'E_PIPELINE_INVALID' }));
+    expect(resolvePipeline({ generate }, { stages })).toMatchObject({ verify: { by: 'none' }, context: { mode: 'joined' } });
+  },
+);
+
 describe('pipelineOf', () => {
   it('lets the options of the call stand over the pipeline', () => {
     const resolved = pipelineOf({

@@ -97,6 +97,7 @@ export function resolvePipeline(pipeline: Pipeline, defaults: PipelineDefaults =
     });
   }
   const { retrieve = {}, rerank = {}, context = {}, generate = {}, verify = {} } = pipeline;
+  if (generate.stage !== undefined) refuseBesideStage(pipeline);
   const limit = retrieve.limit ?? queryDefaults.askLimit;
   const resolved = {
     retrieve: {
@@ -113,7 +114,7 @@ export function resolvePipeline(pipeline: Pipeline, defaults: PipelineDefaults =
     stages: stagesOf(pipeline, defaults.stages ?? {}),
     rerank: { by: rerank.by ?? 'none', model: rerank.model, limit: rerank.limit },
     context: {
-      mode: context.mode ?? defaults.contextMode ?? queryDefaults.contextMode,
+      mode: context.mode ?? (generate.stage === undefined ? (defaults.contextMode ?? queryDefaults.contextMode) : 'joined'),
       tokens: context.tokens ?? defaults.contextTokens,
       order: context.order ?? 'rank',
       passages: context.passages ?? queryDefaults.eachPassages,
@@ -127,10 +128,20 @@ export function resolvePipeline(pipeline: Pipeline, defaults: PipelineDefaults =
       seed: generate.seed ?? 0,
       prompt: promptFamilies.find((family) => family === generate.prompt),
     },
-    verify: { by: verify.by ?? 'rules' },
+    verify: { by: verify.by ?? (generate.stage === undefined ? 'rules' : 'none') },
   } as const;
   const hash = hashOf(resolved);
   return { name: pipeline.name ?? hash.slice(0, 8), hash, ...resolved };
+}
+
+/** A stage that writes the answer gets all passages at once, and tells no likelihoods to verify by. */
+function refuseBesideStage({ verify, context }: Pipeline): void {
+  const path = (verify?.by ?? 'none') !== 'none' ? 'verify.by' : context?.mode === 'each' ? 'context.mode' : undefined;
+  if (path === undefined) return;
+  throw new MillraceError('E_PIPELINE_INVALID', `The pipeline sets "${path}", which says nothing beside "generate.stage".`, {
+    remedy: 'Leave one of the two out: a stage gets all passages together, and its sentences are checked for sources only.',
+    details: { path },
+  });
 }
 
 /** @throws MillraceError E_PIPELINE_INVALID where a stage is not registered, or does something else */

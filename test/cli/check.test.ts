@@ -52,6 +52,13 @@ describe('check', () => {
     expect(known).toMatchObject({ exitCode: 0, out: expect.stringContaining('1 passed, 0 failed, 1 known') });
     put('docs/fares.md', '# Fares\n\nA ticket is dear.\n');
     expect((await check('--baseline', 'baseline.json')).exitCode).toBe(1);
+    put('baseline.json', before.out.replace('"retrievalOnly":true', '"retrievalOnly":false'));
+    expect(await check('--baseline', 'baseline.json')).toMatchObject({ exitCode: 2, error: expect.stringContaining('without --retrieval-only') });
+  });
+
+  it('refuses a question with a passage of its own, which it would not read', async () => {
+    put('q.yaml', '- question: lost key\n  expected: free\n  context: Keys are free.\n');
+    expect(await check()).toMatchObject({ exitCode: 2, error: expect.stringContaining('a passage of its own') });
   });
 
   it('does not keep a document that is gone', async () => {

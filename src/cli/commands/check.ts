@@ -61,7 +61,7 @@ async function check(terminal: Terminal, session: Session, argument: string, opt
   const questions = await readJudgedQuestions(file, 'refuse');
   for (const question of questions) requireExpectation(question);
   const pipeline = options.pipeline === undefined ? {} : await readPipelineFile(options.pipeline, terminal.workingDirectory);
-  const knownFailures = options.baseline === undefined ? new Set<string>() : await readBaseline(terminal, options.baseline);
+  const knownFailures = options.baseline === undefined ? new Set<string>() : await readBaseline(terminal, options.baseline, options.retrievalOnly === true);
   const paths = options.documents.map((path) => resolve(terminal.workingDirectory, path));
   for (const path of paths) await requirePath(path);
   const { mill } = await openEvaluation(terminal, session, options, basename(file), ['check', ...paths]);
@@ -100,7 +100,12 @@ async function requirePath(path: string): Promise<void> {
 }
 
 function requireExpectation(question: JudgedQuestion): void {
-  const { id, expected, number, sources, unanswerable } = question;
+  const { id, expected, number, sources, unanswerable, context } = question;
+  if (context !== null) {
+    throw new MillraceError('E_INPUT_INVALID', `The question "${id.slice(0, 100)}" has a passage of its own.`, {
+      remedy: 'Take "context" out to ask the documents, or use "millrace eval --questions", which asks it over that passage.',
+    });
+  }
   if (unanswerable || expected.length > 0 || number !== null || sources.length > 0) return;
   throw new MillraceError('E_INPUT_INVALID', `The question "${id.slice(0, 100)}" says nothing that can be checked.`, {
     remedy: 'Give it "expected" with a text, "number", "source", or "unanswerable: true".',
@@ -189,10 +194,13 @@ async function writeJunit(terminal: Terminal, path: string, { file, options, res
   }
 }
 
-const baseline = z.object({ results: z.array(z.object({ id: z.string(), status: z.enum(['passed', 'failed', 'skipped']) })) });
+const baseline = z.object({
+  retrievalOnly: z.boolean(),
+  results: z.array(z.object({ id: z.string(), status: z.enum(['passed', 'failed', 'skipped']) })),
+});
 
-/** Ids of the questions that failed when the baseline was made. */
-async function readBaseline(terminal: Terminal, path: string): Promise<Set<string>> {
+/** Ids of the questions that failed when the baseline was made, in the same way: what fails as passages says nothing of answers. */
+async function readBaseline(terminal: Terminal, path: string, retrievalOnly: boolean): Promise<Set<string>> {
   let value: unknown;
   try {
     value = JSON.parse(await readFile(resolve(terminal.workingDirectory, path), 'utf8'));
@@ -203,5 +211,11 @@ async function readBaseline(terminal: Terminal, path: string): Promise<Set<strin
   }
   const parsed = baseline.safeParse(value);
   if (!parsed.success) throw new MillraceError('E_INPUT_INVALID', `The baseline ${path} is not what "millrace check --json" prints.`);
+  if (parsed.data.retrievalOnly !== retrievalOnly) {
+    const made = parsed.data.retrievalOnly ? 'with' : 'without';
+    throw new MillraceError('E_INPUT_INVALID', `The baseline ${path} was made ${made} --retrieval-only.`, {
+      remedy: `Make another one ${retrievalOnly ? 'with' : 'without'} it, or check ${made} it.`,
+    });
+  }
   return new Set(parsed.data.results.filter(({ status }) => status === 'failed').map(({ id }) => id));
 }
