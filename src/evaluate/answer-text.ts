@@ -47,7 +47,8 @@ export function tokenF1(answer: string, expected: readonly string[], language?: 
   return Math.max(0, ...expected.map((one) => overlapF1(given, answerTokens(one, language))));
 }
 
-function overlapF1(given: readonly string[], wanted: readonly string[]): number {
+/** Harmonic mean of the shares of one's words in the other's, each as often as it stands. */
+export function overlapF1(given: readonly string[], wanted: readonly string[]): number {
   // Nothing equals nothing only: the rule of SQuAD for answers that are empty after normalising.
   if (given.length === 0 || wanted.length === 0) return given.length === wanted.length ? 1 : 0;
   const counts = new Map<string, number>();

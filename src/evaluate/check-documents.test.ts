@@ -74,7 +74,7 @@ describe('checkDocuments', () => {
   });
 
   it('skips what passages alone do not tell', async () => {
-    const find: CheckedBy = { by: 'passages', find: () => Promise.resolve([{ source: 'x', text: 'no' }]) };
+    const find: CheckedBy = { by: 'passages', find: () => Promise.resolve([{ source: 'x', page: 1, text: 'no' }]) };
     const results = await checkDocuments(questions, find, { ...options, knownFailures: new Set() });
     expect(results.map(({ status }) => status)).toEqual(['failed', 'passed', 'passed', 'skipped']);
   });

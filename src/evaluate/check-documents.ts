@@ -3,6 +3,7 @@ import { runTogether } from '../util/run-together.ts';
 import { containsExpected } from './holds-text.ts';
 import type { GivenAnswer } from './judge-answer.ts';
 import { holdsNumber } from './number-text.ts';
+import { isOfOneQuestion } from './one-question.ts';
 import type { JudgedQuestion } from './question-entry.ts';
 import { isOneOf } from './source-name.ts';
 
@@ -87,21 +88,10 @@ async function checkOne(question: JudgedQuestion, checked: CheckedBy, options: C
   } catch (thrown) {
     signal.throwIfAborted();
     const error = toMillraceError(thrown);
-    if (endsAll.has(error.code)) throw error;
+    if (!isOfOneQuestion(error.code)) throw error;
     return told({ status: 'failed', problems: [error.message], answer: null }, error.toJSON());
   }
 }
-
-/** What every question would meet. */
-const endsAll = new Set([
-  'E_MODEL_NOT_INSTALLED',
-  'E_MODEL_UNKNOWN',
-  'E_MODEL_INVALID',
-  'E_ENGINE_LIBRARY',
-  'E_SHUTTING_DOWN',
-  'E_CANCELLED',
-  'E_DISK_FULL',
-]);
 
 /** Whether an answer is what is expected of it. */
 export function checkAnswer(question: JudgedQuestion, given: GivenAnswer): Outcome {
@@ -132,7 +122,8 @@ export function checkAnswer(question: JudgedQuestion, given: GivenAnswer): Outco
 export function checkPassages(question: JudgedQuestion, passages: readonly FoundPassage[]): Outcome {
   const { expected, number, sources, language, page } = question;
   const ofSource = sources.length === 0 ? passages : passages.filter(({ source }) => isOneOf(source, sources));
-  if (ofSource.length === 0) return outcome([sources.length === 0 ? 'Nothing was found.' : `No passage of ${listed(sources)} was found.`], null);
+  if (ofSource.length === 0)
+    return outcome([sources.length === 0 ? 'Nothing was found.' : `No passage of ${listed(sources)} was found.`], null);
   const own = page === null ? ofSource : ofSource.filter((one) => one.page === page || one.page === page - 1);
   const place = `${sources.length === 0 ? '' : ` of ${listed(sources)}`}${page === null ? '' : ` on page ${page}`}`;
   if (own.length === 0) return outcome([`No passage${place} was found.`], null);

@@ -1,4 +1,5 @@
 import type { SettledQuestion } from '../spec/runs.ts';
+import { overlapF1 } from './answer-text.ts';
 import { mean, quantile } from './statistics.ts';
 
 /** What the pipelines of a run made of one question; an item that is not settled is null. */
@@ -92,7 +93,7 @@ export function createComparison(names: readonly string[]): {
         if (one === undefined || other === undefined) continue;
         pair.questions += 1;
         pair.equal += Number(one.join(' ') === other.join(' '));
-        pair.overlaps.push(overlapOf(one, other));
+        pair.overlaps.push(overlapF1(one, other));
       }
       return {
         index: first?.index ?? 0,
@@ -129,18 +130,4 @@ function wordsOf({ answer, abstained }: SettledQuestion): readonly string[] {
       .toLowerCase()
       .match(/[\p{L}\p{N}]+(?:[.,:]\p{N}+)*/gu) ?? []
   );
-}
-
-/** F1 of the words of one over those of the other, each as often as it stands. */
-function overlapOf(one: readonly string[], other: readonly string[]): number {
-  const left = new Map<string, number>();
-  for (const word of other) left.set(word, (left.get(word) ?? 0) + 1);
-  let common = 0;
-  for (const word of one) {
-    const count = left.get(word) ?? 0;
-    if (count === 0) continue;
-    left.set(word, count - 1);
-    common += 1;
-  }
-  return one.length + other.length === 0 ? 1 : (2 * common) / (one.length + other.length);
 }

@@ -45,13 +45,14 @@ describe('evaluateAnswers', () => {
   });
 
   it('keeps a failure with its question, and ends with what all would meet', async () => {
-    const failing = (code: 'E_CONTEXT_EXCEEDED' | 'E_MODEL_NOT_INSTALLED') =>
+    const failing = (code: 'E_CONTEXT_EXCEEDED' | 'E_STAGE_FAILED' | 'E_MODEL_NOT_INSTALLED') =>
       evaluateAnswers(
         questions,
         ({ id }) => (id === 'b' ? Promise.reject(new MillraceError(code, 'No.')) : Promise.resolve(answer(id))),
         options,
       );
     expect((await failing('E_CONTEXT_EXCEEDED')).map(({ error }) => error?.code ?? null)).toEqual([null, 'E_CONTEXT_EXCEEDED', null]);
+    expect((await failing('E_STAGE_FAILED')).map(({ error }) => error?.code ?? null)).toEqual([null, 'E_STAGE_FAILED', null]);
     await expect(failing('E_MODEL_NOT_INSTALLED')).rejects.toMatchObject({ code: 'E_MODEL_NOT_INSTALLED' });
   });
 });

@@ -1,6 +1,7 @@
 import { toMillraceError } from '../errors.ts';
 import { runTogether } from '../util/run-together.ts';
 import { type GivenAnswer, judgeAnswer, type JudgedAnswer } from './judge-answer.ts';
+import { isOfOneQuestion } from './one-question.ts';
 import type { JudgedQuestion } from './question-entry.ts';
 
 /** What is measured: an answer to a question. */
@@ -47,23 +48,13 @@ function byDocument(questions: readonly JudgedQuestion[]): { readonly question: 
   return [...Map.groupBy(all, ({ question }) => question.context ?? question.sources[0] ?? '').values()].flat();
 }
 
-/** Failures of one question. Every other one (no model, no record, no room) every question would meet. */
-const ofOneQuestion = new Set([
-  'E_INPUT_INVALID',
-  'E_CONTEXT_EXCEEDED',
-  'E_DEADLINE_EXCEEDED',
-  'E_ENGINE_CRASHED',
-  'E_OVERLOADED',
-  'E_WORK_TOO_LARGE',
-]);
-
 async function judge(question: JudgedQuestion, ask: AskQuestion, signal: AbortSignal): Promise<JudgedAnswer> {
   try {
     return judgeAnswer(question, await ask(question, signal));
   } catch (thrown) {
     signal.throwIfAborted();
     const error = toMillraceError(thrown);
-    if (!ofOneQuestion.has(error.code)) throw error;
+    if (!isOfOneQuestion(error.code)) throw error;
     return judgeAnswer(question, null, error.toJSON());
   }
 }

@@ -1,6 +1,7 @@
-import { type ErrorData, type MillraceError, toMillraceError } from '../errors.ts';
+import { type ErrorData, toMillraceError } from '../errors.ts';
 import { runTogether } from '../util/run-together.ts';
 import type { JudgedQuery } from './beir-folder.ts';
+import { isOfOneQuestion } from './one-question.ts';
 import { averagePrecision, distinctDocuments, ndcgAt, recallAt, reciprocalRankAt } from './ranking.ts';
 import { mean } from './statistics.ts';
 
@@ -83,14 +84,9 @@ async function measure({ id, text, judgements }: JudgedQuery, rank: RankDocument
   } catch (thrown) {
     signal.throwIfAborted();
     const error = toMillraceError(thrown);
-    if (endsAll(error)) throw error;
+    if (!isOfOneQuestion(error.code)) throw error;
     return { id, measures: measuresOf(() => 0), error: error.toJSON() };
   }
-}
-
-/** Failures that the next query would meet too. */
-function endsAll({ code }: MillraceError): boolean {
-  return code !== 'E_INPUT_INVALID' && code !== 'E_CONTEXT_EXCEEDED' && code !== 'E_DEADLINE_EXCEEDED';
 }
 
 function measuresOf(value: (measure: RankingMeasure) => number): Record<RankingMeasure, number> {

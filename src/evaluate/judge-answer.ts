@@ -20,8 +20,8 @@ export interface GivenCitation {
   readonly source: string;
   readonly page: number;
   readonly quote: string;
-  /** Whether the quote stands in the source, letter for letter. */
-  readonly verbatim: boolean;
+  /** Whether the quote stands in the source, letter for letter; null where that cannot be told. */
+  readonly verbatim: boolean | null;
 }
 
 /** Of one question, in the order of reports. Each is 0 … 1, or null where the question does not bear on it. */
@@ -100,8 +100,8 @@ function countCitations(question: JudgedQuestion, given: GivenAnswer | null, isR
   const holdsKey = (quote: string): boolean =>
     containsExpected(quote, expected, language) || (number !== null && holdsNumber(quote, number));
   return {
-    given: citations.length,
-    verbatim: citations.filter(({ verbatim }) => verbatim).length,
+    given: citations.filter(({ verbatim }) => verbatim !== null).length,
+    verbatim: citations.filter(({ verbatim }) => verbatim === true).length,
     judged: wanted ? citations.length : 0,
     fromExpected,
     sourceWanted: Number(wanted),

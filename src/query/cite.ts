@@ -133,8 +133,8 @@ export async function citationsOf(
 }
 
 async function citationOf(hit: Hit, start: number, end: number, store: StoreReader): Promise<Citation> {
-  const [read, pages] = await Promise.all([readQuote(hit, start, end, store), store.readPages(hit.document as DocumentId)]);
-  const page = pages.find((one) => start >= one.start && start < one.end);
+  const [read, pages] = await Promise.all([readQuote(hit, start, end, store), store.readPages(hit.document as DocumentId, start)]);
+  const [page] = pages;
   return {
     number: hit.rank,
     document: hit.document,

@@ -43,8 +43,8 @@ interface Asking {
   readonly language: string | undefined;
   readonly pipeline: ResolvedPipeline;
   readonly generator: Generator;
-  /** All hits of the question. */
-  readonly found: readonly Hit[];
+  /** Content words of all hits of the question. */
+  readonly found: readonly ReadonlySet<string>[];
   readonly family: PromptFamily;
   readonly call: EngineCall;
   /** What all calls of the model cost together. */
@@ -105,8 +105,9 @@ export async function draftAnswer(
   const modelMs = clock.monotonic() - loading;
   const spent = createSpent();
   const family = pipeline.generate.prompt ?? promptFamilyOf(generator.model.id);
-  const asking: Asking = { parts, question, language, pipeline, generator, found: hits, family, call, spent };
   const verified = pipeline.verify.by !== 'none';
+  const found = verified ? hits.map(({ text }) => contentWords(text, language)) : [];
+  const asking: Asking = { parts, question, language, pipeline, generator, found, family, call, spent };
   const each = pipeline.context.mode === 'each' && hits.length > 0;
   const reranks = pipeline.rerank.by === 'model';
   const reranking = clock.monotonic();
@@ -231,7 +232,7 @@ async function candidateOf(asking: Asking, { final }: GeneratedAnswer, hits: rea
     language,
     passages: source === undefined ? hits : sources,
     answer,
-    hits: found.map((hit) => hit.text),
+    hits: found,
     askedBefore,
     meanLogProbability: final.meanLogProbability,
     refusalLogProbability: final.weights?.[0],

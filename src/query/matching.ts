@@ -31,10 +31,15 @@ function stem(word: string): string {
  * Words that carry meaning, folded and stemmed, without repetition: all but the function words of the language. Writing without spaces is
  * taken by pairs of characters.
  */
-export function contentWords(text: string, language = 'en'): Set<string> {
+export function contentWords(text: string, language?: string): Set<string> {
+  return new Set(contentWordsInOrder(text, language));
+}
+
+/** The same in the order of the text, with repetition. */
+export function contentWordsInOrder(text: string, language = 'en'): string[] {
   const common = commonWords.get(language) ?? commonWords.get('');
   const words = (fold(text).match(wordPattern) ?? []).flatMap((word) => (isUnspaced(word) ? characterPairs(word) : [word]));
-  return new Set(words.filter((word) => common?.has(word) !== true).map(stem));
+  return words.filter((word) => common?.has(word) !== true).map(stem);
 }
 
 const nameParts = /[\p{L}\p{M}\p{N}]+/gu;

@@ -11,7 +11,10 @@ import { signalScores } from './signals.ts';
 /** By words alone `a` is the best: it is short and says the rarer words again and again. */
 const sources = [
   { id: 'a', text: 'Ferry passengers, ferry passengers, ferry passengers.' },
-  { id: 'b', text: `On one trip the ferry may carry 48 passengers. ${'Its book has another line about the weather of that day. '.repeat(6)}` },
+  {
+    id: 'b',
+    text: `On one trip the ferry may carry 48 passengers. ${'Its book has another line about the weather of that day. '.repeat(6)}`,
+  },
   ...['coal', 'wood', 'stones', 'milk', 'bread'].map((load) => ({ id: load, text: `Trams carry ${load}.` })),
 ];
 const question = 'How many passengers does the ferry carry?';

@@ -1,5 +1,5 @@
 import type { Hit } from '../spec/answers.ts';
-import { contentWords, coverage, everyWordOf, fold, missingNames, namesIn } from './matching.ts';
+import { contentWords, contentWordsInOrder, coverage, everyWordOf, missingNames, namesIn } from './matching.ts';
 
 /** What each signal is worth beside a fused score of 0 … 1. */
 const worth = { coverage: 0.3, proximity: 0.1, names: 0.1, title: 0.05 } as const;
@@ -18,7 +18,7 @@ export function signalScores(
   const read = hits.map(({ text, title, headingPath }) => ({
     words: contentWords(text, language),
     place: contentWords([title ?? '', ...headingPath].join(' '), language),
-    inOrder: orderedWords(text, language),
+    inOrder: contentWordsInOrder(text, language),
     strangeNames: missingNames(names, everyWordOf([title ?? '', ...headingPath, text].join('\n'))).length,
   }));
   const rarity = new Map(
@@ -56,8 +56,4 @@ function nearness(wanted: readonly string[], inOrder: readonly string[]): number
     best = Math.max(best, held.size);
   }
   return best / wanted.length;
-}
-
-function orderedWords(text: string, language: string | undefined): string[] {
-  return (fold(text).match(/[\p{L}\p{M}\p{N}]+/gu) ?? []).flatMap((word) => [...contentWords(word, language)]);
 }

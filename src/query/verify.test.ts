@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { GroundPassage } from './grounding.ts';
+import { contentWords } from './matching.ts';
 import { type Evidence, verify } from './verify.ts';
 
 const passage = {
@@ -15,7 +16,7 @@ const check = ({ passage: read = passage, ...changes }: Partial<Evidence> & { pa
     language: 'en',
     passages: [read],
     answer: '31 crowns',
-    hits: [passage.text],
+    hits: [contentWords(passage.text)],
     ...sure,
     ...changes,
   });
@@ -84,7 +85,7 @@ describe('verify', () => {
   });
 
   it('weighs a word that no hit holds more than one that all hold', () => {
-    const hits = [passage.text, 'Train and attendant.', 'The train attendant sells tickets.'];
+    const hits = [passage.text, 'Train and attendant.', 'The train attendant sells tickets.'].map((text) => contentWords(text));
     const question = 'What is the hourly wage of a train attendant?';
     const told = { question, answer: '5:30', meanLogProbability: -0.3, refusalLogProbability: -5 };
     expect(check({ ...told, hits }).confidence).toBeLessThan(check({ ...told, hits: [] }).confidence);

@@ -9,8 +9,8 @@ export interface Evidence {
   /** One, or those that the sentences of the answer were taken from. */
   readonly passages: readonly GroundPassage[];
   readonly answer: string;
-  /** Texts of the hits of the question: a word that none of them holds says more than one that all hold. */
-  readonly hits: readonly string[];
+  /** Content words of the hits of the question: a word that none of them holds says more than one that all hold. */
+  readonly hits: readonly ReadonlySet<string>[];
   /** Passages that rank before this one and were asked without success: the answer is the less likely in this one. Default 0. */
   readonly askedBefore?: number;
   /** Of the answer's tokens; undefined where the engine does not tell. */
@@ -59,7 +59,7 @@ export function verify(evidence: Evidence): Verdict {
   ];
   if (impossible.length > 0) return { supported: false, confidence: 0, doubts: impossible };
 
-  const covered = coverageByRarity(contentWords(question, language), present, hits, language);
+  const covered = coverageByRarity(contentWords(question, language), present, hits);
   const told = meanLogProbability !== undefined && refusalLogProbability !== undefined;
   const score = told
     ? weights.bias +
@@ -98,13 +98,8 @@ function telling(question: string, strangeNames: readonly string[], values: Read
 }
 
 /** Share of the asked words that are present, each by how few of the hits hold it (one hit alone does not tell); 1 for nothing asked. */
-function coverageByRarity(
-  asked: ReadonlySet<string>,
-  present: ReadonlySet<string>,
-  hits: readonly string[],
-  language: string | undefined,
-): number {
-  const read = hits.length < 2 ? [] : hits.map((text) => contentWords(text, language));
+function coverageByRarity(asked: ReadonlySet<string>, present: ReadonlySet<string>, hits: readonly ReadonlySet<string>[]): number {
+  const read = hits.length < 2 ? [] : hits;
   let whole = 0;
   let held = 0;
   for (const word of asked) {

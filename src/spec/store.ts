@@ -318,8 +318,10 @@ export interface StoreReader {
   readDocument(id: DocumentId): Promise<DocumentRecord | undefined>;
   /** The documents of a collection that were made of these bytes, by whatever parsers. */
   findDocuments(collection: string, bytesSha256: string): Promise<readonly DocumentRecord[]>;
+  /** All, or the one that holds a position of the text. */
   readPages(
     id: DocumentId,
+    position?: number,
   ): Promise<
     readonly (StoredPage & { readonly boxes: Uint32Array | null; readonly width: number | null; readonly height: number | null })[]
   >;

@@ -88,7 +88,10 @@ export function describeStoreConformance(runner: SuiteRunner, name: string, crea
       );
       assert.deepEqual(chunks[0]?.source, { key: 'a', uri: 'file:///a', title: null, metadata: { year: 2024 } });
       assert.deepEqual(chunks[0]?.page, { number: 1, label: 'i', start: 0, end: 22 });
-      assert.deepEqual((await store.readPages(id))[0]?.boxes, Uint32Array.of(0, 1, 2, 3, 4, 5));
+      const pages = await store.readPages(id);
+      assert.deepEqual(pages[0]?.boxes, Uint32Array.of(0, 1, 2, 3, 4, 5));
+      assert.deepEqual(await store.readPages(id, 21), pages.slice(0, 1));
+      assert.deepEqual(await store.readPages(id, 22), pages.slice(1, 2));
       assert.equal((await store.readDocument(id))?.chunks, 2);
       const { bytesSha256 } = lineDocument('first line\nsecond line');
       assert.deepEqual(await store.findDocuments('main', bytesSha256), [await store.readDocument(id)]);

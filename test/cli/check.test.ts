@@ -53,7 +53,10 @@ describe('check', () => {
     put('docs/fares.md', '# Fares\n\nA ticket is dear.\n');
     expect((await check('--baseline', 'baseline.json')).exitCode).toBe(1);
     put('baseline.json', before.out.replace('"retrievalOnly":true', '"retrievalOnly":false'));
-    expect(await check('--baseline', 'baseline.json')).toMatchObject({ exitCode: 2, error: expect.stringContaining('without --retrieval-only') });
+    expect(await check('--baseline', 'baseline.json')).toMatchObject({
+      exitCode: 2,
+      error: expect.stringContaining('without --retrieval-only'),
+    });
   });
 
   it('refuses a question with a passage of its own, which it would not read', async () => {

@@ -61,7 +61,8 @@ async function check(terminal: Terminal, session: Session, argument: string, opt
   const questions = await readJudgedQuestions(file, 'refuse');
   for (const question of questions) requireExpectation(question);
   const pipeline = options.pipeline === undefined ? {} : await readPipelineFile(options.pipeline, terminal.workingDirectory);
-  const knownFailures = options.baseline === undefined ? new Set<string>() : await readBaseline(terminal, options.baseline, options.retrievalOnly === true);
+  const knownFailures =
+    options.baseline === undefined ? new Set<string>() : await readBaseline(terminal, options.baseline, options.retrievalOnly === true);
   const paths = options.documents.map((path) => resolve(terminal.workingDirectory, path));
   for (const path of paths) await requirePath(path);
   const { mill } = await openEvaluation(terminal, session, options, basename(file), ['check', ...paths]);

@@ -216,10 +216,11 @@ export function createQueries(connection: Connection): RecordQueries {
         .prepare(`SELECT ${documentColumns} FROM documents WHERE collection = ? AND bytes_sha256 = ?`)
         .all(collection, bytesSha256)
         .map(documentOf),
-    readPages(id) {
+    readPages(id, position) {
+      const at = position === undefined ? '' : ' AND start <= ? AND "end" > ?';
       const rows = connection
-        .prepare('SELECT number, label, start, "end", width, height, boxes FROM pages WHERE document = ? ORDER BY number')
-        .all(id) as {
+        .prepare(`SELECT number, label, start, "end", width, height, boxes FROM pages WHERE document = ?${at} ORDER BY number`)
+        .all(id, ...(position === undefined ? [] : [position, position])) as {
         number: number;
         label: string | null;
         start: number;
