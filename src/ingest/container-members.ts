@@ -18,12 +18,17 @@ export interface MemberSource {
 export interface Family {
   /** 1 for the members of a source, 2 for theirs, … */
   readonly depth: number;
+  /** Bytes of the source. */
+  readonly packed: number;
   readonly unpacked: { files: number; bytes: number };
 }
 
 const maxDepth = 4;
 const maxFiles = 10_000;
 const maxBytes = 1024 * 1024 * 1024;
+/** Unpacked to packed bytes; counts once `ratioFromBytes` are unpacked. Its parser unpacks a portion of it at a time and sees no more. */
+const maxRatio = 100;
+const ratioFromBytes = 10 * 1024 * 1024;
 
 /** Where every container of the call waits for memory: one bound a depth, so that no container waits for one that waits for it. */
 export function createMemberPermits(bytes: number): readonly BytePermits[] {
@@ -33,6 +38,8 @@ export function createMemberPermits(bytes: number): readonly BytePermits[] {
 export interface Container {
   readonly key: string;
   readonly uri: string;
+  /** Packed. */
+  readonly bytes: number;
   readonly metadata: Metadata;
   /** Absent for a source of its own. */
   readonly family?: Family;
@@ -55,7 +62,11 @@ export interface MemberSteps {
  */
 export async function prepareMembers(container: Container, steps: MemberSteps): Promise<readonly string[]> {
   const keys: string[] = [];
-  const family: Family = { depth: (container.family?.depth ?? 0) + 1, unpacked: container.family?.unpacked ?? { files: 0, bytes: 0 } };
+  const family: Family = {
+    depth: (container.family?.depth ?? 0) + 1,
+    packed: container.family?.packed ?? container.bytes,
+    unpacked: container.family?.unpacked ?? { files: 0, bytes: 0 },
+  };
   let portion = steps.first;
   for (;;) {
     const members = portion.members ?? [];
@@ -63,7 +74,7 @@ export async function prepareMembers(container: Container, steps: MemberSteps): 
     const release = await permitsAt(steps.permits, family.depth, container.key).take(size, steps.signal);
     try {
       for (const file of members) {
-        count(family, file, container.key);
+        count(family, file, container);
         const key = `${container.key}!/${file.name}`;
         keys.push(key);
         const uri = `${container.uri}!/${encodeURI(file.name)}`;
@@ -83,9 +94,13 @@ function permitsAt(permits: readonly BytePermits[], depth: number, key: string):
   throw new MillraceError('E_DOCUMENT_TOO_LARGE', `${key} is a container inside ${maxDepth} others; deeper ones are not unpacked.`);
 }
 
-function count({ unpacked }: Family, { bytes }: MemberFile, key: string): void {
+function count({ unpacked, packed }: Family, { bytes }: MemberFile, { key }: Container): void {
   unpacked.files += 1;
   unpacked.bytes += bytes.length;
+  if (unpacked.bytes > ratioFromBytes && unpacked.bytes > maxRatio * packed) {
+    const message = `${key} belongs to a container that unpacks to more than ${maxRatio} times its size; the files read so far are kept.`;
+    throw new MillraceError('E_DOCUMENT_TOO_LARGE', message);
+  }
   if (unpacked.files <= maxFiles && unpacked.bytes <= maxBytes) return;
   throw new MillraceError(
     'E_DOCUMENT_TOO_LARGE',

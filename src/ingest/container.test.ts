@@ -123,6 +123,26 @@ describe('containers', () => {
     expect(Object.keys(await texts())).toContain('box.json!/a.txt');
   });
 
+  it('that unpack to more than a hundred times their size are refused, in however many portions they come', async () => {
+    const megabytes = (count: number): Uint8Array<ArrayBuffer> => new Uint8Array(count * 1024 * 1024).fill(0x61);
+    const { run, write, folder, texts } = bench({
+      parser: {
+        ...containerParser,
+        async parse(request) {
+          const parsed = await containerParser.parse(request);
+          const { members } = parsed;
+          if (members === undefined) return { ...parsed, text: 'Long.', pages: [{ number: 1, start: 0, end: 5 }] };
+          return { ...parsed, members: members.map(({ name }) => ({ name, bytes: megabytes(4) })) };
+        },
+      },
+    });
+    write('box.json', box({ 'a.txt': 'x', 'b.txt': 'x', 'c.txt': 'x', 'd.txt': 'x' }));
+    const events = await run([folder]);
+    expect(ofType(events, 'document-failed')).toMatchObject([{ source: `${folder}/box.json`, error: { code: 'E_DOCUMENT_TOO_LARGE' } }]);
+    expect(Object.keys(await texts())).toEqual(['box.json', 'box.json!/a.txt', 'box.json!/b.txt']);
+    expect((await run([folder])).at(-1)).toMatchObject({ found: 1, failed: 1 });
+  });
+
   it('with a member that cannot be read keep the others', async () => {
     const { run, write, folder, texts } = bench({
       parser: {

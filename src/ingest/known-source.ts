@@ -165,7 +165,7 @@ function parserHash({ parser }: Versions): string {
 /** Failures that the same bytes will meet again. A parser that died twice puts the file into quarantine. */
 export function rememberAttempt(error: MillraceError, content: Required<SeenContent>, versions: Versions): MillraceError {
   const quarantined = error.code === 'E_PARSE_CRASHED';
-  if (!quarantined && !error.code.startsWith('E_DOCUMENT_')) return error;
+  if (!quarantined && !error.code.startsWith('E_DOCUMENT_') && error.code !== 'E_SOURCE_TOO_LARGE') return error;
   const attempt: Attempt = {
     bytesSha256: content.bytesSha256,
     parserHash: parserHash(versions),
@@ -173,6 +173,11 @@ export function rememberAttempt(error: MillraceError, content: Required<SeenCont
   };
   const remedy = quarantined ? 'The file is left out until it changes; ingest it with --reread to try it again.' : error.remedy;
   return new MillraceError(error.code, error.message, { cause: error, remedy, details: { ...error.details, attempt } });
+}
+
+/** Whether the failure is one that the same bytes will meet again. */
+export function isRemembered({ details }: MillraceError): boolean {
+  return details?.['attempt'] !== undefined;
 }
 
 /** Whether the record already says all of this about the source. */

@@ -21,6 +21,7 @@ import {
   recordedOutcome,
   rememberAttempt,
   sameFacts,
+  isRemembered,
   type SeenContent,
   type Versions,
 } from './known-source.ts';
@@ -105,7 +106,7 @@ export async function prepareSource(context: PrepareContext, found: ReachedSourc
       return visit.done();
     }
     // What could not be read keeps the facts of its last good version.
-    const facts = error.code.startsWith('E_SOURCE_') ? lastKnown(visit, run) : source;
+    const facts = error.code.startsWith('E_SOURCE_') && !isRemembered(error) ? lastKnown(visit, run) : source;
     await hand(context, visit, failure(context, visit, facts, error));
   }
 }
@@ -225,7 +226,7 @@ async function settleMembers(
   const { run, memberPermits } = context;
   const { key, found, signal } = visit;
   const { uri, metadata } = looked.source;
-  const container = { key, uri, metadata, ...(found.kind === 'member' ? { family: found.family } : {}) };
+  const container = { key, uri, metadata, bytes: bytes.length, ...(found.kind === 'member' ? { family: found.family } : {}) };
   return prepareMembers(container, {
     first,
     permits: memberPermits,

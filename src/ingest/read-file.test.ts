@@ -125,6 +125,9 @@ describe('lookAtFile', () => {
       message: expect.stringContaining('is a link that leads out of') as string,
     });
     await expect(lookAtFile(join(folder, 'inside', 'in.txt'), join(folder, 'inside'))).resolves.toMatchObject({ size: 10 });
+    const dots = write('inside/..a.txt', 'Some text.');
+    const { bytes } = await (await lookAtFile(dots, join(folder, 'inside'))).read(never);
+    expect(bytes).toHaveLength(10);
   });
 
   it.each<[string, string, (path: string) => void | Promise<void>]>([

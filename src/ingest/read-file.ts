@@ -1,6 +1,6 @@
 import { constants, type Stats } from 'node:fs';
 import { lstat, open, realpath, stat } from 'node:fs/promises';
-import { isAbsolute, relative } from 'node:path';
+import { isAbsolute, relative, sep } from 'node:path';
 import { MillraceError, toMillraceError } from '../errors.ts';
 import { createSha256 } from '../util/hash.ts';
 
@@ -46,7 +46,7 @@ export async function lookAtFile(path: string, root: string): Promise<LookedFile
 async function realInside(path: string, root: string): Promise<string> {
   const [real, realRoot] = await Promise.all([realpath(path), realpath(root)]);
   const inside = relative(realRoot, real);
-  if (!inside.startsWith('..') && !isAbsolute(inside)) return real;
+  if (inside !== '..' && !inside.startsWith(`..${sep}`) && !isAbsolute(inside)) return real;
   throw new MillraceError('E_SOURCE_UNREADABLE', `The file ${path} is a link that leads out of ${root}.`);
 }
 

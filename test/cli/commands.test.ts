@@ -1,8 +1,12 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { main } from '../../src/cli/main.ts';
+import { openStore } from '../../src/store/open-store.ts';
+import { systemClock } from '../../src/util/clock.ts';
+import { createSeededRandom } from '../../src/util/random.ts';
 
 let folder: string;
 
@@ -77,6 +81,20 @@ describe('documents', () => {
     const again = await run('documents', 'remove', 'docs/rules.md');
     expect(again.exitCode).not.toBe(0);
     expect(again.error).toMatch(/E_SOURCE_MISSING/);
+  });
+
+  it('means the id that was named, before a path that ends in it', async () => {
+    await ingest();
+    const path = join(folder, 'docs', 'rules.md');
+    const random = createSeededRandom(7);
+    const store = await openStore({ directory: join(folder, 'record'), mode: 'write', clock: systemClock, random });
+    const source = { key: 'docs/rules.md', uri: 'docs/rules.md', metadata: {} };
+    await store.acceptSources('default', [{ source, bytes: new TextEncoder().encode('Handed over.') }]);
+    await store.close();
+    const shown = async (name: string): Promise<unknown> => JSON.parse((await run('documents', 'show', name, '--json')).out);
+    expect(await shown('docs/rules.md')).toMatchObject({ source: { key: 'docs/rules.md' } });
+    expect(await shown(path)).toMatchObject({ source: { key: path } });
+    expect(await shown(pathToFileURL(path).href)).toMatchObject({ source: { key: path } });
   });
 
   it('makes the indexes anew, and finds the same afterwards', async () => {

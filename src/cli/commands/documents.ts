@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { MillraceError, toMillraceError } from '../../errors.ts';
 import type { Mill } from '../../spec/mill.ts';
@@ -194,16 +195,15 @@ async function requireCollection(mill: Mill, collection: string): Promise<void> 
   });
 }
 
-/** The key of the source that was named by its key, or by its path. */
+/** The key of the source that was named by its key, else by its path or the address of its file. */
 async function sourceKey(mill: Mill, workingDirectory: string, name: string, collection: string): Promise<string> {
-  const wanted = new Set([name, resolve(workingDirectory, name)]);
-  let afterKey: string | undefined;
-  for (;;) {
-    const page = await mill.documents.list({ collection, ...(afterKey === undefined ? {} : { afterKey }) });
-    const found = page.sources.find(({ key, uri }) => wanted.has(key) || wanted.has(uri));
-    if (found !== undefined) return found.key;
-    if (page.nextKey === null) break;
-    afterKey = page.nextKey;
+  const path = name.startsWith('file:///') ? fileURLToPath(name) : resolve(workingDirectory, name);
+  for (const key of [name, path]) {
+    const shown = await mill.documents.show(key, { collection }).catch((error: unknown) => {
+      if (toMillraceError(error).code === 'E_NOT_FOUND') return undefined;
+      throw error;
+    });
+    if (shown !== undefined) return key;
   }
   throw new MillraceError('E_SOURCE_MISSING', `The collection ${collection} holds no source "${name}".`, {
     remedy: 'Run "millrace documents list" to see what there is.',
