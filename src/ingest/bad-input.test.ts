@@ -87,6 +87,39 @@ describe('bad input', () => {
     await requireWhole();
   });
 
+  it.runIf(process.platform === 'linux')(
+    'T16: is put into quarantine when it fills the memory twice, and its neighbours are read',
+    async () => {
+      const childEntry = fileURLToPath(new URL('../parse/fixtures/faulty-child.ts', import.meta.url));
+      const megabyte = 1024 * 1024;
+      const limits = {
+        heap: { baseBytes: 64 * megabyte, perByte: 0, maxBytes: 64 * megabyte },
+        residentExtraBytes: 128 * megabyte,
+        sampleMs: 10,
+      };
+      const { run, write, folder, texts, requireWhole } = bench({
+        parser: createDocumentParser({ clock: systemClock, concurrency: 1, childEntry, limits }),
+      });
+      for (const [name, text] of Object.entries({ 'a.txt': 'fine', 'b.txt': 'buffers', 'c.txt': 'fine too' })) write(name, text);
+      const events = await run([folder]);
+      expect(ofType(events, 'document-failed')).toMatchObject([
+        {
+          source: join(folder, 'b.txt'),
+          error: {
+            code: 'E_PARSE_CRASHED',
+            message: expect.stringContaining('needed more than 192 MB of memory for b.txt') as string,
+            details: { limit: 'memory' },
+          },
+        },
+      ]);
+      expect(events.at(-1)).toMatchObject({ indexed: 2, failed: 1, quarantined: 1 });
+      expect((await texts())['c.txt']).toContain('pid');
+      // A later run leaves it out without starting it again.
+      expect((await run([folder])).at(-1)).toMatchObject({ indexed: 0, quarantined: expect.any(Number) as number });
+      await requireWhole();
+    },
+  );
+
   it('that cannot be opened is told, whatever it is', async () => {
     const { run, write, folder } = bench();
     write('docs/good.txt', 'A good text.');

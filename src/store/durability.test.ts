@@ -145,9 +145,19 @@ describe('verify', () => {
     const chunk = outcome?.chunks?.[0] as ChunkId;
     await store.commit([{ type: 'commitVectors', embedderHash: 'e', dimensions: 2, vectors: [{ chunk, vector: Float32Array.of(1, 2) }] }]);
     expect((await store.verify()).problems).toEqual([]);
+    const items = [{ number: 0, key: 'k', input: { question: 'What?' } }];
+    await store.commit([{ type: 'createRun', run: 'run-1' as RunId, kind: 'ask-many', definition: {}, items, at: 1 }]);
+    await store.writeSetting('a setting', 1);
+    expect((await store.verify()).problems).toEqual([]);
     await store.close();
     const db = new Database(join(directory, 'record.sqlite'));
+    for (const { name } of db.prepare(`SELECT name FROM sqlite_schema WHERE type = 'trigger'`).all() as { name: string }[])
+      db.exec(`DROP TRIGGER ${name}`);
     db.exec(`
+      UPDATE runs SET definition = '{"label":{}}';
+      UPDATE run_items SET input = '{"question":"Whom?"}';
+      UPDATE settings SET value = '2' WHERE key = 'a setting';
+      UPDATE source_versions SET document = 'another';
       UPDATE vectors SET vector = zeroblob(length(vector));
       UPDATE pages SET boxes = zeroblob(length(boxes));
       UPDATE chunks SET heading_path = '["Tip"]';
@@ -157,10 +167,21 @@ describe('verify', () => {
     `);
     db.close();
     const { problems } = await (await open('read')).verify();
-    for (const name of ['the vector of chunk 1', 'page 1 of', 'chunk 1 ', 'source a', 'document ', 'the structure of']) {
+    for (const name of [
+      'the vector of chunk 1',
+      'page 1 of',
+      'chunk 1 ',
+      'source a',
+      'document ',
+      'the structure of',
+      'run run-1',
+      'item 0 of run run-1',
+      'setting a setting',
+      'version 1 of',
+    ]) {
       expect(problems).toContainEqual(expect.stringContaining(`The stored row of ${name}`));
     }
-    expect(problems).toHaveLength(6);
+    expect(problems).toHaveLength(10);
   });
 });
 

@@ -39,6 +39,10 @@ function readPdf(pdfium: Pdfium, bytes: Uint8Array, name: string, ocr: Ocr | und
     const document = pdfium.FPDF_LoadMemDocument(data, bytes.length, 0);
     if (document === 0) throw openError(pdfium.FPDF_GetLastError(), name);
     try {
+      const count = pdfium.FPDF_GetPageCount(document);
+      if (count > bytes.length) {
+        throw new MillraceError('E_DOCUMENT_DAMAGED', `${name} says that it has ${count} pages, which is more than it has bytes.`);
+      }
       return readDocument(pdfium, document, name, ocr);
     } finally {
       pdfium.FPDF_CloseDocument(document);

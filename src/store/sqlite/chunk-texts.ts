@@ -1,15 +1,20 @@
 import { indexText } from '../../language/index-text.ts';
 import type { StoredChunk } from '../../spec/store.ts';
 import type { Connection } from './connection.ts';
+import type { IndexedText } from './pending-texts.ts';
 import { createQueries } from './queries.ts';
 
-/** Adds one chunk to the text index, at the end of the transaction where there is one. */
-export function indexChunk(
-  connection: Connection,
-  { id, text, headingPath, tableHeader, title }: Pick<StoredChunk, 'id' | 'text' | 'headingPath' | 'tableHeader' | 'title'>,
-): void {
+type IndexedChunk = Pick<StoredChunk, 'id' | 'text' | 'headingPath' | 'tableHeader' | 'title'>;
+
+/** What the text index holds of a chunk. */
+export function indexedText({ id, text, headingPath, tableHeader, title }: IndexedChunk): IndexedText {
   const headings = [...headingPath, ...(tableHeader === null ? [] : [tableHeader])].join('\n');
-  connection.texts.add([id, indexText(text), indexText(headings), indexText(title ?? '')]);
+  return [id, indexText(text), indexText(headings), indexText(title ?? '')];
+}
+
+/** Adds one chunk to the text index, at the end of the transaction where there is one. */
+export function indexChunk(connection: Connection, chunk: IndexedChunk): void {
+  connection.texts.add(indexedText(chunk));
 }
 
 /** Takes chunks out of the text index. */

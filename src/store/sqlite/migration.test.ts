@@ -1,4 +1,4 @@
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,25 +6,60 @@ import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RunId } from '../../spec/identifiers.ts';
 import { createManualClock } from '../../testing/manual-clock.ts';
+import { sha256 } from '../../util/hash.ts';
 import { createSeededRandom } from '../../util/random.ts';
 import { openStore } from '../open-store.ts';
 import { registerRowChecksum } from './row-checksum.ts';
 import { migrate, schemaVersion } from './schema.ts';
 
-/** Made by the code of its time: three sources of two documents, one failed, vectors, and a run of two items, one settled. */
-const fixture = fileURLToPath(new URL('fixtures/record-version-1.sqlite', import.meta.url));
+/**
+ * Made by the code of their time: three sources of two documents, one failed, vectors, and a run of two items, one settled; in version 2 also
+ * an older version of a source, and one whose bytes are kept.
+ */
+const fixture = (version: number) => fileURLToPath(new URL(`fixtures/record-version-${version}.sqlite`, import.meta.url));
 let directory = '';
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'millrace-migration-'));
-  copyFileSync(fixture, join(directory, 'record.sqlite'));
+  copyFileSync(fixture(1), join(directory, 'record.sqlite'));
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 const open = (mode: 'read' | 'write') =>
   openStore({ directory, mode, clock: createManualClock(), random: createSeededRandom(1), readers: 1 });
 
-describe('a record of version 1', () => {
+describe('T12: a record of version 2', () => {
+  it.each(['write', 'read'] as const)('opens for "%s" with all that was in it, and verifies', async (mode) => {
+    copyFileSync(fixture(2), join(directory, 'record.sqlite'));
+    mkdirSync(join(directory, 'blobs'));
+    writeFileSync(join(directory, 'blobs', sha256('kept bytes')), 'kept bytes');
+    const store = await open(mode);
+    try {
+      expect((await store.listSources('main')).map(({ key, error, pendingAt }) => [key, error?.code ?? 'ok', pendingAt !== null])).toEqual([
+        ['a', 'ok', false],
+        ['b', 'ok', false],
+        ['c', 'ok', false],
+        ['d', 'E_DOCUMENT_DAMAGED', false],
+        ['e', 'ok', true],
+      ]);
+      expect((await store.listVersions('main', 'a')).map(({ number, until }) => [number, until !== null])).toEqual([
+        [1, true],
+        [2, false],
+      ]);
+      const items = await store.listRunItems('run-1' as RunId, { after: -1, limit: 5 });
+      expect(items.map(({ state, result }) => [state, (result as { answer?: string } | null)?.answer])).toEqual([
+        ['settled', 'The wheel turns.'],
+        ['pending', undefined],
+      ]);
+      expect(await store.readSetting('collection:main:embedder')).toEqual({ id: 'e', hash: 'e' });
+      expect(await store.verify()).toEqual({ ok: true, problems: [], checked: { documents: 2, chunks: 3, vectors: 2 } });
+    } finally {
+      await store.close();
+    }
+  });
+});
+
+describe('T12: a record of version 1', () => {
   it.each(['write', 'read'] as const)('opens for "%s" with all that was in it, and verifies', async (mode) => {
     const store = await open(mode);
     try {

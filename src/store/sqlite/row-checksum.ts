@@ -44,6 +44,10 @@ export const checkedColumns = {
     'sha256',
   ],
   vectors: ['collection', 'chunk', 'embedder_hash', 'vector'],
+  source_versions: ['source', 'number', 'document', 'bytes_sha256', 'text_sha256', 'from_at'],
+  runs: ['id', 'kind', 'definition', 'created_at'],
+  run_items: ['run', 'number', 'key', 'input', 'status', 'result', 'error'],
+  settings: ['key', 'value'],
 } as const;
 export type CheckedTable = keyof typeof checkedColumns;
 
@@ -74,6 +78,18 @@ export function registerRowChecksum(db: Database.Database): void {
 /** The checksum of a row as an SQL expression. */
 export function checksumOf(table: CheckedTable): string {
   return `row_checksum(${checkedColumns[table].join(', ')})`;
+}
+
+/** Tables whose rows the database itself seals, with the key of a row: they are written in many ways. */
+const sealedTables = { source_versions: ['source', 'number'], runs: ['id'], run_items: ['run', 'number'], settings: ['key'] } as const;
+
+/** Triggers that give a row its checksum whenever a covered column is written. */
+export function checksumTriggers(table: keyof typeof sealedTables): string {
+  const columns = checkedColumns[table];
+  const row = sealedTables[table].map((column) => `${column} = NEW.${column}`).join(' AND ');
+  const seal = `BEGIN UPDATE ${table} SET checksum = row_checksum(${columns.map((column) => `NEW.${column}`).join(', ')}) WHERE ${row}; END;`;
+  return `CREATE TRIGGER ${table}_inserted AFTER INSERT ON ${table} ${seal}
+CREATE TRIGGER ${table}_changed AFTER UPDATE OF ${columns.join(', ')} ON ${table} ${seal}`;
 }
 
 /** Inserts what `checkedRow` returns. `more`: the columns beyond those that the checksum covers. An `ON CONFLICT` clause may follow. */

@@ -1,10 +1,20 @@
 import type Database from 'better-sqlite3';
 import { MillraceError } from '../../errors.ts';
 import { type FaultPoints, noFaults } from '../../spec/faults.ts';
-import { type CheckedTable, checkedColumns, checksumOf } from './row-checksum.ts';
+import { type CheckedTable, checksumOf, checksumTriggers } from './row-checksum.ts';
 
 /** Version of the record this build writes; `PRAGMA user_version` of `record.sqlite`. */
-export const schemaVersion = 2;
+export const schemaVersion = 3;
+
+/** Columns and options of the text index. */
+export const textIndexOptions = `
+  text, headings, title,
+  content = '', contentless_delete = 1, tokenize = 'porter unicode61 remove_diacritics 2'
+`;
+
+/** Tables that have had their checksums since these versions. */
+const checkedSince2: readonly CheckedTable[] = ['documents', 'document_texts', 'sources', 'pages', 'chunks', 'vectors'];
+const checkedSince3 = ['source_versions', 'runs', 'run_items', 'settings'] as const;
 
 const migrations: readonly string[] = [
   `
@@ -98,10 +108,7 @@ CREATE TABLE vectors (
 CREATE INDEX vectors_collection ON vectors (collection, embedder_hash, number);
 CREATE INDEX vectors_embedder ON vectors (embedder_hash);
 
-CREATE VIRTUAL TABLE chunk_index USING fts5 (
-  text, headings, title,
-  content = '', contentless_delete = 1, tokenize = 'porter unicode61 remove_diacritics 2'
-);
+CREATE VIRTUAL TABLE chunk_index USING fts5 (${textIndexOptions});
 
 CREATE TABLE runs (
   id TEXT PRIMARY KEY,
@@ -158,11 +165,15 @@ CREATE INDEX source_versions_document ON source_versions (document);
 INSERT INTO source_versions (source, number, document, bytes_sha256, text_sha256, from_at)
   SELECT s.id, 1, d.id, d.bytes_sha256, d.text_sha256, d.committed_at FROM sources s JOIN documents d ON d.id = s.document;
 
-${(Object.keys(checkedColumns) as CheckedTable[])
-  .map((table) => `ALTER TABLE ${table} ADD COLUMN checksum INTEGER; UPDATE ${table} SET checksum = ${checksumOf(table)};`)
-  .join('\n')}
+${checkedSince2.map(addChecksums).join('\n')}
 `,
+  // Version 3: checksums in what else must not change unnoticed. Its rows are written in many ways, so the database keeps them.
+  checkedSince3.map((table) => `${addChecksums(table)}\n${checksumTriggers(table)}`).join('\n'),
 ];
+
+function addChecksums(table: CheckedTable): string {
+  return `ALTER TABLE ${table} ADD COLUMN checksum INTEGER; UPDATE ${table} SET checksum = ${checksumOf(table)};`;
+}
 
 function readVersion(db: Database.Database): number {
   return Number(db.pragma('user_version', { simple: true }));

@@ -9,6 +9,7 @@ import { blobPath } from '../blob-files.ts';
 import { pendingPurges } from './purge.ts';
 import { createQueries } from './queries.ts';
 import { type CheckedTable, checksumOf } from './row-checksum.ts';
+import { compareTextIndex } from './verify-text-index.ts';
 import { compareVectorIndex } from './verify-vector-index.ts';
 import type { ChunkId } from '../../spec/identifiers.ts';
 
@@ -29,6 +30,10 @@ const rowNames: Readonly<Record<CheckedTable, string>> = {
   pages: `'page ' || number || ' of document ' || document`,
   chunks: `'chunk ' || id`,
   vectors: `'the vector of chunk ' || chunk`,
+  source_versions: `'version ' || number || ' of source ' || source`,
+  runs: `'run ' || id`,
+  run_items: `'item ' || number || ' of run ' || run`,
+  settings: `'setting ' || key`,
 };
 
 /** Rows that are not what was written. */
@@ -62,7 +67,7 @@ export function verifyRecord(connection: Connection, places: RecordPlaces = {}):
     if (problems.length < maxProblems) problems.push(problem);
   }
   try {
-    compare(connection, places, checked, report);
+    compare(connection, places, checked, report, () => problems.length === 0);
   } catch (error) {
     const { code = '', message } = error as NodeJS.ErrnoException;
     if (!/^SQLITE_(?:CORRUPT|NOTADB|IOERR)/u.test(code) && !(error instanceof SyntaxError)) throw error;
@@ -76,6 +81,7 @@ function compare(
   { indexFolder, directory }: RecordPlaces,
   checked: { documents: number; chunks: number; vectors: number },
   report: (problem: string) => void,
+  isSound: () => boolean,
 ): void {
   for (const row of connection.prepare('PRAGMA integrity_check(100)').all() as { readonly integrity_check: string }[]) {
     if (row.integrity_check !== 'ok') report(`The database file is damaged: ${row.integrity_check}.`);
@@ -114,6 +120,7 @@ function compare(
     if (vector.sound !== 1) report(`The vector of chunk ${vector.chunk} does not belong to a chunk of its collection.`);
   }
   for (const problem of damagedRows(connection)) report(problem);
+  if (isSound()) for (const problem of compareTextIndex(connection)) report(problem);
   for (const { key } of pendingPurges(connection)) {
     report(
       `The purge of ${key} is not carried out to its end: its text may be on the disk. Repeat it when nothing else reads the directory.`,

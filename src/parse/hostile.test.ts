@@ -1,0 +1,153 @@
+import { deflateRawSync, gzipSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { isMillraceError } from '../errors.ts';
+import type { ParsedDocument } from '../spec/parser.ts';
+import { writeZip } from './fixtures/write-zip.ts';
+import { createFormatParsers } from './formats.ts';
+import { parseDocument } from './parse-document.ts';
+
+const parsers = createFormatParsers();
+
+/** What a file becomes: its text, or the code of its error. An error that is none of the catalogue fails the test. */
+async function outcome(name: string, content: string | Uint8Array): Promise<string> {
+  const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+  try {
+    return (await parseDocument({ bytes, name }, parsers)).text;
+  } catch (error) {
+    if (isMillraceError(error) && error.code !== 'E_INTERNAL') return error.code;
+    throw error;
+  }
+}
+
+/** Every member of a container, or the code of the error that ends it. */
+async function members(bytes: Uint8Array): Promise<readonly string[]> {
+  const found: string[] = [];
+  let from: number | undefined = 0;
+  while (from !== undefined) {
+    try {
+      const document: ParsedDocument = await parseDocument({ bytes, name: 'a.zip', membersFrom: from }, parsers);
+      found.push(...(document.members ?? []).map(({ name }) => name));
+      from = document.nextMember;
+    } catch (error) {
+      if (!isMillraceError(error)) throw error;
+      return [...found, error.code];
+    }
+  }
+  return found;
+}
+
+describe('T17: archives that are made to fill memory', () => {
+  const zeros = Buffer.alloc(12 * 1024 * 1024);
+
+  it('by their ratio, their sizes that lie, or their number of files are refused', async () => {
+    expect((await members(writeZip({ 'bomb.txt': zeros }))).at(-1)).toBe('E_DOCUMENT_TOO_LARGE');
+    expect((await members(writeZip([{ name: 'liar.txt', content: zeros, claimedSize: 5 }]))).at(-1)).toMatch(
+      /^E_DOCUMENT_(?:TOO_LARGE|DAMAGED)$/,
+    );
+    const many = Array.from({ length: 10_001 }, (_, number) => ({ name: `${number}.txt`, content: '' }));
+    expect((await members(writeZip(many))).at(-1)).toBe('E_DOCUMENT_TOO_LARGE');
+    expect(await outcome('bomb.gz', gzipSync(zeros))).toBe('E_DOCUMENT_TOO_LARGE');
+  });
+
+  it('whose files share the same bytes are refused once these count as much as files would', async () => {
+    // Every record of the directory points to the one file.
+    const packed = deflateRawSync(zeros);
+    const one = writeZip({ 'a.txt': zeros });
+    const at = one.indexOf('PK\u0001\u0002', 0, 'latin1');
+    const record = one.subarray(at, one.length - 22);
+    const end = Buffer.from(one.subarray(one.length - 22));
+    end.writeUInt16LE(50, 8);
+    end.writeUInt16LE(50, 10);
+    end.writeUInt32LE(50 * record.length, 12);
+    const records = Array.from({ length: 50 }, (_, number) => {
+      const copy = Buffer.from(record);
+      copy[46] = 65 + number;
+      return copy;
+    });
+    expect(packed.length).toBeLessThan(100_000);
+    expect((await members(Buffer.concat([one.subarray(0, at), ...records, end]))).at(-1)).toBe('E_DOCUMENT_TOO_LARGE');
+  });
+
+  it('in office files are refused as well', async () => {
+    const document = `<w:document xmlns:w="w"><w:body><w:p><w:r><w:t>${' '.repeat(12 * 1024 * 1024)}</w:t></w:r></w:p></w:body></w:document>`;
+    expect(await outcome('a.docx', writeZip({ '[Content_Types].xml': '<Types/>', 'word/document.xml': document }))).toBe(
+      'E_DOCUMENT_TOO_LARGE',
+    );
+  });
+});
+
+describe('T20: PDF files whose parts lead in a circle or promise too much', () => {
+  const page =
+    '3 0 obj\n<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>/XObject<</X 6 0 R>>>>>>\nendobj\n';
+  const rest =
+    '5 0 obj\n<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>\nendobj\n6 0 obj\n<</Type/XObject/Subtype/Form/BBox[0 0 9 9]/Resources<</XObject<</X 6 0 R>>>>/Length 5>>\nstream\n/X Do\nendstream\nendobj\n';
+  const content = (drawn: string) => `4 0 obj\n<</Length ${drawn.length}>>\nstream\n${drawn}\nendstream\nendobj\n`;
+  const text = 'BT /F 12 Tf 20 100 Td (Weir.) Tj ET';
+  const file = (tree: string, drawn = text, tail = 'trailer\n<</Root 1 0 R>>\n%%EOF\n') =>
+    `%PDF-1.4\n1 0 obj\n<</Type/Catalog/Pages 2 0 R/OpenAction<</S/JavaScript/JS(globalThis.canary = 1)>>>>\nendobj\n2 0 obj\n${tree}\nendobj\n${page}${content(drawn)}${rest}${tail}`;
+
+  it.each([
+    ['a tree of pages that holds itself', file('<</Type/Pages/Count 2/Kids[2 0 R 3 0 R]>>')],
+    ['a form that draws itself', file('<</Type/Pages/Count 1/Kids[3 0 R]>>', `/X Do ${text}`)],
+    ['a million pages that are not there', file('<</Type/Pages/Count 1000000/Kids[3 0 R]>>')],
+    [
+      'a list of objects that goes back to itself',
+      `${file('<</Type/Pages/Count 1/Kids[3 0 R]>>', text, '')}xref\n0 1\n0000000000 65535 f \ntrailer\n<</Root 1 0 R/Prev 9>>\nstartxref\n9\n%%EOF\n`,
+    ],
+    [
+      'a length that refers to itself',
+      file('<</Type/Pages/Count 1/Kids[3 0 R]>>').replace('4 0 obj\n<</Length 35>>', '4 0 obj\n<</Length 4 0 R>>'),
+    ],
+  ])('end as text or as an error: %s', async (_, pdf) => {
+    expect(await outcome('a.pdf', pdf)).toMatch(/^(?:Weir\.\n*|E_DOCUMENT_[A-Z_]+)$/);
+    expect(Reflect.get(globalThis, 'canary')).toBeUndefined();
+  });
+});
+
+describe('T21: names that mean something to JavaScript', () => {
+  it.each([
+    ['a.json', '{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}},"lc":1,"type":"constructor"}'],
+    ['a.jsonl', '{"__proto__":{"polluted":1}}\n{"constructor":{"prototype":{"polluted":1}}}\n'],
+    ['a.csv', '__proto__,constructor,toString\npolluted,polluted,polluted\n'],
+    ['a.md', '---\n__proto__:\n  polluted: 1\nconstructor: x\n---\n\n# __proto__\n\n[__proto__]: x\n'],
+    ['a.html', '<p id="__proto__" class="constructor">Text</p><form name="__proto__"><input name="polluted"></form>'],
+    ['a.xml', '<?xml version="1.0"?><__proto__ constructor="polluted"><polluted>1</polluted></__proto__>'],
+    [
+      'a.eml',
+      'From: a@b.c\r\n__proto__: polluted\r\nconstructor: x\r\nSubject: x\r\nDate: Fri, 14 Mar 2031 09:30:00 +0100\r\n\r\nText\r\n',
+    ],
+  ])('have no power in %s', async (name, content) => {
+    expect(await outcome(name, content)).not.toMatch(/^E_/);
+    expect(Object.keys(Object.prototype)).toEqual([]);
+    expect(Reflect.get({}, 'polluted')).toBeUndefined();
+  });
+});
+
+describe('T23: texts that overflow what is recursive, and characters that hide', () => {
+  const deep = 100_000;
+
+  it.each([
+    ['a.json', '['.repeat(deep)],
+    ['a.json', '{"a":'.repeat(deep)],
+    ['a.html', '<div>'.repeat(deep)],
+    ['a.html', `<p>${'<b><i>'.repeat(deep)}x`],
+    ['a.xml', '<?xml version="1.0"?>' + '<a>'.repeat(deep)],
+    ['a.md', '> '.repeat(deep / 100)],
+    ['a.md', '['.repeat(deep / 100)],
+    ['a.md', '*a '.repeat(deep / 100)],
+    ['a.rtf', `{\\rtf1 ${'{'.repeat(deep)}x`],
+    ['a.csv', '"'.repeat(deep)],
+    ['a.eml', `From: a@b.c\r\nSubject: ${'=?utf-8?q?'.repeat(deep / 10)}\r\nDate: Fri, 14 Mar 2031 09:30:00 +0100\r\n\r\nx`],
+  ])('%s ends as text or as an error', async (name, content) => {
+    expect(typeof (await outcome(name, content))).toBe('string');
+  });
+
+  it('keeps no zero-width character, no NUL and no half of a pair', async () => {
+    expect(await outcome('a.json', JSON.stringify('a\u200bb\u0000c \ud800 end'))).toBe('ab\uFFFDc \uFFFD end');
+  });
+
+  it('reads one line of many megabytes', async () => {
+    const line = 'The wheel turns and turns. '.repeat(200_000);
+    expect(await outcome('a.txt', line)).toHaveLength(line.length);
+  });
+});

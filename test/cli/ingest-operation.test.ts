@@ -1,0 +1,45 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { jsonLines, runInProcess } from '../support/command-line.ts';
+
+let folder: string;
+const run = (...argumentList: string[]) => runInProcess(folder, argumentList);
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'millrace-operation-'));
+  mkdirSync(join(folder, 'docs'));
+  writeFileSync(join(folder, 'docs', 'rules.md'), '# Rules\n\nA lost key costs 40 euros.\n');
+  writeFileSync(join(folder, 'docs', 'hours.txt'), 'The pool opens at seven.\n');
+  writeFileSync(join(folder, 'docs', 'cut.pdf'), '%PDF-1.7 cut');
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('what ingest tells', () => {
+  it('in JSON is one event a line, numbered, and last an account with exactly its fields', async () => {
+    const { exitCode, out } = await run('ingest', 'docs', '--no-embed', '--json');
+    expect(exitCode).toBe(3);
+    const events = jsonLines(out) as { type: string; sequence: number; at: string }[];
+    expect(events.map(({ sequence }) => sequence)).toEqual(events.map((_, index) => index + 1));
+    const { sequence: _sequence, at, elapsedMs, bytes, ...end } = events.at(-1) as unknown as Record<string, unknown>;
+    expect(end).toEqual({ type: 'ingest-end', found: 3, indexed: 2, skipped: 0, failed: 1, quarantined: 0, chunks: 2 });
+    expect(at).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+    expect([typeof elapsedMs, typeof bytes]).toEqual(['number', 'number']);
+    expect(events.filter(({ type }) => type === 'ingest-end' || type === 'ingest-failed')).toHaveLength(1);
+  });
+
+  it('in words counts by outcome, names what failed and why, and ends with 3 while something fails', async () => {
+    const first = await run('ingest', 'docs', '--no-embed');
+    expect(first).toMatchObject({
+      exitCode: 3,
+      out: expect.stringMatching(/^3 found: 2 indexed, 0 unchanged, 1 failed \(E_DOCUMENT_DAMAGED 1\); 2 chunks/),
+    });
+    expect(first.error).toMatch(/^failed {2}.*cut\.pdf: .*not a complete PDF/m);
+    rmSync(join(folder, 'docs', 'cut.pdf'));
+    expect(await run('ingest', 'docs', '--no-embed')).toMatchObject({
+      exitCode: 0,
+      out: expect.stringMatching(/^2 found: 0 indexed, 2 unchanged, 0 failed/),
+    });
+  });
+});

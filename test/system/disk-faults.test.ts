@@ -1,0 +1,86 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openStore } from '../../src/store/open-store.ts';
+import { commitLines } from '../../src/testing/store-conformance.ts';
+import { systemClock } from '../../src/util/clock.ts';
+import { systemRandom } from '../../src/util/random.ts';
+
+const child = fileURLToPath(new URL('../support/store-writing-child.ts', import.meta.url));
+const works = spawnSync('strace', ['-f', '-qq', '-e', 'trace=none', 'true']).status === 0;
+if (!works) process.stdout.write('skipped: strace is not there or may not trace\n');
+
+let root = '';
+beforeAll(() => {
+  root = mkdtempSync(join(tmpdir(), 'millrace-faults-'));
+});
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+const commits = 12;
+
+/** What a writer says whose `when`-th such system call fails, and every one behind it with `onwards`. */
+async function write(directory: string, calls: string, error: string, when: string): Promise<readonly string[]> {
+  const inject = ['-f', '-qq', '-o', join(root, 'trace'), '-e', `trace=${calls}`, '-e', `inject=${calls}:error=${error}:when=${when}`];
+  const writing = spawn('strace', [...inject, process.execPath, child, directory, String(commits)], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const [said] = await Promise.all([text(writing.stdout), text(writing.stderr)]);
+  return said.split('\n').filter((line) => line !== '');
+}
+
+/** What is not as it should be: everything acknowledged is there and sound, and the record takes more. */
+async function faultsOf(directory: string, said: readonly string[]): Promise<readonly string[]> {
+  const store = await openStore({ directory, mode: 'write', clock: systemClock, random: systemRandom, readers: 1 });
+  try {
+    const keys = new Set((await store.listSources('main')).map(({ key }) => key));
+    const acknowledged = said.filter((line) => /^\d+$/.test(line));
+    await store.commit([commitLines('later', 'one more')]);
+    const lost = acknowledged.filter((number) => !keys.has(`key-${number}`)).map((number) => `${number} is lost`);
+    return [...lost, ...(await store.verify()).problems];
+  } finally {
+    await store.close();
+  }
+}
+
+describe.skipIf(!works)('T04: a system call that fails at any point', () => {
+  const points = [1, 2, 3, 5, 8, 13, 21, 34, 55];
+
+  it.each(
+    (['EIO', 'ENOSPC', 'EINTR'] as const).flatMap((error) =>
+      points.map((point): [string, string, string] => [error, String(point), 'pwrite64']),
+    ),
+  )(
+    '%s at write %s loses nothing that was acknowledged',
+    async (error, when, calls) => {
+      const directory = join(root, `${error}-${when}`);
+      expect(await faultsOf(directory, await write(directory, calls, error, when))).toEqual([]);
+    },
+    60_000,
+  );
+});
+
+describe.skipIf(!works)('T07: a sync that fails', () => {
+  it.each([1, 2, 3, 5, 8])(
+    'once, the %sth one, is never followed by an acknowledgement',
+    async (when) => {
+      const directory = join(root, `sync-${when}`);
+      const said = await write(directory, 'fsync,fdatasync', 'EIO', String(when));
+      const failed = said.findIndex((line) => line.startsWith('failed'));
+      if (failed !== -1) {
+        expect(said.slice(failed).filter((line) => /^\d+$/.test(line))).toEqual([]);
+        expect(said.slice(failed).every((line) => /^failed E_STORE_FAILED$/.test(line))).toBe(true);
+      }
+      expect(await faultsOf(directory, said)).toEqual([]);
+    },
+    60_000,
+  );
+
+  it('from the first one on leaves a directory that opens again', async () => {
+    const directory = join(root, 'never');
+    const said = await write(directory, 'fsync,fdatasync', 'EIO', '1+');
+    expect(said.filter((line) => /^\d+$/.test(line))).toEqual([]);
+    expect(await faultsOf(directory, said)).toEqual([]);
+  }, 60_000);
+});
