@@ -62,8 +62,8 @@ describe.skipIf(!works)('T04: a system call that fails at any point', () => {
 });
 
 describe.skipIf(!works)('T07: a sync that fails', () => {
-  it.each([1, 2, 3, 5, 8])(
-    'once, the %sth one, is never followed by an acknowledgement',
+  it.each([1, 5, 10, 13, 18])(
+    'once, number %s, is never followed by an acknowledgement',
     async (when) => {
       const directory = join(root, `sync-${when}`);
       const said = await write(directory, 'fsync,fdatasync', 'EIO', String(when));
