@@ -1,13 +1,12 @@
 import type { Answer } from '../spec/answers.ts';
 import { hashOf } from '../util/hash.ts';
 import { createReplayLog } from '../util/replay-log.ts';
-import { untilAborted } from '../util/until-aborted.ts';
 import { type AnswerEventBody, flightOf, type QueryCaches, type Told } from './caches.ts';
 import type { QueryParts } from './parts.ts';
 import { answerQuestion, type QuestionCall } from './pipeline.ts';
 import { promptVersion } from './prompt.ts';
 import type { ResolvedPipeline } from './resolve-pipeline.ts';
-import { createTokenWatch, type TokenTimeouts, type TokenWatch } from './token-watch.ts';
+import { type TokenTimeouts, type TokenWatch, withinTimeouts } from './token-watch.ts';
 
 type Emit = (event: AnswerEventBody) => Promise<void>;
 
@@ -15,25 +14,16 @@ type Emit = (event: AnswerEventBody) => Promise<void>;
  * A question of a caller, inside its limits: `answerShared`, ended when text or end do not come in time. Where text is watched, it is
  * streamed even if nobody reads it, so that a crash of the engine is not tried again.
  */
-export async function answerCaller(
+export function answerCaller(
   parts: QueryParts,
   question: string,
   pipeline: ResolvedPipeline,
   { timeouts, ...call }: QuestionCall & { readonly timeouts?: TokenTimeouts | undefined },
   emit: Emit | undefined,
 ): Promise<Answer> {
-  if (timeouts === undefined) return answerShared(parts, question, pipeline, call, { emit });
-  const { totalMs, firstTokenMs, betweenTokensMs } = timeouts;
-  const deadline = Math.min(call.deadline ?? Infinity, parts.clock.monotonic() + (totalMs ?? Infinity));
-  const watch = createTokenWatch(parts.clock, timeouts);
-  const signal = AbortSignal.any([call.signal, watch.signal]);
-  try {
-    const bounds = { ...call, signal, ...(Number.isFinite(deadline) ? { deadline } : {}) };
-    const watched = firstTokenMs === undefined && betweenTokensMs === undefined ? {} : { watch };
-    return await untilAborted(answerShared(parts, question, pipeline, bounds, { emit, ...watched }), signal);
-  } finally {
-    watch.stop();
-  }
+  return withinTimeouts<QuestionCall, Answer>(parts.clock, timeouts, call, (bounds, watch) =>
+    answerShared(parts, question, pipeline, bounds, { emit, watch }),
+  );
 }
 
 interface Audience {

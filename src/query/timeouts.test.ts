@@ -111,6 +111,22 @@ describe('split timeouts', () => {
     expect(events.at(-1)).toMatchObject({ type: 'run-end', done: 3, expired: 1 });
   });
 
+  it('hold for each cell of a table: one past them expires alone, and no other work is left', async () => {
+    let calls = 0;
+    const fault = () => ((calls += 1) === 2 ? ({ type: 'slow', factor: 100 } as const) : undefined);
+    const { mill, drive, settle, load } = await open({ generator: { fault } });
+    const questions = Array.from({ length: 4 }, (_, index) => `${question} Trip ${index}`);
+    const { events, ended } = collect<RunEvent>(
+      mill.table(questions, { ordered: true, mode: 'text', concurrency: 2, timeouts: { firstTokenMs: 20_000 } }),
+    );
+    await drive(ended);
+    const cells = events.flatMap((event) => (event.type === 'cell-settled' ? [event.cell] : []));
+    expect(cells.map(({ status }) => status).toSorted()).toEqual(['done', 'done', 'done', 'expired']);
+    expect(cells.find(({ status }) => status === 'expired')?.error).toMatchObject(expired);
+    await settle();
+    expect(load()).toEqual({});
+  });
+
   it('hold for searches and embeddings', async () => {
     const { mill, drive } = await open({ embedder: { tokensPerSecond: 1 } });
     await expect(drive(mill.search(question, { timeouts: { totalMs: 100 } }))).rejects.toMatchObject(expired);

@@ -1,5 +1,6 @@
 import { MillraceError } from '../errors.ts';
 import type { Clock } from '../util/clock.ts';
+import { untilAborted } from '../util/until-aborted.ts';
 
 export interface TokenTimeouts {
   /** From the beginning of the call to its end. */
@@ -42,6 +43,32 @@ export function createTokenWatch(clock: Clock, { totalMs, firstTokenMs, betweenT
       disarmTotal();
     },
   };
+}
+
+interface Bounds {
+  readonly signal: AbortSignal;
+  readonly deadline?: number | undefined;
+}
+
+/** Runs work inside the limits. `watch` is given where pieces of text count: the work tells it of each. */
+export async function withinTimeouts<Call extends Bounds, Result>(
+  clock: Clock,
+  timeouts: TokenTimeouts | undefined,
+  call: Call,
+  work: (call: Call, watch: TokenWatch | undefined) => Promise<Result>,
+): Promise<Result> {
+  if (timeouts === undefined) return work(call, undefined);
+  const { totalMs, firstTokenMs, betweenTokensMs } = timeouts;
+  const deadline = Math.min(call.deadline ?? Infinity, clock.monotonic() + (totalMs ?? Infinity));
+  const watch = createTokenWatch(clock, timeouts);
+  const signal = AbortSignal.any([call.signal, watch.signal]);
+  try {
+    const bounded = { ...call, signal, ...(Number.isFinite(deadline) ? { deadline } : {}) };
+    const watched = firstTokenMs === undefined && betweenTokensMs === undefined ? undefined : watch;
+    return await untilAborted(work(bounded, watched), signal);
+  } finally {
+    watch.stop();
+  }
 }
 
 /** Longest delay that every timer implementation can hold. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { citation, questionText, stageTimings, usage } from './answers.ts';
+import { citation, questionText, stageTimings, timeouts, usage } from './answers.ts';
 import { errorData } from './failure.ts';
 import { collectionName, metadataFilter } from './identifiers.ts';
 import { itemStatus } from './run-item.ts';
@@ -57,6 +57,8 @@ export const tableOptions = z.object({
   ordered: z.boolean().optional(),
   /** For each cell, from when its work starts. A cell past it settles as `expired`. */
   questionTimeoutMs: z.number().positive().optional(),
+  /** The same in parts, for each cell: until its value begins, and between two pieces of it. What runs past it settles as `expired`. */
+  timeouts: timeouts.optional(),
   /** The run stops cleanly after this time and can be resumed. */
   maxTimeMs: z.number().positive().optional(),
   label: z.record(z.string(), z.string()).optional(),

@@ -1,11 +1,12 @@
 import { addAbortSignal } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { type Command, Option } from 'commander';
-import type { Answer, Hit, SearchOptions, StageTimings, Timeouts } from '../../spec/answers.ts';
+import type { Answer, Hit, SearchOptions, StageTimings } from '../../spec/answers.ts';
 import type { Pipeline } from '../../spec/pipeline.ts';
 import { systemClock } from '../../util/clock.ts';
 import { filterOption } from '../filter-option.ts';
 import { numberOption } from '../number-option.ts';
+import { timeoutsOf, withTimeoutOptions } from '../timeout-options.ts';
 import { readPipelineFile } from '../pipeline-file.ts';
 import type { Given, Session } from '../session.ts';
 import { askFile, noQuestion, withEstimate, withRunOptions } from './runs.ts';
@@ -49,16 +50,6 @@ function inCollection(pipeline: Pipeline, collection: string): Pipeline {
   return { ...pipeline, retrieve: { collection, ...pipeline.retrieve } };
 }
 
-const seconds = numberOption({ least: 0.001, most: 1e6, whole: false });
-
-function timeoutsOf({ firstTokenTimeout, tokenTimeout }: Given['options']): Timeouts | undefined {
-  if (firstTokenTimeout === undefined && tokenTimeout === undefined) return undefined;
-  return {
-    ...(firstTokenTimeout === undefined ? {} : { firstTokenMs: firstTokenTimeout * 1_000 }),
-    ...(tokenTimeout === undefined ? {} : { betweenTokensMs: tokenTimeout * 1_000 }),
-  };
-}
-
 export function addAsk(program: Command, session: Session): void {
   const command = withRunOptions(
     session.command(
@@ -70,7 +61,7 @@ export function addAsk(program: Command, session: Session): void {
     'questions',
     10,
   );
-  withEstimate(command)
+  withTimeoutOptions(withEstimate(command), 'a question')
     .option('--file <file>', 'many questions: .csv or .tsv with a column "question", .jsonl, or .txt with one a line')
     .option('--out <file>', 'with --file: where the answers go, .jsonl or .csv; the same command again goes on after an interruption')
     .option('--force', 'with --file: start anew and replace the file of answers')
@@ -85,8 +76,6 @@ export function addAsk(program: Command, session: Session): void {
     .option('--seed <number>', 'of the sampling', numberOption({ least: 0, most: 2 ** 31 - 1 }))
     .option('--no-cache', 'compute each question by itself, also where another one is equal')
     .option('--pipeline <file>', 'how questions are answered, as YAML or JSON; options of the command stand above it')
-    .option('--first-token-timeout <seconds>', 'give up a question whose answer has not begun after this time', seconds)
-    .option('--token-timeout <seconds>', 'give up a question whose answer stands still for this time', seconds)
     .action(
       session.run(async (terminal, { argument, hasArgument, options }) => {
         const timeouts = timeoutsOf(options);

@@ -12,6 +12,7 @@ import type { Given, Session } from '../session.ts';
 import { showIngest } from '../show-ingest.ts';
 import { readTableQuestions } from '../table-questions.ts';
 import { type Terminal, visible } from '../terminal.ts';
+import { timeoutsOf, withTimeoutOptions } from '../timeout-options.ts';
 import { tellEstimate } from '../show-estimate.ts';
 import { concurrencyOf, follow, interruptedRun, limitsOf, questionDefaultsOf, withEstimate, withRunOptions } from './runs.ts';
 import { modeOption } from './questions.ts';
@@ -29,7 +30,7 @@ export function addTable(program: Command, session: Session): void {
     'cells',
     16,
   );
-  withEstimate(command)
+  withTimeoutOptions(withEstimate(command), 'a cell')
     .requiredOption(
       '--questions <file>',
       '.csv or .tsv with the columns "question" and perhaps "id", "type", "unit", "schema"; .jsonl, or .txt',
@@ -85,7 +86,9 @@ async function makeTable(terminal: Terminal, session: Session, options: Options)
 }
 
 function tableOptionsOf(options: Options) {
+  const timeouts = timeoutsOf(options);
   return {
+    ...(timeouts === undefined ? {} : { timeouts }),
     collection: options.collection,
     ...(options.documents === undefined ? {} : { documents: [...options.documents] }),
     ...(options.filter === undefined ? {} : { filter: options.filter }),

@@ -10,6 +10,7 @@ import { generateAnswer } from '../generate.ts';
 import type { QueryParts } from '../parts.ts';
 import { queryDefaults, type RetrieveSection } from '../resolve-pipeline.ts';
 import { retrieve } from '../retrieve.ts';
+import { type TokenTimeouts, withinTimeouts } from '../token-watch.ts';
 import { promptCosts, searchCosts, tokensOf, withPermit } from '../with-permit.ts';
 import type { LongDocument, RowReader, WholeDocument } from './row-reader.ts';
 import { type ReadSentence, sentencesIn, supportOf } from './support.ts';
@@ -40,12 +41,15 @@ export interface CellSettings {
   readonly maxTokens: number | undefined;
   readonly temperature: number;
   readonly seed: number;
+  readonly timeouts: TokenTimeouts | undefined;
 }
 
 export interface CellCall {
   readonly signal: AbortSignal;
   readonly deadline?: Deadline;
   readonly permit?: Permit;
+  /** Told of each piece of the value, where they count. */
+  readonly onToken?: (() => void) | undefined;
 }
 
 interface ReadCell {
@@ -65,8 +69,25 @@ interface Reading {
   readonly timings: Partial<StageTimings>;
 }
 
-/** One cell: read the document → wait for room → generate inside the grammar of its type → read the value → find it in the record's text. */
-export async function answerCell(
+/** One cell inside its limits. */
+export function answerCell(
+  parts: QueryParts,
+  settings: CellSettings,
+  cell: { readonly row: TableRow; readonly column: TableColumn; readonly reader: ValueReader },
+  call: CellCall,
+): Promise<StoredCell> {
+  return withinTimeouts(parts.clock, settings.timeouts, call, (bounds, watch) => {
+    if (watch === undefined) return makeCell(parts, settings, cell, bounds);
+    const onToken = (): void => {
+      watch.came();
+      watch.taken();
+    };
+    return makeCell(parts, settings, cell, { ...bounds, onToken });
+  });
+}
+
+/** Read the document → wait for room → generate inside the grammar of its type → read the value → find it in the record's text. */
+async function makeCell(
   parts: QueryParts,
   settings: CellSettings,
   cell: { readonly row: TableRow; readonly column: TableColumn; readonly reader: ValueReader },

@@ -46,7 +46,7 @@ export async function prepareTable(
   const contextTokens = options.contextTokens ?? queryDefaults.contextTokens;
   const roomTokens = await roomForDocument(generator, columns, readers, options.maxTokens, signal);
   const documentTokens = documentBudget({ asked: options.documentTokens, questions: columns.length, contextTokens, roomTokens });
-  const { maxTokens, temperature = 0, seed = 0 } = options;
+  const { maxTokens, temperature = 0, seed = 0, timeouts } = options;
   return {
     readers,
     documentTokens,
@@ -59,6 +59,7 @@ export async function prepareTable(
       maxTokens,
       temperature,
       seed,
+      timeouts,
     },
     hash: hashOf({
       version: tablePromptVersion,
