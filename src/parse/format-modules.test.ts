@@ -16,7 +16,7 @@ describe('formats of the program', () => {
   it('are run in the parser process, and listed with their versions', async () => {
     const parser = await openParser({ concurrency: 1, formats: ['own-format.ts'], workingDirectory });
     open.push(parser);
-    expect(parser.formats).toContainEqual({ name: 'reversed-lines', version: 3 });
+    expect(parser.formats).toContainEqual({ name: 'reversed-lines', version: 3, isContainer: false });
     const bytes = Buffer.concat([Buffer.from([0, 1, 2, 3]), Buffer.from('one\ntwo')]);
     const document = await parser.parse({ bytes, name: 'a.rev' }, new AbortController().signal);
     expect(document).toMatchObject({ parser: 'reversed-lines', parserVersion: 3, contentType: 'application/x-reversed' });
