@@ -17,7 +17,8 @@ export function createJobs(mill: Mill, tokenizer: Tokenizer, shape: { readonly l
           ],
         };
         const { tokens } = await tokenizer.tokenizePrompt(prompt);
-        return { prompt, tokens: [...tokens], maxTokens: shape.maxTokens };
+        // Their answers end where the model ends them, as ours do.
+        return { prompt, tokens: [...tokens], maxTokens: shape.maxTokens, endsItself: true };
       }),
     );
 }

@@ -12,6 +12,7 @@ interface Llama {
   dispose(): Promise<void>;
 }
 interface LlamaModel {
+  isEogToken(token: number): boolean;
   createContext(options: object): Promise<LlamaContext>;
   createEmbeddingContext(options: object): Promise<{ getEmbeddingFor(text: string): Promise<unknown> }>;
 }
@@ -80,7 +81,7 @@ export async function startNodeLlamaCpp(
     for await (const token of sequence.evaluate(job.tokens.slice(cachedTokens), { temperature: 0, yieldEogToken: true })) {
       signal.throwIfAborted();
       if (token >= 0) outputTokens += 1;
-      if (outputTokens >= job.maxTokens) break;
+      if (outputTokens >= job.maxTokens || (job.endsItself === true && model.isEogToken(token))) break;
     }
     return { promptTokens: job.tokens.length, cachedTokens, outputTokens };
   }
