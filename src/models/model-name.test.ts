@@ -4,7 +4,7 @@ import { catalogue } from './catalogue.ts';
 import { parseModelName } from './model-name.ts';
 import { defaultModelsHome, modelPaths } from './models-home.ts';
 
-const parse = (name: string) => parseModelName(name, catalogue, '/work');
+const parse = (name: string) => parseModelName(name, catalogue, '/folder');
 
 describe('parseModelName', () => {
   it('knows ids, whatever their case', () => {
@@ -12,7 +12,7 @@ describe('parseModelName', () => {
   });
 
   it('takes files and folders as paths', () => {
-    expect(parse('weights.gguf')).toMatchObject({ kind: 'path', path: '/work/weights.gguf' });
+    expect(parse('weights.gguf')).toMatchObject({ kind: 'path', path: '/folder/weights.gguf' });
     expect(parse('../a/b.GGUF')).toMatchObject({ kind: 'path', path: '/a/b.GGUF' });
   });
 
