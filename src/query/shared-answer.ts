@@ -45,13 +45,7 @@ async function answerShared(
 ): Promise<Answer> {
   const { caches, clock, store } = parts;
   if (caches === undefined || call.cache === false) {
-    const onToken =
-      watch === undefined
-        ? undefined
-        : () => {
-            watch.came();
-            watch.taken();
-          };
+    const onToken = watch?.passed;
     return answerQuestion(
       parts,
       question,

@@ -18,6 +18,8 @@ export interface TokenWatch {
   /** A piece of text came; time stands still until `taken`, so that a slow reader is not taken for a slow model. */
   came(): void;
   taken(): void;
+  /** A piece of text came that nobody reads. */
+  passed(): void;
   stop(): void;
 }
 
@@ -32,11 +34,17 @@ export function createTokenWatch(clock: Clock, { totalMs, firstTokenMs, betweenT
     return clock.after(Math.min(afterMs, longestTimerMs), expire, { keepAlive: false });
   }
 
+  const taken = (): void => {
+    disarm = arm(betweenTokensMs, 'The next piece of the answer did not come');
+  };
+
   return {
     signal: controller.signal,
     came: () => disarm(),
-    taken() {
-      disarm = arm(betweenTokensMs, 'The next piece of the answer did not come');
+    taken,
+    passed() {
+      disarm();
+      taken();
     },
     stop() {
       disarm();

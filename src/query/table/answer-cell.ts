@@ -76,14 +76,9 @@ export function answerCell(
   cell: { readonly row: TableRow; readonly column: TableColumn; readonly reader: ValueReader },
   call: CellCall,
 ): Promise<StoredCell> {
-  return withinTimeouts(parts.clock, settings.timeouts, call, (bounds, watch) => {
-    if (watch === undefined) return makeCell(parts, settings, cell, bounds);
-    const onToken = (): void => {
-      watch.came();
-      watch.taken();
-    };
-    return makeCell(parts, settings, cell, { ...bounds, onToken });
-  });
+  return withinTimeouts(parts.clock, settings.timeouts, call, (bounds, watch) =>
+    makeCell(parts, settings, cell, { ...bounds, onToken: watch?.passed }),
+  );
 }
 
 /** Read the document → wait for room → generate inside the grammar of its type → read the value → find it in the record's text. */
