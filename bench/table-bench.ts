@@ -93,13 +93,16 @@ interface Opened {
 
 async function openAll(stack: Closing, options: TableBenchOptions): Promise<Opened> {
   const { model, threads, kvMode, signal } = options;
-  const shared = { generator: model, threads, sequences: atOnce, kvTokens: atOnce * sequenceTokens, kvMode };
+  const shared = { generator: model, threads, kvMode };
+  const engineRoom = { sequences: atOnce, kvTokens: atOnce * sequenceTokens };
+  // One place is kept for a question, so that the run has as many as everybody else.
+  const millRoom = { sequences: atOnce + 1, kvTokens: (atOnce + 1) * sequenceTokens };
   const home = options.home === undefined ? {} : { home: options.home };
   const folder = await mkdtemp(join(tmpdir(), 'millrace-bench-'));
   stack.defer(() => rm(folder, { recursive: true, force: true }));
   options.progress(`loading ${model}`);
-  const mill = stack.use(await open({ directory: join(folder, 'table'), ...shared, ...home }));
-  const engine = stack.use(await openEngine({ ...shared, ...home }));
+  const mill = stack.use(await open({ directory: join(folder, 'table'), ...shared, ...millRoom, ...home }));
+  const engine = stack.use(await openEngine({ ...shared, ...engineRoom, ...home }));
   const ours = ourGenerator(engine, engine.generator!, ownVersion(), kvMode);
   const rivals: GeneratingContestant[] = [];
   if (options.llamaServer !== undefined) {

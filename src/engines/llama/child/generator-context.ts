@@ -245,7 +245,7 @@ export function createGeneratorContext({
     const views = takePart(all, steps);
     const decodes = views.filter((item) => item.decoding).length;
     const promptTokens = budget.promptTokens(decodes, isShortStep(all, views) ? stepTime.short : stepTime.long);
-    return plan(views, { batchTokens, promptTokens });
+    return plan(views, { batchTokens, promptTokens, step: steps });
   }
 
   return {

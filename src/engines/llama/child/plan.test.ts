@@ -5,6 +5,7 @@ import {
   isShortStep,
   kindFloor,
   minimumPromptTokens,
+  oldestFirstInterval,
   plan,
   sharedStepInterval,
   takePart,
@@ -24,8 +25,10 @@ const prompt = (sequence: number, wanted: number, overrides: Partial<ActiveSeque
 const decode = (sequence: number, wanted = 50): ActiveSequence => prompt(sequence, wanted, { computed: wanted - 1, decoding: true });
 
 describe('plan', () => {
+  const limits = { batchTokens: 512, promptTokens: 400, step: 1 };
+
   it('gives every decode one token and the rest of the budget to prompts, in ascending sequence id', () => {
-    expect(plan([decode(5), prompt(2, 100), decode(0, 9)], { batchTokens: 512, promptTokens: 40 })).toEqual([
+    expect(plan([decode(5), prompt(2, 100), decode(0, 9)], { ...limits, promptTokens: 40 })).toEqual([
       { sequence: 0, start: 8, count: 1, output: true },
       { sequence: 2, start: 0, count: 40, output: false },
       { sequence: 5, start: 49, count: 1, output: true },
@@ -33,36 +36,47 @@ describe('plan', () => {
   });
 
   it('marks the chunk that completes a prompt as output', () => {
-    expect(plan([prompt(1, 30, { computed: 10 })], { batchTokens: 512, promptTokens: 400 })).toEqual([
-      { sequence: 1, start: 10, count: 20, output: true },
-    ]);
+    expect(plan([prompt(1, 30, { computed: 10 })], limits)).toEqual([{ sequence: 1, start: 10, count: 20, output: true }]);
   });
 
   it('never gives a waiting prompt fewer than the minimum, however slow the machine', () => {
-    const [chunk] = plan([prompt(0, 100)], { batchTokens: 512, promptTokens: 0 });
+    const [chunk] = plan([prompt(0, 100)], { ...limits, promptTokens: 0 });
     expect(chunk?.count).toBe(minimumPromptTokens);
   });
 
-  it('takes prompts by class, then age', () => {
-    const chunks = plan([prompt(0, 300, { arrival: 0 }), prompt(1, 300, { arrival: 9, class: 'interactive' })], {
-      batchTokens: 512,
+  it('takes prompts by class before all else', () => {
+    const chunks = plan([prompt(0, 100, { arrival: 0 }), prompt(1, 300, { arrival: 9, class: 'interactive' })], {
+      ...limits,
       promptTokens: 300,
     });
     expect(chunks).toEqual([{ sequence: 1, start: 0, count: 300, output: true }]);
   });
 
-  it('gives a prompt that would take the whole step only half of it while others wait', () => {
-    const chunks = plan([prompt(0, 4000), prompt(1, 60)], { batchTokens: 512, promptTokens: 400 });
-    expect(chunks.map(({ sequence, count }) => [sequence, count])).toEqual([
-      [0, 200],
+  it('completes the prompt that has the least left first, those of a length in the order of their age', () => {
+    const counts = (active: readonly ActiveSequence[]) => plan(active, limits).map(({ sequence, count }) => [sequence, count]);
+    expect(counts([prompt(0, 4_000), prompt(1, 60), prompt(2, 900, { computed: 800 })])).toEqual([
+      [0, 240],
       [1, 60],
+      [2, 100],
     ]);
-    expect(plan([prompt(0, 4000)], { batchTokens: 512, promptTokens: 400 })[0]?.count).toBe(400);
+    expect(counts([prompt(0, 700, { arrival: 2 }), prompt(1, 700, { arrival: 1 })])).toEqual([[1, 400]]);
   });
 
-  it('does not begin another prompt with a small rest of the budget', () => {
-    expect(plan([prompt(0, 245), prompt(1, 245)], { batchTokens: 512, promptTokens: 400 })).toHaveLength(1);
-    expect(plan([prompt(0, 100), prompt(1, 245)], { batchTokens: 512, promptTokens: 400 })).toHaveLength(2);
+  it('takes the oldest prompt first in one step of four', () => {
+    const active = [prompt(0, 4_000), prompt(1, 60), prompt(2, 60)];
+    const first = Array.from({ length: 2 * oldestFirstInterval }, (_, step) => plan(active, { ...limits, step })[0]!.count);
+    expect(first).toEqual([400, 280, 280, 280, 400, 280, 280, 280]);
+  });
+
+  it('gives a small rest of the budget only to a prompt that it completes', () => {
+    const sequences = (lengths: readonly number[]) =>
+      plan(
+        lengths.map((length, sequence) => prompt(sequence, length)),
+        limits,
+      ).map(({ sequence }) => sequence);
+    expect(sequences([245, 245])).toEqual([0]);
+    expect(sequences([100, 245])).toEqual([0, 1]);
+    expect(sequences([250, 150])).toEqual([0, 1]);
   });
 
   it('keeps to the batch, advances every decode, and always makes progress', () => {
@@ -90,8 +104,8 @@ describe('plan', () => {
         ),
       );
     fc.assert(
-      fc.property(sequences, fc.integer({ min: 32, max: 512 }), fc.nat(600), (active, batchTokens, promptTokens) => {
-        const chunks = plan(active, { batchTokens, promptTokens });
+      fc.property(sequences, fc.integer({ min: 32, max: 512 }), fc.nat(600), fc.nat(9), (active, batchTokens, promptTokens, step) => {
+        const chunks = plan(active, { batchTokens, promptTokens, step });
         expect(chunks.reduce((sum, chunk) => sum + chunk.count, 0)).toBeLessThanOrEqual(batchTokens);
         expect(chunks.map((chunk) => chunk.sequence)).toEqual([...new Set(chunks.map((chunk) => chunk.sequence))].sort((a, b) => a - b));
         for (const item of active.filter(({ decoding }) => decoding))

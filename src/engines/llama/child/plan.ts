@@ -21,6 +21,8 @@ export interface StepLimits {
   readonly batchTokens: number;
   /** Prompt tokens that fit the time of this step. */
   readonly promptTokens: number;
+  /** Number of the step. */
+  readonly step: number;
 }
 
 /** Tokens [start, start + count) of a sequence; `output` when the last of them is the last known one, so that a token is sampled. */
@@ -41,28 +43,42 @@ export function byClaim(a: { class: WorkClass; arrival: number }, b: { class: Wo
   return classOrder[a.class] - classOrder[b.class] || a.arrival - b.arrival;
 }
 
+/** One step in so many takes prompts by age, so that short ones that go on arriving never keep a long one waiting for good. */
+export const oldestFirstInterval = 4;
+
 /**
  * What the next decode computes, in ascending sequence id. There are no prefill and decode phases: each sequence has computed and
- * wanted tokens, and a step lets them catch up. Decodes get their token first; the rest of the budget goes to prompts by class and age.
- * A prompt that would take the whole step gets half of it while others wait, so that none stalls the rest; what is left over goes to
- * the next one if it is at least half of the budget: prompts that share a step attend over each other's cells, which costs time.
+ * wanted tokens, and a step lets them catch up. Decodes get their token first; the rest of the budget goes to prompts, one after the other:
+ * by class, then the one that has the least left (shortest remaining processing time first: most answers begin soonest, a prefix that
+ * others wait for is not held up by the next one, and chunks are long, which is faster). What is left over goes to a prompt that it
+ * completes, or that gets at least half of the budget: prompts that share a step attend over each other's cells, which costs time.
  */
 export function plan(active: readonly ActiveSequence[], limits: StepLimits): Chunk[] {
   const decodes = active.filter((item) => item.decoding).sort((a, b) => a.sequence - b.sequence);
   const chunks = decodes.slice(0, limits.batchTokens).map((item) => chunkOf(item, 1));
-  const prompts = active.filter((item) => !item.decoding).sort(byClaim);
+  const order = limits.step % oldestFirstInterval === 0 ? byClaim : byShortest;
   const budget = Math.min(limits.batchTokens - chunks.length, Math.max(minimumPromptTokens, limits.promptTokens));
   const half = Math.max(minimumPromptTokens, Math.ceil(budget / 2));
   let left = budget;
-  for (const [index, item] of prompts.entries()) {
-    if (left <= 0 || (index > 0 && left < half)) break;
-    const rest = item.boundary - item.computed;
-    const others = index < prompts.length - 1;
-    const count = Math.min(left, rest > budget && others ? half : rest);
+  for (const [index, item] of active
+    .filter(({ decoding }) => !decoding)
+    .sort(order)
+    .entries()) {
+    const rest = restOf(item);
+    if (left <= 0 || (index > 0 && rest > left && left < half)) continue;
+    const count = Math.min(left, rest);
     chunks.push(chunkOf(item, count));
     left -= count;
   }
   return chunks.sort((a, b) => a.sequence - b.sequence);
+}
+
+function restOf({ boundary, computed }: ActiveSequence): number {
+  return boundary - computed;
+}
+
+function byShortest(a: ActiveSequence, b: ActiveSequence): number {
+  return classOrder[a.class] - classOrder[b.class] || restOf(a) - restOf(b) || a.arrival - b.arrival;
 }
 
 /** One step in so many is for all while the prompt of a question is computed. */
