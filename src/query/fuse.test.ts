@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ChunkId } from '../spec/identifiers.ts';
-import { fuseByScore } from './fuse.ts';
+import { fuseByScore, leastCosine } from './fuse.ts';
 
 const ranking = (...scores: (readonly [number, number])[]) => scores.map(([chunk, score]) => ({ chunk: chunk as ChunkId, score }));
 
@@ -36,5 +36,27 @@ describe('fuseByScore', () => {
   it('takes no score below 0', () => {
     expect(fuseByScore([{ chunks: ranking([1, 0.5], [2, -0.5]), weight: 1 }], 10).map(({ score }) => score)).toEqual([1, 0]);
     expect(fuseByScore([{ chunks: ranking([1, -0.1], [2, -0.5]), weight: 1 }], 10).map(({ score }) => score)).toEqual([0, 0]);
+  });
+
+  it('lets the order of cosines count as much where all of them are high', () => {
+    const wide = ranking(...Array.from({ length: 50 }, (_, row) => [row + 1, 0.8 - row * 0.012] as const));
+    const narrow = wide.map(({ chunk, score }) => ({ chunk, score: 0.72 + 0.2 * score }));
+    // Found by its words alone, against the last of the vectors that holds a fifth of these words.
+    const words = { chunks: ranking([99, 10], [50, 2]), weight: 1, name: 'text' } as const;
+    for (const chunks of [wide, narrow]) {
+      const fused = fuseByScore([words, { chunks, weight: 1, least: leastCosine(chunks), name: 'vector' }], 100);
+      const order = fused.map(({ chunk }) => chunk);
+      expect(order[0]).toBe(1);
+      expect(order.indexOf(99 as ChunkId)).toBeLessThan(order.indexOf(50 as ChunkId));
+    }
+    expect(leastCosine(narrow)).toBeGreaterThan(0.6);
+    expect(leastCosine(wide)).toBe(0);
+  });
+
+  it('keeps what a ranking of one, or of equals, has found', () => {
+    expect(leastCosine([])).toBe(0);
+    for (const chunks of [ranking([7, 0.9]), ranking([7, 0.9], [8, 0.9])]) {
+      expect(fuseByScore([{ chunks, weight: 1, least: leastCosine(chunks) }], 10)[0]).toMatchObject({ chunk: 7, score: 1 });
+    }
   });
 });

@@ -8,7 +8,7 @@ import { hashOf } from '../util/hash.ts';
 import { flightOf } from './caches.ts';
 import { isForeign, languageNotice, reads } from './embedder-language.ts';
 import { feedbackQuery, feedbackWeight, largestFeedbackChunks } from './feedback.ts';
-import { type FusedChunk, fuseByScore, type Ranking } from './fuse.ts';
+import { type FusedChunk, fuseByScore, leastCosine, type Ranking } from './fuse.ts';
 import type { QueryParts } from './parts.ts';
 import type { RetrieveSection } from './resolve-pipeline.ts';
 import { selectHits } from './select-hits.ts';
@@ -86,7 +86,7 @@ export async function retrieve(parts: QueryParts, section: RetrieveSection, requ
   const foreign = mode === 'hybrid' && language === undefined && vector.length > 0 && (await isForeign(parts, collection, text));
   const rankings: readonly Ranking[] = [
     { chunks: text, weight: section.weights.text, name: 'text' },
-    { chunks: vector, weight: foreign ? 0 : section.weights.vector, name: 'vector' },
+    { chunks: vector, weight: foreign ? 0 : section.weights.vector, least: leastCosine(vector), name: 'vector' },
   ];
   const first = fuseByScore(rankings, Number.POSITIVE_INFINITY);
   const feedback =

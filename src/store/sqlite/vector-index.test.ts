@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ChunkId } from '../../spec/identifiers.ts';
+import type { ChunkId, Metadata } from '../../spec/identifiers.ts';
 import { commitLines } from '../../testing/store-conformance.ts';
 import { createSeededRandom } from '../../util/random.ts';
 import { openInMemory } from './connection.ts';
@@ -13,11 +13,11 @@ import { createVectorSearch } from './vector-index.ts';
 const dimensions = 16;
 const scope = { collection: 'main' };
 
-function addDocument(connection: Connection, key: string, lines: number, seed: number): readonly ChunkId[] {
+function addDocument(connection: Connection, key: string, lines: number, seed: number, metadata: Metadata = {}): readonly ChunkId[] {
   const random = createSeededRandom(seed);
   const text = Array.from({ length: lines }, (_, line) => `${key} line ${line}`).join('\n');
   const ids = { source: `source-${key}`, document: `document-${key}` };
-  const chunks = applyOperation(connection, commitLines(key, text), ids).chunks ?? [];
+  const chunks = applyOperation(connection, commitLines(key, text, metadata), ids).chunks ?? [];
   const vectors = chunks.map((chunk) => ({ chunk, vector: Float32Array.from({ length: dimensions }, () => random.float() - 0.5) }));
   applyOperation(connection, { type: 'commitVectors', embedderHash: 'e', dimensions, vectors }, ids);
   return chunks;
@@ -90,6 +90,48 @@ describe.skipIf(loadUsearch() === undefined)('the derived index', () => {
     expect(hits).toHaveLength(10);
     expect(hits.filter((hit) => removed.has(hit.chunk))).toEqual([]);
     expect(overlap()).toBeGreaterThanOrEqual(9);
+    connection.close();
+  });
+});
+
+describe.skipIf(loadUsearch() === undefined)('a filter', () => {
+  const random = createSeededRandom(5);
+  const queries = Array.from({ length: 5 }, () => Float32Array.from({ length: dimensions }, () => random.float() - 0.5));
+
+  it('is met by every hit, by candidates of the index as by a scan, as the record is now', () => {
+    const connection = openInMemory();
+    const indexed = createVectorSearch(connection, loadUsearch(), { exactScanLimit: 0, tailLimit: 0 });
+    const plain = createVectorSearch(connection, undefined);
+    const decoder = createHalfDecoder();
+    const inRecord = (query: Float32Array, year: number, limit: number) => {
+      const filtered = { ...scope, filter: { year } };
+      return bestOf(scanVectors(connection, decoder, decoder.decode(encodeUnitVector(query)), { embedderHash: 'e', scope: filtered }), limit);
+    };
+    /** Least share of what the record holds that is found. */
+    const found = (year: number, limit: number): number => {
+      const shares = queries.flatMap((query) => {
+        const expected = inRecord(query, year, limit).map(({ chunk }) => chunk);
+        return [indexed, plain].map((one) => {
+          const chunks = one.search(query, 'e', { ...scope, filter: { year } }, limit).map(({ chunk }) => chunk);
+          expect(chunks).toHaveLength(expected.length);
+          return expected.length === 0 ? 1 : expected.filter((chunk) => chunks.includes(chunk)).length / expected.length;
+        });
+      });
+      return Math.min(...shares);
+    };
+    for (const [number, year] of [1, 2, 2, 2, 3].entries()) addDocument(connection, `d${number}`, 200, number, { year });
+    addDocument(connection, 'few', 3, 9, { year: 4 });
+    indexed.search(queries[0] ?? Float32Array.of(), 'e', scope, 1);
+    while (indexed.advance());
+    expect(found(2, 10)).toBeGreaterThanOrEqual(0.9);
+    // Fewer chunks than candidates: each is scored by itself.
+    expect(found(3, 100)).toBe(1);
+    expect(found(4, 10)).toBe(1);
+    expect(found(5, 10)).toBe(1);
+    applyOperation(connection, { type: 'removeSource', collection: 'main', key: 'd1', at: 1 }, { source: '', document: '' });
+    addDocument(connection, 'late', 40, 7, { year: 2 });
+    expect(found(2, 10)).toBeGreaterThanOrEqual(0.9);
+    expect(found(4, 2)).toBe(1);
     connection.close();
   });
 });

@@ -1,9 +1,11 @@
 import { MillraceError } from '../../errors.ts';
+import type { ChunkId } from '../../spec/identifiers.ts';
 import type { ScoredChunk, SearchScope } from '../../spec/store.ts';
 import type { Connection } from './connection.ts';
 import { openDerivedIndex } from './derived-index.ts';
 import type { DerivedIndex, Usearch } from './derived-index.ts';
 import { bestOf, createBest, scanVectors } from './exact-scan.ts';
+import { createFilteredChunks, type FilteredChunks } from './filtered-chunks.ts';
 import { createHalfDecoder, encodeUnitVector } from './half-float.ts';
 import { listIndexStems, removeGenerations } from './index-generation.ts';
 import { createVectorMatrix } from './vector-matrix.ts';
@@ -44,9 +46,9 @@ export interface VectorSearch {
 }
 
 /**
- * Nearest chunks by cosine. Exact for small collections and for filtered scopes. Else an HNSW index, which covers a prefix of the rows
- * of `vectors`, gives candidates, and the rows after its end are scanned exactly: an index that is behind, or absent, costs time and
- * never a hit. Every candidate is looked up in the record and scored by the vector there, so a removed chunk is never returned. The
+ * Nearest chunks by cosine. Exact for small collections, for single documents, and where a filter leaves few chunks. Else an HNSW index,
+ * which covers a prefix of the rows of `vectors`, gives candidates, with a filter as many more as it takes, and the rows after its end are
+ * scanned exactly: an index that is behind, or absent, costs time and never a hit. Every candidate is looked up in the record and scored by the vector there, so a removed chunk is never returned. The
  * index is extended batch by batch between searches, made anew when a fifth of it is gone, and kept in generation files.
  */
 export function createVectorSearch(connection: Connection, usearch: Usearch | undefined, options: VectorSearchOptions = {}): VectorSearch {
@@ -58,6 +60,7 @@ export function createVectorSearch(connection: Connection, usearch: Usearch | un
   const scanBelow = options.exactScanLimit ?? exactScanLimit;
   const maxTail = options.tailLimit ?? tailLimit;
   const { folder, writable = false, saveAfter } = options;
+  const filteredBy = createFilteredChunks(connection);
 
   function indexOf(library: Usearch, collection: string, embedderHash: string, dimensions: number): DerivedIndex {
     const key = `${embedderHash}\n${collection}`;
@@ -130,21 +133,54 @@ export function createVectorSearch(connection: Connection, usearch: Usearch | un
       .all(scanBelow) as { collection: string; embedderHash: string; count: number; bytes: number }[];
   }
 
-  /** Candidates of the index that are on record, scored by what is: more are asked for where many are gone. */
-  function nearest(
-    index: DerivedIndex,
-    query: Float32Array,
-    { embedderHash, collection, limit }: { readonly embedderHash: string; readonly collection: string; readonly limit: number },
-  ): readonly ScoredChunk[] {
+  interface Wanted {
+    readonly embedderHash: string;
+    readonly collection: string;
+    readonly limit: number;
+    readonly among: FilteredChunks | undefined;
+  }
+
+  /** The chunk scored by its vector on record; undefined where it has none. */
+  function scorer(query: Float32Array, { embedderHash, collection }: Wanted): (chunk: ChunkId) => ScoredChunk | undefined {
     const recorded = connection.prepare('SELECT vector FROM vectors WHERE chunk = ? AND embedder_hash = ? AND collection = ?');
-    for (let wanted = Math.ceil(limit * spare) + leastSpare; ; wanted *= 4) {
+    return (chunk) => {
+      const row = recorded.get(chunk, embedderHash, collection) as { readonly vector: Uint8Array } | undefined;
+      return row === undefined ? undefined : { chunk, score: decoder.dot(row.vector, query) };
+    };
+  }
+
+  /**
+   * Candidates of the index that are on record and in scope, scored by what is: more are asked for where many are not. Undefined where
+   * a filter leaves fewer chunks than that.
+   */
+  function nearest(index: DerivedIndex, query: Float32Array, wanted: Wanted): readonly ScoredChunk[] | undefined {
+    const { limit, among } = wanted;
+    const scoreOf = scorer(query, wanted);
+    const share = among === undefined ? 1 : Math.min(1, among.ids.length / index.size);
+    for (let asked = Math.ceil((limit * spare) / share) + leastSpare; ; asked *= 4) {
+      if (among !== undefined && asked > among.ids.length) return undefined;
       const found: ScoredChunk[] = [];
-      for (const chunk of index.search(query, wanted)) {
-        const row = recorded.get(chunk, embedderHash, collection) as { readonly vector: Uint8Array } | undefined;
-        if (row !== undefined) found.push({ chunk, score: decoder.dot(row.vector, query) });
+      for (const chunk of index.search(query, asked)) {
+        const scored = among?.has(chunk) === false ? undefined : scoreOf(chunk);
+        if (scored !== undefined) found.push(scored);
         if (found.length === limit + leastSpare) return found;
       }
-      if (wanted >= index.size) return found;
+      if (asked >= index.size || (among !== undefined && found.length >= limit)) return found;
+    }
+  }
+
+  /** Every chunk that a filter leaves: by itself where they are few, else those of the whole collection, one after the other. */
+  function* scored(query: Float32Array, wanted: Wanted & { readonly among: FilteredChunks }, count: number): Generator<ScoredChunk> {
+    const { embedderHash, collection, among } = wanted;
+    if (among.ids.length * 4 > count) {
+      const all = scanVectors(connection, decoder, query, { embedderHash, scope: { collection } });
+      for (const one of all) if (among.has(one.chunk)) yield one;
+      return;
+    }
+    const scoreOf = scorer(query, wanted);
+    for (const id of among.ids) {
+      const one = scoreOf(id as ChunkId);
+      if (one !== undefined) yield one;
     }
   }
 
@@ -186,18 +222,27 @@ export function createVectorSearch(connection: Connection, usearch: Usearch | un
         throw new MillraceError('E_INPUT_INVALID', `The query vector has ${vector.length} dimensions; the stored ones have ${bytes / 2}.`);
       }
       const query = decoder.decode(encodeUnitVector(vector));
-      const filtered = scope.filter !== undefined || scope.documents !== undefined;
-      const everything = () => bestOf(scanVectors(connection, decoder, query, { embedderHash, scope }), limit);
-      if (filtered) return everything();
+      const { collection } = scope;
+      if (scope.documents !== undefined) return bestOf(scanVectors(connection, decoder, query, { embedderHash, scope }), limit);
+      const among = scope.filter === undefined ? undefined : filteredBy(scope);
+      if (among?.ids.length === 0) return [];
+      const wanted = { embedderHash, collection, limit, among };
+      const everything = (): readonly ScoredChunk[] =>
+        among === undefined
+          ? bestOf(scanVectors(connection, decoder, query, { embedderHash, scope }), limit)
+          : bestOf(scored(query, { ...wanted, among }, count), limit);
       if (usearch === undefined || count < scanBelow || limit >= count) {
-        return count < exactScanLimit ? matrixOf(scope.collection, embedderHash, vector.length).search(query, limit, count) : everything();
+        if (count >= exactScanLimit) return everything();
+        return matrixOf(collection, embedderHash, vector.length).search(query, limit, count, among?.has);
       }
-      const index = indexOf(usearch, scope.collection, embedderHash, vector.length);
-      if (isNew || behind.has(index)) check(index, scope.collection, embedderHash, count);
+      const index = indexOf(usearch, collection, embedderHash, vector.length);
+      if (isNew || behind.has(index)) check(index, collection, embedderHash, count);
+      const candidates = nearest(index, query, wanted);
+      if (candidates === undefined) return everything();
       const best = createBest(limit);
-      for (const { chunk, score } of nearest(index, query, { embedderHash, collection: scope.collection, limit })) best.offer(chunk, score);
-      for (const { chunk, score } of scanVectors(connection, decoder, query, { embedderHash, scope, after: index.last })) {
-        best.offer(chunk, score);
+      for (const { chunk, score } of candidates) best.offer(chunk, score);
+      for (const { chunk, score } of scanVectors(connection, decoder, query, { embedderHash, scope: { collection }, after: index.last })) {
+        if (among?.has(chunk) !== false) best.offer(chunk, score);
       }
       const merged = best.found();
       return merged.length < limit ? everything() : merged;

@@ -9,8 +9,8 @@ import type { HalfDecoder } from './half-float.ts';
  * For small collections, where no index is needed.
  */
 export interface VectorMatrix {
-  /** The nearest, exactly, as the record is now. `count`: how many vectors it holds. */
-  search(query: Float32Array, limit: number, count: number): readonly ScoredChunk[];
+  /** The nearest, exactly, as the record is now. `count`: how many vectors it holds; `isWanted`: which of them count, by default all. */
+  search(query: Float32Array, limit: number, count: number, isWanted?: (chunk: ChunkId) => boolean): readonly ScoredChunk[];
 }
 
 export interface VectorMatrixOptions {
@@ -54,12 +54,13 @@ export function createVectorMatrix(connection: Connection, options: VectorMatrix
   }
 
   return {
-    search(query, limit, count) {
+    search(query, limit, count, isWanted = () => true) {
       const now = connection.version();
       if (now !== version) bringUp(count);
       version = now;
       const best = createBest(limit);
       for (const [row, chunk] of chunks.entries()) {
+        if (!isWanted(chunk)) continue;
         let score = 0;
         const start = row * dimensions;
         for (let index = 0; index < dimensions; index += 1) score += (numbers[start + index] ?? 0) * (query[index] ?? 0);
