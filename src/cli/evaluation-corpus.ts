@@ -44,7 +44,9 @@ async function exists(path: string): Promise<boolean> {
 }
 
 export interface IngestedCorpus {
+  /** That are asked, those inside containers included. */
   readonly documents: number;
+  /** Sources that could not be read this time. */
   readonly failed: number;
 }
 
@@ -69,13 +71,17 @@ export async function ingestCorpus(
     if (!quiet) show(event);
   }
   const { failed } = await stream.result();
+  let documents = 0;
   let afterKey: string | undefined;
   do {
     const page = await mill.documents.list({ collection: options.collection, ...(afterKey === undefined ? {} : { afterKey }) });
-    for (const { key } of page.sources) if (!isAmong(found, key)) await mill.documents.remove(key, { collection: options.collection });
+    for (const { key, document } of page.sources) {
+      if (!isAmong(found, key)) await mill.documents.remove(key, { collection: options.collection });
+      else if (document !== null) documents += 1;
+    }
     afterKey = page.nextKey ?? undefined;
   } while (afterKey !== undefined);
-  return { documents: found.size, failed };
+  return { documents, failed };
 }
 
 /** A file inside a container that did not change is not told of; the container is. */

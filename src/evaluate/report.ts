@@ -35,7 +35,7 @@ const style = `
 :root { color-scheme: light dark; --line: #8885; --soft: #8882; }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
 table { border-collapse: collapse; margin: .5rem 0 1.5rem; } td, th { padding: .2rem .7rem; border-bottom: 1px solid var(--line); text-align: right; }
-td:first-child, th:first-child, .rows td { text-align: left; vertical-align: top; } .rows td { overflow-wrap: anywhere; }
+td:first-child, th:first-child, .rows td, .rows th { text-align: left; vertical-align: top; } .rows td { overflow-wrap: anywhere; } .rows td:first-child { min-width: 4rem; }
 svg { max-width: 100%; height: auto; font: 12px system-ui, sans-serif; } svg text { fill: currentColor; }
 .axis { stroke: currentColor; stroke-opacity: .4; } .grid { stroke: currentColor; stroke-opacity: .12; } figure { margin: 1rem 0 2rem; }
 .s0 { fill: #2a6fdb; stroke: #2a6fdb; } .s1 { fill: #d9762a; stroke: #d9762a; } .s2 { fill: #2c9a5b; stroke: #2c9a5b; } .s3 { fill: #9a4bc4; stroke: #9a4bc4; }

@@ -67,7 +67,7 @@ async function check(terminal: Terminal, session: Session, argument: string, opt
   for (const path of paths) await requirePath(path);
   const { mill } = await openEvaluation(terminal, session, options, basename(file), ['check', ...paths]);
   const { documents, failed: unread } = await ingestCorpus(terminal, mill, paths, { ...options, embed: options.mode !== 'text' });
-  if (documents === unread) throw new MillraceError('E_SOURCE_MISSING', `There is no document to read in ${options.documents.join(', ')}.`);
+  if (documents === 0) throw new MillraceError('E_SOURCE_MISSING', `There is no document to read in ${options.documents.join(', ')}.`);
   const status = createStatusLine(terminal, systemClock, options.quiet || options.json);
   const results = await checkDocuments(questions, checkedBy(mill, options, pipeline), {
     concurrency: options.concurrency,
@@ -87,7 +87,7 @@ async function check(terminal: Terminal, session: Session, argument: string, opt
 interface Account {
   readonly file: string;
   readonly documents: number;
-  /** Of them: those that could not be read. */
+  /** Files beside them that could not be read. */
   readonly unread: number;
   readonly options: CheckCommandOptions;
   readonly results: readonly CheckResult[];

@@ -33,7 +33,10 @@ export function createFilteredChunks(connection: Connection): (scope: Pick<Searc
   };
 }
 
-function filteredChunks(connection: Connection, { collection, filter }: Required<Pick<SearchScope, 'collection' | 'filter'>>): FilteredChunks {
+function filteredChunks(
+  connection: Connection,
+  { collection, filter }: Required<Pick<SearchScope, 'collection' | 'filter'>>,
+): FilteredChunks {
   const condition = filterCondition(filter);
   const met = condition === undefined ? '' : ` AND ${condition.sql}`;
   const rows = connection

@@ -105,7 +105,10 @@ describe.skipIf(loadUsearch() === undefined)('a filter', () => {
     const decoder = createHalfDecoder();
     const inRecord = (query: Float32Array, year: number, limit: number) => {
       const filtered = { ...scope, filter: { year } };
-      return bestOf(scanVectors(connection, decoder, decoder.decode(encodeUnitVector(query)), { embedderHash: 'e', scope: filtered }), limit);
+      return bestOf(
+        scanVectors(connection, decoder, decoder.decode(encodeUnitVector(query)), { embedderHash: 'e', scope: filtered }),
+        limit,
+      );
     };
     /** Least share of what the record holds that is found. */
     const found = (year: number, limit: number): number => {
