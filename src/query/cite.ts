@@ -2,7 +2,8 @@ import { isMillraceError } from '../errors.ts';
 import type { Citation, Hit } from '../spec/answers.ts';
 import type { DocumentId } from '../spec/identifiers.ts';
 import type { StoreReader } from '../spec/store.ts';
-import { numbersOf, standsAmong, valuesIn } from '../language/numbers.ts';
+import { everyValueIn } from '../language/number-words.ts';
+import { numbersOf, standsAmong } from '../language/numbers.ts';
 import { groundOf, standingOf, standsVerbatim } from './grounding.ts';
 import { contentWords, coverage, fold, sentencesOf } from './matching.ts';
 import { isStandardRefusal, refusalIn } from './refusals.ts';
@@ -197,7 +198,7 @@ export function bestSentence(text: string, { claim, question, language }: Claim)
   let best = { start: 0, end: text.length, score: 0 };
   for (const { start, end, text: sentence } of sentencesOf(text)) {
     const own = contentWords(sentence, language);
-    const values = valuesIn(sentence);
+    const values = everyValueIn(sentence, language);
     const held = numbers.filter((number) => standsAmong(number, values)).length;
     const shared = coverage(words, own) + held / Math.max(1, numbers.length) + (standsVerbatim(claim, sentence, language) ? 2 : 0);
     const score = shared === 0 ? 0 : shared + coverage(asked, own) / 2;

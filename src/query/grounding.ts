@@ -1,4 +1,5 @@
-import { numbersOf, standsAmong, valuesIn } from '../language/numbers.ts';
+import { everyValueIn } from '../language/number-words.ts';
+import { numbersOf, standsAmong } from '../language/numbers.ts';
 import { isUnspaced } from '../language/scripts.ts';
 import type { Hit } from '../spec/answers.ts';
 import { contentWords, coverage, everyWordOf, fold, missingNames, namesIn, sentencesOf } from './matching.ts';
@@ -42,7 +43,7 @@ export function groundOf({ title, headingPath, tableHeader, text }: GroundPassag
     text: whole,
     words: contentWords(whole, language),
     everyWord: everyWordOf(whole),
-    values: valuesIn(whole),
+    values: everyValueIn(whole, language),
     passage: text,
   };
 }

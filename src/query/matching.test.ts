@@ -18,6 +18,8 @@ describe('namesIn', () => {
     ['What is the U.S. population?', 'The US has grown.', []],
     ["Who is O'Brien's heir?", 'O’Brien left nothing.', []],
     ['Who sent waves across the Atlantic?', 'a transatlantic signal', []],
+    ['What is an Indian school called?', 'Schools in India', []],
+    ['What is an Indiana school called?', 'Schools in Indo-China', ['Indiana']],
     ['Who runs Node.js at Kestrel?', 'Node.js runs.', ['Kestrel']],
   ])('%s: missing in "%s"', (question, text, missing) => {
     expect(missingNames(namesIn(question, 'en'), everyWordOf(text))).toEqual(missing);

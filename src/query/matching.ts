@@ -72,13 +72,14 @@ export function namesIn(
   return new Map(names.map((word) => [word, (fold(word.replace(/['’]s$/u, '')).match(nameParts) ?? []).map(stem)]));
 }
 
-/** Least length of a name that is found within a word, as "Atlantic" in "transatlantic" and "Japan" in "Japanese". */
+/** Least length of what is found within a word: "Atlantic" in "transatlantic", "Japan" in "Japanese", and of "Indian" the "India" of the text. */
 const leastWithin = 5;
 
 /** The names whose parts do not all stand among the words of `everyWordOf`. */
 export function missingNames(names: ReadonlyMap<string, readonly string[]>, words: ReadonlySet<string>): string[] {
   const all = [...words].join(' ');
-  const stands = (part: string): boolean => words.has(part) || (part.length >= leastWithin && all.includes(part));
+  const begins = (part: string): boolean => [...words].some((word) => word.length >= leastWithin && part.startsWith(word));
+  const stands = (part: string): boolean => words.has(part) || (part.length >= leastWithin && (all.includes(part) || begins(part)));
   return [...names].filter(([, parts]) => !parts.every(stands) && !words.has(parts.join(''))).map(([name]) => name);
 }
 

@@ -1,4 +1,5 @@
-import { numbersOf, standsAmong, valuesIn } from '../language/numbers.ts';
+import { everyValueIn } from '../language/number-words.ts';
+import { numbersOf, standsAmong } from '../language/numbers.ts';
 import { contentWords, coverage, fold } from './matching.ts';
 
 export type Polarity = 'yes' | 'no';
@@ -41,7 +42,7 @@ export function saysSo(
   const asked = contentWords(question, language);
   const own = contentWords(sentence, language);
   if (asked.size === 0 || coverage(asked, own) < leastShare) return false;
-  const values = valuesIn(sentence);
+  const values = everyValueIn(sentence, language);
   if (!numbersOf(question).every((number) => standsAmong(number, values))) return false;
   return (negations.test(sentence) === negations.test(question) ? 'yes' : 'no') === polarity;
 }

@@ -41,10 +41,20 @@ describe('verify', () => {
     expect(check({ ...dated, question: 'How many carriages stood in the depot in 2030?', answer: '120' }).supported).toBe(true);
   });
 
+  it('reads numbers that the passage spells out', () => {
+    const spelled = { ...passage, text: 'The line has twenty-four trains and runs six to nine of them on Sundays.' };
+    const asked = { passage: spelled, question: 'How many trains does the line have?' };
+    expect(check({ ...asked, answer: '24' })).toMatchObject({ supported: true, doubts: [] });
+    expect(check({ ...asked, answer: '6 to 9' }).supported).toBe(true);
+    expect(check({ ...asked, answer: '25' })).toMatchObject({ supported: false, confidence: 0 });
+  });
+
   it('rejects what the model doubted itself', () => {
-    const doubted = check({ meanLogProbability: -1.2, refusalLogProbability: -0.5 });
-    expect(doubted.supported).toBe(false);
-    expect(doubted.confidence).toBeLessThan(check({}).confidence);
+    const question = 'What bonus does a train attendant earn at night?';
+    const doubted = { meanLogProbability: -1.2, refusalLogProbability: -0.7 };
+    expect(check({ question, ...doubted }).supported).toBe(false);
+    expect(check({ question }).supported).toBe(true);
+    expect(check(doubted).confidence).toBeLessThan(check({}).confidence);
   });
 
   it('wants more of a passage that does not rank first', () => {
@@ -68,6 +78,8 @@ describe('verify', () => {
     expect(asked('What was the revenue of Apple in hall B26?')).toMatchObject({ confidence: 0, doubts: [expect.stringContaining('B26')] });
     const titled = { ...revenue, title: 'Report 2023' };
     expect(check({ passage: titled, question: 'What was the revenue of Apple in 2023?', answer: '$82,959 million' }).supported).toBe(true);
+    const undated = { ...revenue, text: 'The revenue of Apple was $82,959 million.' };
+    expect(check({ passage: undated, question: 'What was the revenue of Apple in 2023?', answer: '$82,959 million' }).supported).toBe(true);
   });
 
   it('rejects an invented name, unit or sentence, and takes what stands in one of several passages', () => {
@@ -87,7 +99,7 @@ describe('verify', () => {
   it('weighs a word that no hit holds more than one that all hold', () => {
     const hits = [passage.text, 'Train and attendant.', 'The train attendant sells tickets.'].map((text) => contentWords(text));
     const question = 'What is the hourly wage of a train attendant?';
-    const told = { question, answer: '5:30', meanLogProbability: -0.3, refusalLogProbability: -5 };
+    const told = { question, answer: '5:30', meanLogProbability: -0.9, refusalLogProbability: -1.5 };
     expect(check({ ...told, hits }).confidence).toBeLessThan(check({ ...told, hits: [] }).confidence);
     expect(check({ ...told, hits }).supported).toBe(false);
   });

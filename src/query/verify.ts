@@ -1,4 +1,4 @@
-import { numbersOf, standsAmong } from '../language/numbers.ts';
+import { numbersOf, standsAmong, type WrittenNumber } from '../language/numbers.ts';
 import { groundOf, type GroundPassage, standingOf } from './grounding.ts';
 import { contentWords, missingNames, namesIn, sentencesOf } from './matching.ts';
 
@@ -31,7 +31,7 @@ export interface Verdict {
 export const leastConfidence = 0.5;
 
 /** Logistic regression over the signals, fitted on questions that are not reported: docs/decisions/0007-verification.md. */
-const weights = { bias: -5.4, coverage: 3.85, names: 2.4, likelihood: 1.3, refusal: 0.43 } as const;
+const weights = { bias: -3.66, coverage: 5.93, names: 1.51, likelihood: 1.38, refusal: 0.33 } as const;
 /** Against an answer from a passage that does not rank first. The first one holds it most of the time, if any does. */
 const laterPassage = 0.4;
 /** The same without an engine that tells log-probabilities. */
@@ -39,8 +39,8 @@ const wordWeights = { bias: -3.5, coverage: 3.5, names: 2 } as const;
 
 /**
  * Whether the passages state the answer to the question. What cannot be is refused at once: an answer whose words, names or numbers stand
- * in none of them, and passages that hold no name of the question, or not its years and codes. Of the rest, the words and names of the
- * question that stand there, and how sure the model was and how far from refusing, make the confidence. Pure, microseconds.
+ * in none of them, and passages that hold no name of the question, or not its codes, or speak of other years. Of the rest, the words and
+ * names of the question that stand there, and how sure the model was and how far from refusing, make the confidence. Pure, microseconds.
  */
 export function verify(evidence: Evidence): Verdict {
   const { question, language, passages, answer, hits, meanLogProbability, refusalLogProbability } = evidence;
@@ -55,7 +55,7 @@ export function verify(evidence: Evidence): Verdict {
   const impossible = [
     ...groundless(answer, grounds, { question, language }),
     ...(named === 0 ? [`the passage names none of ${strange.slice(0, 5).join(', ')}`] : []),
-    ...telling(question, strange, values).map((one) => `the passage does not hold ${one}`),
+    ...telling(question, strange, grounds, values).map((one) => `the passage does not hold ${one}`),
   ];
   if (impossible.length > 0) return { supported: false, confidence: 0, doubts: impossible };
 
@@ -89,12 +89,26 @@ function groundless(
   return [...new Set(sentencesOf(answer).flatMap(({ text }) => doubtOf(text) ?? []))];
 }
 
-/** Years and codes ("2023", "B25") of the question that the passages do not hold: what they say is about another one. */
-function telling(question: string, strangeNames: readonly string[], values: ReadonlySet<string>): string[] {
-  const years = numbersOf(question)
-    .filter(({ readings }) => readings.some((reading) => /^[12]\d{3}$/.test(reading)))
-    .filter((number) => !standsAmong(number, values));
-  return [...years.map(({ start, end }) => question.slice(start, end)), ...strangeNames.filter((name) => /\p{N}/u.test(name))];
+/**
+ * Codes ("B25") of the question that the passages do not hold, and its years where they speak of others: what they say is about another one.
+ * A passage that names no year may mean any.
+ */
+function telling(
+  question: string,
+  strangeNames: readonly string[],
+  grounds: readonly ReturnType<typeof groundOf>[],
+  values: ReadonlySet<string>,
+): string[] {
+  const years = yearsOf(question).filter((number) => !standsAmong(number, values));
+  const speaksOfOthers = years.length > 0 && grounds.some(({ text }) => yearsOf(text).length > 0);
+  return [
+    ...(speaksOfOthers ? years.map(({ start, end }) => question.slice(start, end)) : []),
+    ...strangeNames.filter((name) => /\p{N}/u.test(name)),
+  ];
+}
+
+function yearsOf(text: string): WrittenNumber[] {
+  return numbersOf(text).filter(({ readings }) => readings.some((reading) => /^[12]\d{3}$/.test(reading)));
 }
 
 /** Share of the asked words that are present, each by how few of the hits hold it (one hit alone does not tell); 1 for nothing asked. */

@@ -1,5 +1,6 @@
 import type { CellValue, ValueTypeName } from '../../spec/tables.ts';
-import { numbersOf, standsAmong, valuesIn, type WrittenNumber } from '../../language/numbers.ts';
+import { everyValueIn } from '../../language/number-words.ts';
+import { numbersOf, standsAmong, type WrittenNumber } from '../../language/numbers.ts';
 import { contentWords, coverage, fold, sentencesOf } from '../matching.ts';
 import { writtenForms } from './date-of.ts';
 
@@ -38,7 +39,7 @@ export function sentencesIn(passages: readonly ReadPassage[]): ReadSentence[] {
       start: start + sentence.start,
       end: start + sentence.end,
       words: contentWords(sentence.text),
-      values: valuesIn(sentence.text),
+      values: everyValueIn(sentence.text, undefined),
     })),
   );
 }

@@ -1,0 +1,23 @@
+import { describe, expect, it } from 'vitest';
+import { spelledValuesIn } from './number-words.ts';
+
+describe('spelledValuesIn', () => {
+  it.each([
+    ['en', 'There are two extended metropolitan areas.', ['2']],
+    ['en', 'six to nine percent', ['6', '9']],
+    ['en', 'Twenty-four players and one hundred and seventy-two coaches', ['24', '172']],
+    ['en', 'two thousand and six people, three hundred thousand trees', ['2006', '300000']],
+    ['en', 'won it twice; a dozen eggs', ['2', '12']],
+    ['en', 'one, two and three', ['1', '2', '3']],
+    ['en', 'hundreds of thousands', []],
+    ['en', 'the sixth, someone and tension', []],
+    ['de', 'zweiundvierzig Wagen, dreißig Gleise und zwei hundert Plätze', ['42', '30', '200']],
+    ['fr', 'quatre-vingt-dix-neuf, soixante et onze, vingt et un, quatre-vingts', ['99', '71', '21', '80']],
+    ['fr', 'deux cents places', ['200']],
+    ['es', 'treinta y uno, veintidós y dos mil', ['31', '22', '2000']],
+    [undefined, 'nine nations', ['9']],
+    ['ja', 'nine nations', []],
+  ])('%s: %s', (language, text, values) => {
+    expect([...spelledValuesIn(text, language)]).toEqual(values);
+  });
+});

@@ -1,0 +1,194 @@
+import { valuesIn } from './numbers.ts';
+
+/**
+ * Numbers that a text spells out, as values written like those of `numbers.ts`: "twenty-four", "zweiundvierzig", "quatre-vingt-dix",
+ * "treinta y uno", "two thousand and six". Cardinal numbers in English, German, French and Spanish; a text of unknown language is read as English.
+ */
+
+interface Spelling {
+  /** By the words of a number, lower case, without accents, one space between them. */
+  readonly small: ReadonlyMap<string, number>;
+  /** What multiplies the number before it. */
+  readonly scales: ReadonlyMap<string, number>;
+  /** May stand between a hundred and what follows. */
+  readonly and: string | undefined;
+}
+
+interface Word {
+  readonly text: string;
+  /** Whether nothing but a space or a hyphen stands between it and the word before. */
+  readonly joined: boolean;
+}
+
+/** "quatre-vingt-dix-neuf". */
+const longestNumber = 4;
+
+/** What a text writes in digits or in words. */
+export function everyValueIn(text: string, language: string | undefined): Set<string> {
+  return new Set([...valuesIn(text), ...spelledValuesIn(text, language)]);
+}
+
+export function spelledValuesIn(text: string, language: string | undefined): Set<string> {
+  const spelling = spellings[language ?? 'en'];
+  const values = new Set<string>();
+  if (spelling === undefined) return values;
+  const words = wordsOf(text);
+  for (let at = 0; at < words.length;) {
+    const { value, length } = numberAt(words, at, spelling);
+    if (value !== undefined) values.add(String(value));
+    at += Math.max(1, length);
+  }
+  return values;
+}
+
+/** The longest number that begins at a word: `length` words, 0 where none does. */
+function numberAt(
+  words: readonly Word[],
+  start: number,
+  { small, scales, and }: Spelling,
+): { readonly value?: number; readonly length: number } {
+  let whole = 0;
+  let part: number | undefined;
+  let end = start;
+  for (let at = start; at < words.length && (at === start || words[at]!.joined);) {
+    const word = words[at]!.text;
+    const scale = scales.get(word);
+    if (scale === 100 && part !== undefined && part < 100) part *= 100;
+    else if (scale !== undefined && part !== undefined) {
+      whole += part * scale;
+      part = 0;
+    } else if (word === and && part !== undefined && part % 100 === 0 && at > start) {
+      at += 1;
+      continue;
+    } else {
+      const found = smallAt(words, at, small);
+      if (found === undefined || (part !== undefined && part % 100 !== 0) || (part === 0 && whole === 0)) break;
+      part = (part ?? 0) + found.value;
+      at += found.length;
+      end = at;
+      continue;
+    }
+    at += 1;
+    end = at;
+  }
+  return part === undefined ? { length: 0 } : { value: whole + part, length: end - start };
+}
+
+function smallAt(
+  words: readonly Word[],
+  start: number,
+  small: Spelling['small'],
+): { readonly value: number; readonly length: number } | undefined {
+  let found: { readonly value: number; readonly length: number } | undefined;
+  let phrase = '';
+  for (let length = 1; length <= longestNumber && start + length <= words.length; length++) {
+    const word = words[start + length - 1]!;
+    if (length > 1 && !word.joined) break;
+    phrase = length === 1 ? word.text : `${phrase} ${word.text}`;
+    const value = small.get(phrase);
+    if (value !== undefined) found = { value, length };
+  }
+  return found;
+}
+
+function wordsOf(text: string): Word[] {
+  const plain = plainOf(text);
+  let before = 0;
+  return [...plain.matchAll(/\p{L}+/gu)].map(({ 0: word, index }) => {
+    const joined = /^(?:[^\S\n]|-)+$/.test(plain.slice(before, index)) && before > 0;
+    before = index + word.length;
+    return { text: word, joined };
+  });
+}
+
+function plainOf(text: string): string {
+  return text
+    .toLowerCase()
+    .normalize('NFD')
+    .replaceAll(/\p{M}/gu, '')
+    .replaceAll(/[\u2010-\u2013]/g, '-');
+}
+
+const spellings: Readonly<Record<string, Spelling>> = {
+  en: {
+    small: numbers({
+      units:
+        'zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen',
+      tens: 'twenty thirty forty fifty sixty seventy eighty ninety',
+      compound: (ten, unit) => `${ten} ${unit}`,
+      more: { once: 1, twice: 2, thrice: 3, 'a hundred': 100, 'a thousand': 1_000, 'a million': 1_000_000, 'a dozen': 12 },
+    }),
+    scales: new Map(Object.entries({ hundred: 100, thousand: 1_000, million: 1_000_000, billion: 1_000_000_000 })),
+    and: 'and',
+  },
+  de: {
+    small: numbers({
+      units:
+        'null eins zwei drei vier fünf sechs sieben acht neun zehn elf zwölf dreizehn vierzehn fünfzehn sechzehn siebzehn achtzehn neunzehn',
+      tens: 'zwanzig dreißig vierzig fünfzig sechzig siebzig achtzig neunzig',
+      compound: (ten, unit) => `${unit === 'eins' ? 'ein' : unit}und${ten}`,
+      more: { einmal: 1, zweimal: 2, dreimal: 3, viermal: 4, hundert: 100, tausend: 1_000 },
+    }),
+    scales: new Map(
+      Object.entries({ hundert: 100, tausend: 1_000, million: 1_000_000, millionen: 1_000_000, milliarde: 1e9, milliarden: 1e9 }),
+    ),
+    and: 'und',
+  },
+  fr: {
+    small: numbers({
+      units: 'zéro un deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize dix-sept dix-huit dix-neuf',
+      tens: 'vingt trente quarante cinquante soixante septante huitante nonante',
+      compound: (ten, unit) => (unit === 'un' ? `${ten} et un` : `${ten} ${unit}`),
+      more: { cent: 100, mille: 1_000, ...frenchAboveSeventy() },
+    }),
+    scales: new Map(
+      Object.entries({ cent: 100, cents: 100, mille: 1_000, million: 1_000_000, millions: 1_000_000, milliard: 1e9, milliards: 1e9 }),
+    ),
+    and: undefined,
+  },
+  es: {
+    small: numbers({
+      units:
+        'cero uno dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince dieciséis diecisiete dieciocho diecinueve',
+      tens: 'veinte treinta cuarenta cincuenta sesenta setenta ochenta noventa',
+      compound: (ten, unit) => (ten === 'veinte' ? `veinti${unit}` : `${ten} y ${unit}`),
+      more: { cien: 100, ciento: 100, mil: 1_000 },
+    }),
+    scales: new Map(Object.entries({ mil: 1_000, millon: 1_000_000, millones: 1_000_000 })),
+    and: undefined,
+  },
+};
+
+interface Numerals {
+  /** 0 to 19. */
+  readonly units: string;
+  /** 20 to 90, in order. */
+  readonly tens: string;
+  readonly compound: (ten: string, unit: string) => string;
+  readonly more: Readonly<Record<string, number>>;
+}
+
+function numbers({ units, tens, compound, more }: Numerals): Map<string, number> {
+  const small = units.split(' ');
+  const found: [string, number][] = [...Object.entries(more), ...small.map((word, value): [string, number] => [word, value])];
+  for (const [place, ten] of tens.split(' ').entries()) {
+    found.push([ten, 20 + 10 * place]);
+    for (let unit = 1; unit < 10; unit++) found.push([compound(ten, small[unit]!), 20 + 10 * place + unit]);
+  }
+  return new Map(found.map(([words, value]) => [plainOf(words).replaceAll('-', ' '), value]));
+}
+
+/** "soixante-dix-sept", "quatre-vingts", "quatre-vingt-onze". */
+function frenchAboveSeventy(): Record<string, number> {
+  const teens = 'dix onze douze treize quatorze quinze seize dix-sept dix-huit dix-neuf'.split(' ');
+  const units = 'un deux trois quatre cinq six sept huit neuf'.split(' ');
+  return Object.fromEntries<number>([
+    ['quatre-vingts', 80],
+    ['soixante et onze', 71],
+    ...teens.flatMap((teen, place): [string, number][] => [
+      [`soixante-${teen}`, 70 + place],
+      [`quatre-vingt-${teen}`, 90 + place],
+    ]),
+    ...units.map((unit, place): [string, number] => [`quatre-vingt-${unit}`, 81 + place]),
+  ]);
+}
