@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { MillraceError } from '../errors.ts';
 import { abortable } from '../util/abortable.ts';
 import { discover, type FoundSource, type GivenSource, type Root } from './discover.ts';
-import { type IngestParts, type IngestRun } from './ingest-run.ts';
+import type { IngestParts, IngestRun } from './ingest-run.ts';
 import { isGone } from './is-gone.ts';
 import { vanishedBelow } from './vanished.ts';
 import { startWatching, type Watcher } from './watch.ts';

@@ -16,7 +16,7 @@ const languageOfScript: readonly (readonly [RegExp, string])[] = [
   [/\p{Script=Armenian}/gu, 'hy'],
 ];
 /** The scripts of `languageOfScript` lie beyond the Latin letters, but for the signs in between; the letters of `lettersOf` beyond ASCII. */
-const beyondLatin = /[\u0370-\u1CFF\u2C00-\uFFFF]/;
+const beyondLatin = /[\u0370-\u1CFF\u2C00-\uFFFF]/g;
 const beyondAscii = /[^\0-\u007F]/;
 const cyrillic = new Set(['ru', 'uk']);
 /** Letters that few languages have; each word with one counts like a function word. */
@@ -75,9 +75,11 @@ export function createLanguageDetector(): LanguageDetector {
   }
 
   function byScript(text: string): string | undefined {
-    if (!beyondLatin.test(text)) return undefined;
+    const beyond = text.match(beyondLatin)?.length ?? 0;
+    if (beyond === 0) return undefined;
     const letters = text.match(/\p{L}/gu)?.length ?? 0;
-    if (letters === 0) return undefined;
+    // A few Greek letters between Latin ones are no reason to look for every script.
+    if (letters === 0 || beyond < letters * kanaShare) return undefined;
     return languageOfScript.find(
       ([pattern, language]) => (text.match(pattern)?.length ?? 0) >= letters * (language === 'ja' ? kanaShare : scriptShare),
     )?.[1];

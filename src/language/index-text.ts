@@ -6,15 +6,8 @@ export const indexTextVersion = 2;
 const groupedNumber = /(?<![\p{L}\p{N}])\p{N}{1,3}(?:[.,'’\u00a0\u202f]\p{N}{3})+(?![\p{L}\p{N}])/gu;
 const camelCase = /(?<![\p{L}\p{N}])\p{L}*\p{Ll}\p{Lu}[\p{L}\p{N}]*/gu;
 
-/** What a text without cannot hold such a number, or such a word; found much sooner. */
-const maybeGrouped = /[\d\u00B2-\uFFFF][.,'’\u00a0\u202f][\d\u00B2-\uFFFF]/;
-const maybeCamel = /[a-z\u00AA-\uFFFF][A-Z\u00C0-\uFFFF]/;
 /** The scripts of `unspacedRun` lie here. */
 const maybeUnspaced = /[\u0E00-\u1FFF\u2E80-\uFFFF]/;
-
-/** The same as `camelCase` for texts without other letters: without looking at every character in every way. */
-const asciiCamelCase = /(?<![A-Za-z0-9])[A-Za-z]*[a-z][A-Z][A-Za-z0-9]*/g;
-const beyondAscii = /[^\0-\u007F]/;
 
 function camelParts(word: string): string[] {
   return word.split(/(?<=\p{Ll})(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})/u);
@@ -22,9 +15,30 @@ function camelParts(word: string): string[] {
 
 /** "1,250" with "1250" and "getUserName" with "get User Name" after it; the rest is left as it is. */
 export function withOtherSpellings(text: string): string {
-  const numbered = maybeGrouped.test(text) ? text.replace(groupedNumber, (number) => `${number} ${number.replace(/\P{N}/gu, '')}`) : text;
-  if (!maybeCamel.test(numbered)) return numbered;
-  return numbered.replace(beyondAscii.test(numbered) ? camelCase : asciiCamelCase, (word) => `${word} ${camelParts(word).join(' ')}`);
+  // Found much sooner than such a number or word, and in the same place. Neither holds white space: only what is around it is looked at closely.
+  const maybe = /[\d\u00B2-\uFFFF][.,'’\u00a0\u202f][\d\u00B2-\uFFFF]{3}|[a-z\u00AA-\uFFFF][A-Z\u00C0-\uFFFF]/g;
+  let spelled = '';
+  let from = 0;
+  while (maybe.test(text)) {
+    let start = maybe.lastIndex;
+    let end = start;
+    while (start > from && !isWhite(text.charCodeAt(start - 1))) start -= 1;
+    while (end < text.length && !isWhite(text.charCodeAt(end))) end += 1;
+    spelled += text.slice(from, start) + spellPiece(text.slice(start, end));
+    from = end;
+    maybe.lastIndex = end;
+  }
+  return spelled + text.slice(from);
+}
+
+function isWhite(unit: number): boolean {
+  return unit <= 0x20;
+}
+
+function spellPiece(piece: string): string {
+  return piece
+    .replace(groupedNumber, (number) => `${number} ${number.replace(/\P{N}/gu, '')}`)
+    .replace(camelCase, (word) => `${word} ${camelParts(word).join(' ')}`);
 }
 
 /**

@@ -12,6 +12,15 @@ export function createFormatParsers(more: readonly FormatParser[] = []): readonl
   return [...documents, ...containerFormats(documents.reduce((sum, { version }) => sum + version, 0))];
 }
 
+/** Asks for its module once: to import one that is there already takes as long as to read a small text. */
+function lazily(load: () => Promise<FormatParser['parse']>): FormatParser['parse'] {
+  let loaded: Promise<FormatParser['parse']> | undefined;
+  return async (bytes, context) => {
+    loaded ??= load();
+    return (await loaded)(bytes, context);
+  };
+}
+
 const officeMedia = 'application/vnd.openxmlformats-officedocument';
 const openDocumentMedia = 'application/vnd.oasis.opendocument';
 
@@ -23,7 +32,7 @@ function textFormats(): FormatParser[] {
       contentTypes: ['text/plain'],
       isText: true,
       endings: { txt: 'text/plain', text: 'text/plain', log: 'text/plain' },
-      parse: async (bytes, context) => (await import('./plain-text.ts')).parsePlainText(bytes, context),
+      parse: lazily(async () => (await import('./plain-text.ts')).parsePlainText),
     },
     {
       name: 'markdown',
@@ -31,7 +40,7 @@ function textFormats(): FormatParser[] {
       contentTypes: ['text/markdown', 'text/x-markdown'],
       isText: true,
       endings: { md: 'text/markdown', markdown: 'text/markdown', mdown: 'text/markdown', mkd: 'text/markdown' },
-      parse: async (bytes, context) => (await import('./markdown.ts')).parseMarkdown(bytes, context),
+      parse: lazily(async () => (await import('./markdown.ts')).parseMarkdown),
     },
     {
       name: 'html',
@@ -39,7 +48,7 @@ function textFormats(): FormatParser[] {
       contentTypes: ['text/html', 'application/xhtml+xml'],
       isText: true,
       endings: { html: 'text/html', htm: 'text/html', xhtml: 'text/html' },
-      parse: async (bytes, context) => (await import('./html.ts')).parseHtml(bytes, context),
+      parse: lazily(async () => (await import('./html.ts')).parseHtml),
     },
     {
       name: 'csv',
@@ -47,7 +56,7 @@ function textFormats(): FormatParser[] {
       contentTypes: ['text/csv', 'text/tab-separated-values'],
       isText: true,
       endings: { csv: 'text/csv', tsv: 'text/tab-separated-values' },
-      parse: async (bytes, context) => (await import('./data/csv.ts')).parseCsv(bytes, context),
+      parse: lazily(async () => (await import('./data/csv.ts')).parseCsv),
     },
     {
       name: 'json',
@@ -55,7 +64,7 @@ function textFormats(): FormatParser[] {
       contentTypes: ['application/json', 'application/ld+json'],
       isText: true,
       endings: { json: 'application/json', jsonld: 'application/ld+json' },
-      parse: async (bytes, context) => (await import('./data/json.ts')).parseJson(bytes, context),
+      parse: lazily(async () => (await import('./data/json.ts')).parseJson),
     },
     {
       name: 'json-lines',
@@ -63,7 +72,7 @@ function textFormats(): FormatParser[] {
       contentTypes: ['application/x-ndjson', 'application/jsonl'],
       isText: true,
       endings: { jsonl: 'application/x-ndjson', ndjson: 'application/x-ndjson' },
-      parse: async (bytes, context) => (await import('./data/json.ts')).parseJsonLines(bytes, context),
+      parse: lazily(async () => (await import('./data/json.ts')).parseJsonLines),
     },
     {
       name: 'xml',
@@ -71,7 +80,7 @@ function textFormats(): FormatParser[] {
       contentTypes: ['application/xml', 'text/xml', 'image/svg+xml', 'application/rss+xml', 'application/atom+xml'],
       isText: true,
       endings: { xml: 'application/xml', svg: 'image/svg+xml', rss: 'application/rss+xml', atom: 'application/atom+xml' },
-      parse: async (bytes, context) => (await import('./data/xml.ts')).parseXmlDocument(bytes, context),
+      parse: lazily(async () => (await import('./data/xml.ts')).parseXmlDocument),
     },
     {
       name: 'subtitles',
@@ -79,7 +88,7 @@ function textFormats(): FormatParser[] {
       contentTypes: ['text/vtt', 'application/x-subrip'],
       isText: true,
       endings: { vtt: 'text/vtt', srt: 'application/x-subrip' },
-      parse: async (bytes, context) => (await import('./data/subtitles.ts')).parseSubtitles(bytes, context),
+      parse: lazily(async () => (await import('./data/subtitles.ts')).parseSubtitles),
     },
     {
       name: 'source-code',
@@ -87,45 +96,37 @@ function textFormats(): FormatParser[] {
       contentTypes: ['text/x-source'],
       isText: true,
       endings: sourceCodeEndings,
-      parse: async (bytes, context) => (await import('./data/source-code.ts')).parseSourceCode(bytes, context),
+      parse: lazily(async () => (await import('./data/source-code.ts')).parseSourceCode),
     },
   ];
 }
 
 function binaryFormats(): FormatParser[] {
-  let pdf: Promise<FormatParser['parse']> | undefined;
-  let image: Promise<FormatParser['parse']> | undefined;
   const ocrOf = createOcrs();
   return [
     {
       name: 'pdf',
       version: 4,
       contentTypes: ['application/pdf'],
-      parse: async (bytes, context) => {
-        pdf ??= import('./pdf/pdf.ts').then(({ createPdfReader }) => createPdfReader(ocrOf));
-        return (await pdf)(bytes, context);
-      },
+      parse: lazily(async () => (await import('./pdf/pdf.ts')).createPdfReader(ocrOf)),
     },
     {
       name: 'image',
       version: 1,
       contentTypes: ['image/png', 'image/jpeg', 'image/bmp', 'image/tiff', 'image/webp'],
-      parse: async (bytes, context) => {
-        image ??= import('./ocr/image.ts').then(({ createImageReader }) => createImageReader(ocrOf));
-        return (await image)(bytes, context);
-      },
+      parse: lazily(async () => (await import('./ocr/image.ts')).createImageReader(ocrOf)),
     },
     {
       name: 'docx',
       version: 1,
       contentTypes: [`${officeMedia}.wordprocessingml.document`],
-      parse: async (bytes, context) => (await import('./office/docx.ts')).parseDocx(bytes, context),
+      parse: lazily(async () => (await import('./office/docx.ts')).parseDocx),
     },
     {
       name: 'pptx',
       version: 1,
       contentTypes: [`${officeMedia}.presentationml.presentation`],
-      parse: async (bytes, context) => (await import('./office/pptx.ts')).parsePptx(bytes, context),
+      parse: lazily(async () => (await import('./office/pptx.ts')).parsePptx),
     },
     {
       name: 'workbook',
@@ -136,37 +137,37 @@ function binaryFormats(): FormatParser[] {
         'application/vnd.ms-excel.sheet.binary.macroenabled.12',
         `${openDocumentMedia}.spreadsheet`,
       ],
-      parse: async (bytes, context) => (await import('./office/workbook.ts')).parseWorkbook(bytes, context),
+      parse: lazily(async () => (await import('./office/workbook.ts')).parseWorkbook),
     },
     {
       name: 'open-document',
       version: 1,
       contentTypes: [`${openDocumentMedia}.text`, `${openDocumentMedia}.presentation`],
-      parse: async (bytes, context) => (await import('./office/open-document.ts')).parseOpenDocument(bytes, context),
+      parse: lazily(async () => (await import('./office/open-document.ts')).parseOpenDocument),
     },
     {
       name: 'epub',
       version: 1,
       contentTypes: ['application/epub+zip'],
-      parse: async (bytes, context) => (await import('./office/epub.ts')).parseEpub(bytes, context),
+      parse: lazily(async () => (await import('./office/epub.ts')).parseEpub),
     },
     {
       name: 'doc',
       version: 1,
       contentTypes: ['application/msword'],
-      parse: async (bytes, context) => (await import('./office/doc.ts')).parseDoc(bytes, context),
+      parse: lazily(async () => (await import('./office/doc.ts')).parseDoc),
     },
     {
       name: 'ppt',
       version: 1,
       contentTypes: ['application/vnd.ms-powerpoint'],
-      parse: async (bytes, context) => (await import('./office/ppt.ts')).parsePpt(bytes, context),
+      parse: lazily(async () => (await import('./office/ppt.ts')).parsePpt),
     },
     {
       name: 'rtf',
       version: 1,
       contentTypes: ['application/rtf'],
-      parse: async (bytes, context) => (await import('./rtf.ts')).parseRtf(bytes, context),
+      parse: lazily(async () => (await import('./rtf.ts')).parseRtf),
     },
   ];
 }
@@ -179,21 +180,21 @@ function containerFormats(versions: number): FormatParser[] {
       version: versions + 2,
       isContainer: true,
       contentTypes: ['application/zip'],
-      parse: async (bytes, context) => (await import('./archive.ts')).parseZip(bytes, context),
+      parse: lazily(async () => (await import('./archive.ts')).parseZip),
     },
     {
       name: 'tar',
       version: versions + 1,
       isContainer: true,
       contentTypes: ['application/x-tar'],
-      parse: async (bytes, context) => (await import('./archive.ts')).parseTar(bytes, context),
+      parse: lazily(async () => (await import('./archive.ts')).parseTar),
     },
     {
       name: 'gzip',
       version: versions + 1,
       isContainer: true,
       contentTypes: ['application/gzip'],
-      parse: async (bytes, context) => (await import('./archive.ts')).parseGzip(bytes, context),
+      parse: lazily(async () => (await import('./archive.ts')).parseGzip),
     },
     {
       name: 'eml',
@@ -201,7 +202,7 @@ function containerFormats(versions: number): FormatParser[] {
       isContainer: true,
       contentTypes: ['message/rfc822'],
       endings: { eml: 'message/rfc822' },
-      parse: async (bytes, context) => (await import('./mail/eml.ts')).parseEml(bytes, context),
+      parse: lazily(async () => (await import('./mail/eml.ts')).parseEml),
     },
     {
       name: 'mbox',
@@ -209,14 +210,14 @@ function containerFormats(versions: number): FormatParser[] {
       isContainer: true,
       contentTypes: ['application/mbox'],
       endings: { mbox: 'application/mbox' },
-      parse: async (bytes, context) => (await import('./mail/eml.ts')).parseMailbox(bytes, context),
+      parse: lazily(async () => (await import('./mail/eml.ts')).parseMailbox),
     },
     {
       name: 'msg',
       version: versions + 1,
       isContainer: true,
       contentTypes: ['application/vnd.ms-outlook'],
-      parse: async (bytes, context) => (await import('./mail/msg.ts')).parseMsg(bytes, context),
+      parse: lazily(async () => (await import('./mail/msg.ts')).parseMsg),
     },
   ];
 }

@@ -11,7 +11,8 @@ import type { Prey } from './fixtures/escaping-child.ts';
 import { detectIsolation, type Isolation } from './isolation.ts';
 import { startParserChild } from './parser-child.ts';
 import { createDocumentParser } from './pool.ts';
-import { decodeDocument, encodeFrame, responseHeader } from './wire.ts';
+import { responseHeader } from './answer-header.ts';
+import { decodeDocument, encodeFrame } from './wire.ts';
 
 const entry = fileURLToPath(new URL('fixtures/escaping-child.ts', import.meta.url));
 const here: Isolation = await detectIsolation([entry]);

@@ -7,7 +7,8 @@ import { createFormatParsers } from './formats.ts';
 import { childHeapBytes, childResidentBytes, defaultParseLimits, documentDeadlineMs, type ParseLimits } from './limits.ts';
 import { detectIsolation, type Isolation, ownProcess } from './isolation.ts';
 import { type ChildEnd, type ParserChild, startParserChild } from './parser-child.ts';
-import { decodeDocument, encodeFrame, type Frame, responseHeader } from './wire.ts';
+import { responseHeader } from './answer-header.ts';
+import { decodeDocument, encodeFrame, type Frame } from './wire.ts';
 
 export interface DocumentParserOptions {
   readonly clock: Clock;

@@ -1,49 +1,21 @@
-import { z } from 'zod';
-import { errorCatalogue, type ErrorCode } from '../errors.ts';
-import { memberFile, type ParsedBlock, type ParsedDocument, parsedBlock, parsedDocument, parsedPage, spanNumbers } from '../spec/parser.ts';
+import type { ParsedBlock, ParsedDocument } from '../spec/parser.ts';
+import { blockKinds, spanNumbers } from '../spec/parsed-numbers.ts';
+import type { DocumentHeader, ResponseHeader } from './answer-header.ts';
 
 /**
  * The messages between pool and child. A frame is two 32-bit little-endian lengths, that many bytes of JSON, that many raw bytes.
  * Large things travel raw, so that neither side spends time on them: the file; the text as UTF-16, blocks and boxes as numbers.
- * What comes from a child is checked like any input: it has read hostile files.
+ * What comes from a child is checked like any input (`answer-header.ts`): it has read hostile files. What comes from the pool is not, so
+ * that a child does without the library for it and starts sooner.
  */
 
-export const requestHeader = z.object({
-  name: z.string(),
-  contentType: z.string().optional(),
-  membersFrom: z.number().int().nonnegative().optional(),
-  ocr: z.string().optional(),
-});
-export type RequestHeader = z.infer<typeof requestHeader>;
+export interface RequestHeader {
+  readonly name: string;
+  readonly contentType?: string;
+  readonly membersFrom?: number;
+  readonly ocr?: string;
+}
 
-const documentHeader = parsedDocument.omit({ text: true, blocks: true, pages: true, members: true, spans: true }).extend({
-  textUnits: z.number().int().nonnegative(),
-  /** One byte a unit where all are below 256, else two. */
-  unitBytes: z.union([z.literal(1), z.literal(2)]),
-  blockCount: z.number().int().nonnegative(),
-  spanCount: z.number().int().nonnegative().optional(),
-  /** `boxes`: how many numbers, `undefined` where the page has none. */
-  pages: z.array(parsedPage.omit({ boxes: true }).extend({ boxes: z.number().int().nonnegative().optional() })).min(1),
-  /** `bytes`: how many. */
-  members: z.array(memberFile.extend({ bytes: z.number().int().nonnegative() })).optional(),
-});
-
-const errorData = z.object({
-  code: z.custom<ErrorCode>((code) => typeof code === 'string' && Object.hasOwn(errorCatalogue, code)),
-  message: z.string(),
-  remedy: z.string(),
-  retryable: z.boolean(),
-  details: z.record(z.string(), z.unknown()).optional(),
-});
-
-export const responseHeader = z.discriminatedUnion('outcome', [
-  z.object({ outcome: z.literal('parsed'), residentBytes: z.number(), document: documentHeader }),
-  z.object({ outcome: z.literal('failed'), residentBytes: z.number(), error: errorData }),
-]);
-export type ResponseHeader = z.infer<typeof responseHeader>;
-export type DocumentHeader = z.infer<typeof documentHeader>;
-
-const kinds = parsedBlock.shape.kind.options;
 /** Numbers a block: kind, level or 0, start, end, start and end of the header row or 0. */
 const blockNumbers = 6;
 
@@ -67,7 +39,14 @@ export function encodeDocument(document: ParsedDocument): { readonly header: Doc
   const unitBytes = /^[\0-\u00FF]*$/.test(text) ? 1 : 2;
   const numbers = new Uint32Array(blocks.length * blockNumbers);
   for (const [index, block] of blocks.entries()) {
-    const values = [kinds.indexOf(block.kind), block.level ?? 0, block.start, block.end, block.header?.start ?? 0, block.header?.end ?? 0];
+    const values = [
+      blockKinds.indexOf(block.kind),
+      block.level ?? 0,
+      block.start,
+      block.end,
+      block.header?.start ?? 0,
+      block.header?.end ?? 0,
+    ];
     numbers.set(values, index * blockNumbers);
   }
   return {
@@ -133,7 +112,7 @@ function decodeBlocks(numbers: Uint32Array, textUnits: number): ParsedBlock[] {
   let previousEnd = 0;
   for (let at = 0; at < numbers.length; at += blockNumbers) {
     const [kindIndex = 0, level = 0, start = 0, end = 0, headerStart = 0, headerEnd = 0] = numbers.subarray(at, at + blockNumbers);
-    const kind = kinds[kindIndex];
+    const kind = blockKinds[kindIndex];
     const headerFits = headerEnd === 0 || (headerStart >= start && headerEnd >= headerStart && headerEnd <= end);
     if (kind === undefined || start < previousEnd || end < start || end > textUnits || level > 6 || !headerFits) {
       throw new RangeError('Blocks overlap or leave the text.');

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { blockKinds } from './parsed-numbers.ts';
 
 /**
  * Canonical text: well-formed UTF-16, U+0000 → U+FFFD, CRLF and CR → LF, NFC, soft hyphens and zero-width characters removed,
@@ -27,7 +28,7 @@ export type ParsedPage = z.infer<typeof parsedPage>;
 
 /** A block of the text, in order, not overlapping; text between blocks is white space. */
 export const parsedBlock = z.object({
-  kind: z.enum(['heading', 'paragraph', 'list-item', 'table', 'code', 'quote']),
+  kind: z.enum(blockKinds),
   start: z.number().int().nonnegative(),
   end: z.number().int().nonnegative(),
   /** 1–6, only with `heading`. */
@@ -47,9 +48,6 @@ export const memberFile = z.object({
 });
 export type MemberFile = z.infer<typeof memberFile>;
 
-/** Numbers of one span. */
-export const spanNumbers = 3;
-
 export const parsedDocument = z.object({
   /** Media type by content, for example "application/pdf". */
   contentType: z.string(),
@@ -58,7 +56,7 @@ export const parsedDocument = z.object({
   text: z.string(),
   pages: z.array(parsedPage).min(1),
   blocks: z.array(parsedBlock),
-  /** Where the text may be cut, as `segment` says: three numbers a span: start, end, and the number of its block + 1, 0 outside of all. */
+  /** Where the text may be cut, as `segment` says: `spanNumbers` each. */
   spans: z.instanceof(Uint32Array).optional(),
   title: z.string().optional(),
   author: z.string().optional(),

@@ -1,6 +1,7 @@
 import { segmentSlices } from '../../chunk/segment.ts';
 import { createLanguageDetector } from '../../language/detect-language.ts';
-import { type ParsedDocument, spanNumbers } from '../../spec/parser.ts';
+import type { ParsedDocument } from '../../spec/parser.ts';
+import { spanNumbers } from '../../spec/parsed-numbers.ts';
 
 const { detect } = createLanguageDetector();
 

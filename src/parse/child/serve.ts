@@ -4,7 +4,8 @@ import type { FormatParser } from '../../spec/parser.ts';
 import { systemClock } from '../../util/clock.ts';
 import { parseDocument } from '../parse-document.ts';
 import { readyForChunks } from './ready-for-chunks.ts';
-import { createFrameReader, encodeDocument, encodeFrame, type Frame, requestHeader, type ResponseHeader } from '../wire.ts';
+import type { ResponseHeader } from '../answer-header.ts';
+import { createFrameReader, encodeDocument, encodeFrame, type Frame, type RequestHeader } from '../wire.ts';
 
 /** Answers wait so long, or up to so many bytes, for the next ones: each write wakes the parent. */
 const togetherMs = 2;
@@ -74,14 +75,7 @@ async function answer(
   let header: ResponseHeader;
   let payload: Uint8Array[] = [];
   try {
-    const { name, contentType, membersFrom, ocr } = requestHeader.parse(frame.header);
-    const request = {
-      bytes: frame.payload,
-      name,
-      ...(contentType === undefined ? {} : { contentType }),
-      ...(membersFrom === undefined ? {} : { membersFrom }),
-      ...(ocr === undefined ? {} : { ocr }),
-    };
+    const request = { ...(frame.header as RequestHeader), bytes: frame.payload };
     const encoded = encodeDocument(readyForChunks(await parseDocument(request, parsers)));
     header = { outcome: 'parsed', residentBytes: residentBytes(frame.payload.length), document: encoded.header };
     payload = encoded.payload;

@@ -1,4 +1,4 @@
-import { type PageWords } from '../pdf/page-words.ts';
+import type { PageWords } from '../pdf/page-words.ts';
 
 export interface ReadWord {
   readonly text: string;
