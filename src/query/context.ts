@@ -34,7 +34,7 @@ export async function fitContext(
   tokenizer: Pick<Tokenizer, 'countTokens'>,
   signal: AbortSignal,
 ): Promise<Context> {
-  const pieces = scorePieces(
+  const pieces = await scorePieces(
     question,
     hits.map(({ text }) => text),
     language,

@@ -6,6 +6,7 @@ import { fitContext } from './context.ts';
 import { generateByStage, roughTokenizer } from './custom-stages.ts';
 import { askWhetherStated, isWorthAsking, withReply } from './confirm.ts';
 import { type EngineCall, type GeneratedAnswer, generateAnswer } from './generate.ts';
+import { mapInTurns } from '../util/in-turns.ts';
 import { contentWords, coverage, fold } from './matching.ts';
 import type { QueryParts } from './parts.ts';
 import { type AnswerPrompt, answerPrompt, modelRefusal, passagePrompt, type PromptFamily, promptFamilyOf } from './prompt.ts';
@@ -106,7 +107,7 @@ export async function draftAnswer(
   const spent = createSpent();
   const family = pipeline.generate.prompt ?? promptFamilyOf(generator.model.id);
   const verified = pipeline.verify.by !== 'none';
-  const found = verified ? hits.map(({ text }) => contentWords(text, language)) : [];
+  const found = verified ? await mapInTurns(hits, ({ text }) => contentWords(text, language)) : [];
   const asking: Asking = { parts, question, language, pipeline, generator, found, family, call, spent };
   const each = pipeline.context.mode === 'each' && hits.length > 0;
   const reranks = pipeline.rerank.by === 'model';

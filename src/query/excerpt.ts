@@ -1,3 +1,4 @@
+import { mapInTurns } from '../util/in-turns.ts';
 import { contentWords, sentencesOf } from './matching.ts';
 
 /** A sentence, line or table row of a hit: range in the hit's text, and how well it matches the question. */
@@ -20,15 +21,17 @@ const cellSeparator = ' | ';
  * The texts in pieces, each scored against the question. A word of the question counts the more the fewer pieces of all texts hold it
  * (inverse sentence frequency, as in BM25: Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009). Pure.
  */
-export function scorePieces(question: string, texts: readonly string[], language?: string): Piece[][] {
-  const split = texts.map((text) => sentencesOf(text).map((sentence) => ({ ...sentence, words: contentWords(sentence.text, language) })));
+export async function scorePieces(question: string, texts: readonly string[], language?: string): Promise<Piece[][]> {
+  const split = await mapInTurns(texts, (text) =>
+    sentencesOf(text).map((sentence) => ({ ...sentence, words: contentWords(sentence.text, language) })),
+  );
   const all = split.flat();
   const weights = new Map<string, number>();
   for (const word of contentWords(question, language)) {
     const holding = all.filter(({ words }) => words.has(word)).length;
     weights.set(word, Math.log(1 + (all.length - holding + 0.5) / (holding + 0.5)));
   }
-  return split.map((sentences) => {
+  return mapInTurns(split, (sentences) => {
     const own = sentences.map(({ words }) => [...weights].reduce((sum, [word, weight]) => sum + (words.has(word) ? weight : 0), 0));
     const headers = headerRows(sentences.map(({ text }) => text));
     return sentences.map(({ start, end, text }, index) => ({

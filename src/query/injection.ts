@@ -1,4 +1,5 @@
 import type { Hit } from '../spec/answers.ts';
+import { mapInTurns } from '../util/in-turns.ts';
 import { sentencesOf } from './matching.ts';
 
 /** What is said to a machine that reads along, not to people. Flagged, never removed: documents are quoted as they are. */
@@ -46,13 +47,14 @@ function stretchesOf(sentence: string): string[] {
 const shownCharacters = 120;
 
 /** What the user is told of the passages that were read, with titles, headings and table headers; undefined where none speaks to the assistant. */
-export function injectionNotice(hits: readonly Pick<Hit, 'rank' | 'title' | 'headingPath' | 'tableHeader' | 'text'>[]): string | undefined {
-  const found = hits.flatMap(({ rank, title, headingPath, tableHeader, text }) =>
-    [...new Set([title ?? '', ...headingPath, tableHeader ?? '', text].flatMap(addressesAssistant))].map((sentence) => ({
-      rank,
-      sentence,
-    })),
-  );
+export async function injectionNotice(
+  hits: readonly Pick<Hit, 'rank' | 'title' | 'headingPath' | 'tableHeader' | 'text'>[],
+): Promise<string | undefined> {
+  const ofHits = await mapInTurns(hits, ({ rank, title, headingPath, tableHeader, text }) => {
+    const sentences = new Set([title ?? '', ...headingPath, tableHeader ?? '', text].flatMap(addressesAssistant));
+    return [...sentences].map((sentence) => ({ rank, sentence }));
+  });
+  const found = ofHits.flat();
   const [first] = found;
   if (first === undefined) return undefined;
   const shown = Array.from(first.sentence).slice(0, shownCharacters).join('');

@@ -116,7 +116,7 @@ async function answerAdmitted(
   await emit?.({ type: 'sources', hits, timings: { ...found, totalMs: clock.monotonic() - started } });
 
   const drafted = await draftAnswer(parts, asked, hits, pipeline, work, emit);
-  const injected = injectionNotice([...hits.filter((hit) => !drafted.hits.some(({ rank }) => rank === hit.rank)), ...drafted.hits]);
+  const injected = await injectionNotice([...hits.filter((hit) => !drafted.hits.some(({ rank }) => rank === hit.rank)), ...drafted.hits]);
   const citing = clock.monotonic();
   const citations = await citationsOf(drafted.uses, drafted.hits, store, { question: asked, language });
   const timings: StageTimings = {

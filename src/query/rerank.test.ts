@@ -93,17 +93,21 @@ describe('rerank', () => {
 describe('signalScores', () => {
   const hit = (text: string, title: string | null = null) => ({ text, title, headingPath: [] });
 
-  it('counts rare words more, and words that stand together', () => {
-    const [all = 0, some = 0, none = 0] = signalScores('ferry passengers', [hit('ferry passengers'), hit('ferry'), hit('mill')], 'en');
+  it('counts rare words more, and words that stand together', async () => {
+    const [all = 0, some = 0, none = 0] = await signalScores(
+      'ferry passengers',
+      [hit('ferry passengers'), hit('ferry'), hit('mill')],
+      'en',
+    );
     expect(all).toBeGreaterThan(some);
     expect(some).toBeGreaterThan(none);
     const apart = `ferry ${'word '.repeat(60)} passengers`;
-    const [near = 0, far = 0] = signalScores('ferry passengers', [hit('ferry passengers'), hit(apart)], 'en');
+    const [near = 0, far = 0] = await signalScores('ferry passengers', [hit('ferry passengers'), hit(apart)], 'en');
     expect(near).toBeGreaterThan(far);
   });
 
-  it('counts titles and names', () => {
-    const [titled = 0, untitled = 0] = signalScores('rules of Varnholt', [hit('text', 'Varnholt'), hit('text')], 'en');
+  it('counts titles and names', async () => {
+    const [titled = 0, untitled = 0] = await signalScores('rules of Varnholt', [hit('text', 'Varnholt'), hit('text')], 'en');
     expect(titled).toBeGreaterThan(untitled);
   });
 });

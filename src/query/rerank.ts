@@ -25,7 +25,7 @@ export async function rerank(
   const scored = hits.slice(0, limit);
   const scores =
     by === 'signals'
-      ? signalScores(query, scored, parts.languages.detect(query)).map((score, index) => score + (scored[index]?.score ?? 0))
+      ? (await signalScores(query, scored, parts.languages.detect(query))).map((score, index) => score + (scored[index]?.score ?? 0))
       : await scoreByCrossEncoder(parts, query, scored, model, call);
   return [...byScore(scored, scores), ...hits.slice(limit)].map((hit, index) => ({ ...hit, rank: index + 1 }));
 }

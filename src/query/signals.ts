@@ -1,4 +1,5 @@
 import type { Hit } from '../spec/answers.ts';
+import { mapInTurns } from '../util/in-turns.ts';
 import { contentWords, contentWordsInOrder, coverage, everyWordOf, missingNames, namesIn } from './matching.ts';
 
 /** What each signal is worth beside a fused score of 0 … 1. */
@@ -8,24 +9,27 @@ const worth = { coverage: 0.3, proximity: 0.1, names: 0.1, title: 0.05 } as cons
  * How well a hit answers to the query's words beyond BM25, 0 … about 0.5, in microseconds: the share of its words that the hit holds, rare
  * ones more (by how few of the hits hold them); whether one short stretch holds many of them; its names; its title and headings. Pure.
  */
-export function signalScores(
+export async function signalScores(
   query: string,
   hits: readonly Pick<Hit, 'text' | 'title' | 'headingPath'>[],
   language: string | undefined,
-): number[] {
+): Promise<number[]> {
   const wanted = [...contentWords(query, language)];
   const names = namesIn(query, language);
-  const read = hits.map(({ text, title, headingPath }) => ({
-    words: contentWords(text, language),
-    place: contentWords([title ?? '', ...headingPath].join(' '), language),
-    inOrder: contentWordsInOrder(text, language),
-    strangeNames: missingNames(names, everyWordOf([title ?? '', ...headingPath, text].join('\n'))).length,
-  }));
+  const read = await mapInTurns(hits, ({ text, title, headingPath }) => {
+    const inOrder = contentWordsInOrder(text, language);
+    return {
+      words: new Set(inOrder),
+      place: contentWords([title ?? '', ...headingPath].join(' '), language),
+      inOrder,
+      strangeNames: names.size === 0 ? 0 : missingNames(names, everyWordOf([title ?? '', ...headingPath, text].join('\n'))).length,
+    };
+  });
   const rarity = new Map(
     wanted.map((word) => [word, Math.log(1 + hits.length / (1 + read.filter(({ words }) => words.has(word)).length))]),
   );
   const whole = wanted.reduce((sum, word) => sum + (rarity.get(word) ?? 0), 0);
-  return read.map(({ words, place, inOrder, strangeNames }) => {
+  return mapInTurns(read, ({ words, place, inOrder, strangeNames }) => {
     const both = new Set([...words, ...place]);
     const covered = whole === 0 ? 0 : wanted.reduce((sum, word) => sum + (both.has(word) ? (rarity.get(word) ?? 0) : 0), 0) / whole;
     return (
