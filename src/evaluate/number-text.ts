@@ -1,13 +1,14 @@
-import { numbersOf, standsAmong, valuesIn } from '../language/numbers.ts';
+import { everyValueIn } from '../language/number-words.ts';
+import { numbersOf, standsAmong } from '../language/numbers.ts';
 
-/** Share of the distinct numbers of `wanted` that stand in `text`; null where it has none. */
+/** Share of the distinct numbers of `wanted` that stand in `text`, in digits or in words; null where it has none. */
 export function numbersFound(text: string, wanted: string): number | null {
-  const given = valuesIn(text);
+  const given = everyValueIn(text, undefined);
   const distinct = new Map(numbersOf(wanted).map((number) => [number.readings.join(' '), number]));
   if (distinct.size === 0) return null;
   return [...distinct.values()].filter((number) => standsAmong(number, given)).length / distinct.size;
 }
 
 export function holdsNumber(text: string, wanted: number): boolean {
-  return [...valuesIn(text)].some((value) => Number(value) === Math.abs(wanted));
+  return [...everyValueIn(text, undefined)].some((value) => Number(value) === Math.abs(wanted));
 }

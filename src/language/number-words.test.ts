@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { spelledValuesIn } from './number-words.ts';
+import { numbersAsSpelled, spelledNumbersIn } from './number-words.ts';
 
-describe('spelledValuesIn', () => {
+describe('spelledNumbersIn', () => {
   it.each([
     ['en', 'There are two extended metropolitan areas.', ['2']],
     ['en', 'six to nine percent', ['6', '9']],
@@ -18,6 +18,24 @@ describe('spelledValuesIn', () => {
     [undefined, 'nine nations', ['9']],
     ['ja', 'nine nations', []],
   ])('%s: %s', (language, text, values) => {
-    expect([...spelledValuesIn(text, language)]).toEqual(values);
+    expect(spelledNumbersIn(text, language).map(({ value }) => value)).toEqual(values);
+  });
+
+  it('tells where they stand', () => {
+    const text = 'Die Züge: DREISSIG, dreißig, zwei hundert.';
+    expect(spelledNumbersIn(text, 'de').map(({ start, end }) => text.slice(start, end))).toEqual(['dreißig', 'zwei hundert']);
+  });
+});
+
+describe('numbersAsSpelled', () => {
+  it.each([
+    ['2', 'There are two areas.', 'two'],
+    ['6 to 9 percent', 'It is six to Nine percent.', 'six to Nine percent'],
+    ['24 trains, 3 lines', 'Twenty-four trains on 3 lines, three of them new', 'Twenty-four trains, 3 lines'],
+    ['2', 'There are 2, or two.', '2'],
+    ['2.5', 'two or three', '2.5'],
+    ['Paris', 'two', 'Paris'],
+  ])('%s from "%s": %s', (statement, source, expected) => {
+    expect(numbersAsSpelled(statement, source, 'en')).toBe(expected);
   });
 });

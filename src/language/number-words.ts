@@ -1,4 +1,4 @@
-import { valuesIn } from './numbers.ts';
+import { numbersOf, standsAmong, valuesIn } from './numbers.ts';
 
 /**
  * Numbers that a text spells out, as values written like those of `numbers.ts`: "twenty-four", "zweiundvierzig", "quatre-vingt-dix",
@@ -14,8 +14,18 @@ interface Spelling {
   readonly and: string | undefined;
 }
 
+interface SpelledNumber {
+  /** Range in the text. */
+  readonly start: number;
+  readonly end: number;
+  readonly value: string;
+}
+
 interface Word {
+  /** Lower case, without accents. */
   readonly text: string;
+  readonly start: number;
+  readonly end: number;
   /** Whether nothing but a space or a hyphen stands between it and the word before. */
   readonly joined: boolean;
 }
@@ -23,22 +33,35 @@ interface Word {
 /** "quatre-vingt-dix-neuf". */
 const longestNumber = 4;
 
-/** What a text writes in digits or in words. */
+/** The values of what a text writes in digits or in words. */
 export function everyValueIn(text: string, language: string | undefined): Set<string> {
-  return new Set([...valuesIn(text), ...spelledValuesIn(text, language)]);
+  return new Set([...valuesIn(text), ...spelledNumbersIn(text, language).map(({ value }) => value)]);
 }
 
-export function spelledValuesIn(text: string, language: string | undefined): Set<string> {
+/** The statement with the numbers that it writes in digits as the source spells them, where it has none of those digits: "2" becomes "two". */
+export function numbersAsSpelled(statement: string, source: string, language: string | undefined): string {
+  const inDigits = valuesIn(source);
+  const strange = numbersOf(statement).filter((number) => !standsAmong(number, inDigits));
+  if (strange.length === 0) return statement;
+  const spelled = new Map(spelledNumbersIn(source, language).map(({ value, start, end }) => [value, source.slice(start, end)]));
+  return strange.reduceRight((text, { start, end, readings }) => {
+    const words = readings.map((reading) => spelled.get(reading)).find((found) => found !== undefined);
+    return words === undefined ? text : `${text.slice(0, start)}${words}${text.slice(end)}`;
+  }, statement);
+}
+
+/** In the order of the text. */
+export function spelledNumbersIn(text: string, language: string | undefined): SpelledNumber[] {
   const spelling = spellings[language ?? 'en'];
-  const values = new Set<string>();
-  if (spelling === undefined) return values;
+  if (spelling === undefined) return [];
   const words = wordsOf(text);
+  const found: SpelledNumber[] = [];
   for (let at = 0; at < words.length;) {
     const { value, length } = numberAt(words, at, spelling);
-    if (value !== undefined) values.add(String(value));
+    if (value !== undefined) found.push({ start: words[at]!.start, end: words[at + length - 1]!.end, value: String(value) });
     at += Math.max(1, length);
   }
-  return values;
+  return found;
 }
 
 /** The longest number that begins at a word: `length` words, 0 where none does. */
@@ -92,21 +115,16 @@ function smallAt(
 }
 
 function wordsOf(text: string): Word[] {
-  const plain = plainOf(text);
   let before = 0;
-  return [...plain.matchAll(/\p{L}+/gu)].map(({ 0: word, index }) => {
-    const joined = /^(?:[^\S\n]|-)+$/.test(plain.slice(before, index)) && before > 0;
-    before = index + word.length;
-    return { text: word, joined };
+  return [...text.matchAll(/[\p{L}\p{M}]+/gu)].map(({ 0: word, index: start }) => {
+    const joined = before > 0 && /^(?:[^\S\n]|[-\u2010-\u2013])+$/.test(text.slice(before, start));
+    before = start + word.length;
+    return { text: plainOf(word), start, end: before, joined };
   });
 }
 
 function plainOf(text: string): string {
-  return text
-    .toLowerCase()
-    .normalize('NFD')
-    .replaceAll(/\p{M}/gu, '')
-    .replaceAll(/[\u2010-\u2013]/g, '-');
+  return text.toLowerCase().normalize('NFD').replaceAll(/\p{M}/gu, '');
 }
 
 const spellings: Readonly<Record<string, Spelling>> = {

@@ -71,6 +71,12 @@ describe('a question put to one passage after the other', () => {
     expect(answer.confidence).toBeLessThan(0.5);
   });
 
+  it('gives numbers as the passage spells them', async () => {
+    const spelled = { sources: [{ id: 'tram', text: 'The tram has twenty-four seats.' }], ...answering('24 seats') };
+    const answer = await answerOf(spelled, 'How many seats does the tram have?');
+    expect(answer).toMatchObject({ answer: 'twenty-four seats [1]', citations: [{ quote: 'The tram has twenty-four seats.' }] });
+  });
+
   it('asks the model whether the passage states it, where the rules do not decide and the pipeline says so', async () => {
     const question = 'Which passengers of the ferry travel at night?';
     const askedAs = async (by: 'rules' | 'model', odds: number) => {

@@ -1,3 +1,4 @@
+import { numbersAsSpelled } from '../language/number-words.ts';
 import type { Answer, AnswerEvent, Hit, StageTimings, Usage } from '../spec/answers.ts';
 import type { GenerateUsage, Generator } from '../spec/engine.ts';
 import { checkAnswer, isRefusal, type Use } from './cite.ts';
@@ -220,8 +221,9 @@ interface GenerateOptions {
 /** @param askedBefore passages that were asked before this one */
 async function candidateOf(asking: Asking, { final }: GeneratedAnswer, hits: readonly Hit[], askedBefore = 0): Promise<Candidate> {
   const { question, language, pipeline, found, family } = asking;
-  const text = final.text.trim();
   const verifies = pipeline.verify.by !== 'none';
+  const written = final.text.trim();
+  const text = verifies ? numbersAsSpelled(written, hits.map((hit) => hit.text).join('\n'), language) : written;
   const checked = checkAnswer(text, hits, { question, language, drop: verifies });
   if (checked.abstained || !verifies) return { text, hits, checked, verdict: undefined };
   const sources = [...new Set(checked.uses.map((use) => use.passage))].flatMap((index) => hits[index] ?? []);
