@@ -212,4 +212,27 @@ describe('packChunks', () => {
       { numRuns: 300 },
     );
   });
+
+  it('packs a document of more spans than one step takes, headings in all of them, as each part of it', () => {
+    const sections = 30_000;
+    const long = documentOf(
+      ...Array.from({ length: sections }, (_, number): Piece[] => [
+        ['heading', `H${number}`, 1],
+        ['paragraph', `p ${number}`],
+      ]).flat(),
+    );
+    const spans = segment(long.text, long.blocks);
+    const chunks = packChunks(
+      long,
+      spans,
+      Uint32Array.from(spans, () => 3),
+      { targetTokens: 6, maxTokens: 8, overlapTokens: 0 },
+    );
+    expect(chunks).toHaveLength(sections);
+    for (const number of [0, 9_999, 10_000, 20_001, sections - 1]) {
+      const { start, end, headingPath } = chunks[number] ?? { start: 0, end: 0, headingPath: [] };
+      expect(long.text.slice(start, end).trim()).toBe(`H${number}\n\np ${number}`);
+      expect(headingPath).toEqual([]);
+    }
+  });
 });

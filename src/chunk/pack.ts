@@ -31,10 +31,11 @@ export function packChunks(
   return [...packSlices(document, spans, tokenCounts, options)].flat();
 }
 
-/** Chunks of one step; a few milliseconds of work. */
+/** Chunks, and spans, of one step; a few milliseconds of work. */
 const sliceChunks = 500;
+const sliceSpans = 20_000;
 
-/** The same in slices, so that the caller can give others a turn in a long document. */
+/** The same in slices, so that the caller can give others a turn in a long document. Empty ones come before the first chunk. */
 export function* packSlices(
   document: Pick<ParsedDocument, 'text' | 'blocks'>,
   spans: readonly TextSpan[],
@@ -42,8 +43,14 @@ export function* packSlices(
   options: ChunkOptions,
 ): Generator<ChunkSpan[]> {
   const limits = { ...options, targetTokens: Math.min(options.targetTokens, options.maxTokens) };
-  const counted = splitOversized(document.text, spans, tokenCounts, limits.maxTokens).map(({ span, tokens }) => ({ ...span, tokens }));
-  const sections = sectionsOf(document, counted);
+  const counted: CountedSpan[] = [];
+  for (let first = 0; first < spans.length; first += sliceSpans) {
+    if (first > 0) yield [];
+    const end = first + sliceSpans;
+    const parts = splitOversized(document.text, spans.slice(first, end), tokenCounts.subarray(first, end), limits.maxTokens);
+    for (const { span, tokens } of parts) counted.push({ ...span, tokens });
+  }
+  const sections = yield* sectionsOf(document, counted, sliceSpans);
   let chunks: ChunkSpan[] = [];
   for (const group of mergeTiny(sections, limits)) {
     let repeatable = group.last + 1;

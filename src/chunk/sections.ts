@@ -17,15 +17,18 @@ export interface Section {
 /** Longer headings are cut in paths; they are whole in the text. UTF-16 units. */
 const maxHeadingLength = 200;
 
-export function sectionsOf(
+/** Returns them all; pauses after every so many spans. */
+export function* sectionsOf(
   { text, blocks }: Pick<ParsedDocument, 'text' | 'blocks'>,
   spans: readonly (TextSpan & { readonly tokens: number })[],
-): Section[] {
+  pauseSpans: number,
+): Generator<never[], Section[]> {
   const sections: Section[] = [];
   const open: { readonly level: number; readonly heading: string }[] = [];
   let current: Section | undefined;
   let currentBlock = -2;
   for (const [index, span] of spans.entries()) {
+    if (index > 0 && index % pauseSpans === 0) yield [];
     const block = blocks[span.block];
     const isHeading = block?.kind === 'heading';
     if (current === undefined || (isHeading && span.block !== currentBlock)) {

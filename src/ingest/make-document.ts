@@ -55,7 +55,7 @@ export async function makeDocument(
   }
   let counts = Uint32Array.from(counted);
   for (let round = 0; round < refineRounds; round++) {
-    const refined = refineSpans(parsed.text, spans, counts, chunker.options.maxTokens);
+    const refined = await refineInTurns(parsed.text, spans, counts, chunker.options.maxTokens);
     spans = refined.spans;
     counts = Uint32Array.from(refined.tokenCounts);
     if (refined.changed.length === 0) break;
@@ -79,7 +79,8 @@ export async function makeDocument(
       });
     }
     signal.throwIfAborted();
-    if (slice.length >= turnChunks) await eventLoopTurn();
+    // Before the first chunk there are slices without one.
+    if (slice.length === 0 || slice.length >= turnChunks) await eventLoopTurn();
   }
   const language = languageOf(parsed);
   const foreign = language === undefined ? undefined : foreignWarning(language, model);
@@ -102,6 +103,30 @@ export async function makeDocument(
     ...(parsed.createdAt === undefined ? {} : { createdAt: parsed.createdAt }),
     ...(parsed.modifiedAt === undefined ? {} : { modifiedAt: parsed.modifiedAt }),
   };
+}
+
+/** Spans that are looked through in one turn. */
+const refineSlice = 20_000;
+
+async function refineInTurns(
+  text: string,
+  spans: readonly TextSpan[],
+  counts: Uint32Array,
+  maxTokens: number,
+): Promise<{ readonly spans: TextSpan[]; readonly tokenCounts: ArrayLike<number>; readonly changed: readonly number[] }> {
+  if (spans.length <= refineSlice) return refineSpans(text, spans, counts, maxTokens);
+  const refined: TextSpan[] = [];
+  const tokenCounts: number[] = [];
+  const changed: number[] = [];
+  for (let first = 0; first < spans.length; first += refineSlice) {
+    const end = first + refineSlice;
+    const slice = refineSpans(text, spans.slice(first, end), counts.subarray(first, end), maxTokens);
+    for (const index of slice.changed) changed.push(refined.length + index);
+    for (const span of slice.spans) refined.push(span);
+    for (const count of slice.tokenCounts) tokenCounts.push(count);
+    await eventLoopTurn();
+  }
+  return { spans: refined, tokenCounts, changed };
 }
 
 /** Spans of one slice; a few milliseconds of work. */

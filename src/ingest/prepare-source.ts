@@ -120,26 +120,48 @@ async function settleUnread(context: PrepareContext, visit: Visit, looked: Looke
 
 async function readAndPrepare(context: PrepareContext, visit: Visit, looked: LookedSource): Promise<void> {
   const { run } = context;
+  const read = await readAndParse(context, visit, looked);
+  if (read === undefined) return;
+  const { content, parsed, containerBytes } = read;
+  const [document, members] = await rememberingFailure(visit, content, async () => {
+    const made = await chunk(context, visit, parsed, content.bytesSha256);
+    run.parts.faults?.reach('document-made');
+    return [made, containerBytes && (await settleMembers(context, visit, looked, containerBytes, parsed))] as const;
+  });
+  await hand(context, visit, success(context, visit, looked.source, document, members));
+}
+
+interface ReadSource {
+  readonly content: Required<SeenContent>;
+  readonly parsed: ParsedDocument;
+  /** Only containers are read again. The bytes of any other file are given up here: a large one must not be there beside its text. */
+  readonly containerBytes: Uint8Array | undefined;
+}
+
+/** Undefined where its content settles the source. */
+async function readAndParse(context: PrepareContext, visit: Visit, looked: LookedSource): Promise<ReadSource | undefined> {
+  const { run } = context;
   const { bytes, sha256 } = await looked.read(visit.signal);
   run.parts.faults?.reach('source-read');
   run.counts.bytes += bytes.length;
   const content = { bytesSha256: sha256, contentType: looked.contentType };
-  if (await settleRecorded(context, visit, looked, content)) return;
+  if (await settleRecorded(context, visit, looked, content)) return undefined;
   const same = await findSameContent(run.parts.store, run.collection, visit.versions, content);
-  if (same !== undefined && (await settleMade(context, visit, looked, same, 'same-content'))) return;
-  let document: NewDocument;
-  let members: readonly string[] | undefined;
-  try {
+  if (same !== undefined && (await settleMade(context, visit, looked, same, 'same-content'))) return undefined;
+  return rememberingFailure(visit, content, async () => {
     const parsed = await parse(run, visit, looked, bytes);
     run.parts.faults?.reach('document-parsed');
-    document = await chunk(context, visit, parsed, sha256);
-    run.parts.faults?.reach('document-made');
-    members = await settleMembers(context, visit, looked, bytes, parsed);
+    return { content, parsed, containerBytes: parsed.members === undefined ? undefined : bytes };
+  });
+}
+
+async function rememberingFailure<Value>(visit: Visit, content: Required<SeenContent>, work: () => Promise<Value>): Promise<Value> {
+  try {
+    return await work();
   } catch (thrown) {
     visit.signal.throwIfAborted();
     throw rememberAttempt(toMillraceError(thrown, 'E_INTERNAL', visit.key), content, visit.versions);
   }
-  await hand(context, visit, success(context, visit, looked.source, document, members));
 }
 
 /** Settles a source whose content was parsed before, well or in vain. False where it has to be parsed. */

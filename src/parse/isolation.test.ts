@@ -60,7 +60,7 @@ async function escapes(sandbox: NonNullable<Isolation['sandbox']>): Promise<{ tr
     if (frame === undefined) throw new Error((await child.ended).errorOutput);
     const response = responseHeader.parse(frame.header);
     if (response.outcome !== 'parsed') throw new Error(response.error.message);
-    return JSON.parse(decodeDocument(response.document, frame.payload).text) as { tried: number; succeeded: string[] };
+    return JSON.parse((await decodeDocument(response.document, frame.payload)).text) as { tried: number; succeeded: string[] };
   } finally {
     child.kill();
     await child.ended;

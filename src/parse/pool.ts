@@ -209,7 +209,7 @@ export function createDocumentParser(options: DocumentParserOptions): Required<D
       // Shares do not add up exactly.
       keep = slot.used < 1 - 1e-6 && response.residentBytes <= limits.retainedBytes;
       if (response.outcome === 'parsed') {
-        return { outcome: { status: 'fulfilled', value: decodeDocument(response.document, frame.payload) }, keep, hasEnded };
+        return { outcome: { status: 'fulfilled', value: await decodeDocument(response.document, frame.payload) }, keep, hasEnded };
       }
       const { error } = response;
       // A damaged file may have left the parser's own state damaged.

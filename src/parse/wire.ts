@@ -1,5 +1,6 @@
 import type { ParsedBlock, ParsedDocument } from '../spec/parser.ts';
 import { blockKinds, spanNumbers } from '../spec/parsed-numbers.ts';
+import { eventLoopTurn } from '../util/event-loop-turn.ts';
 import type { DocumentHeader, ResponseHeader } from './answer-header.ts';
 
 /**
@@ -71,8 +72,12 @@ function bytesOf(numbers: Uint32Array): Uint8Array {
   return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
 }
 
-/** The inverse of `encodeDocument`. Throws `RangeError` where lengths or ranges do not fit together. */
-export function decodeDocument(header: DocumentHeader, payload: Buffer): ParsedDocument {
+/** Blocks, and spans, that are checked in one turn of the event loop. */
+const turnBlocks = 10_000;
+const turnSpans = 200_000;
+
+/** The inverse of `encodeDocument`, in steps. Rejects with `RangeError` where lengths or ranges do not fit together. */
+export async function decodeDocument(header: DocumentHeader, payload: Buffer): Promise<ParsedDocument> {
   const { textUnits, unitBytes, blockCount, spanCount, pages, members, ...rest } = header;
   let position = 0;
   function take(length: number): Buffer {
@@ -87,9 +92,9 @@ export function decodeDocument(header: DocumentHeader, payload: Buffer): ParsedD
     return numbers;
   }
   const text = take(textUnits * unitBytes).toString(unitBytes === 1 ? 'latin1' : 'utf16le');
-  const blocks = decodeBlocks(takeNumbers(blockCount * blockNumbers), textUnits);
+  const blocks = await decodeBlocks(takeNumbers(blockCount * blockNumbers), textUnits);
   const spans = spanCount === undefined ? undefined : takeNumbers(spanCount * spanNumbers);
-  if (spans !== undefined) requireSpans(spans, textUnits, blockCount);
+  if (spans !== undefined) await requireSpans(spans, textUnits, blockCount);
   let end = 0;
   const decodedPages = pages.map(({ boxes, ...page }) => {
     if (page.start < end || page.end < page.start || page.end > textUnits) throw new RangeError('Pages overlap or leave the text.');
@@ -107,10 +112,11 @@ export function decodeDocument(header: DocumentHeader, payload: Buffer): ParsedD
   };
 }
 
-function decodeBlocks(numbers: Uint32Array, textUnits: number): ParsedBlock[] {
+async function decodeBlocks(numbers: Uint32Array, textUnits: number): Promise<ParsedBlock[]> {
   const blocks: ParsedBlock[] = [];
   let previousEnd = 0;
   for (let at = 0; at < numbers.length; at += blockNumbers) {
+    if ((blocks.length + 1) % turnBlocks === 0) await eventLoopTurn();
     const [kindIndex = 0, level = 0, start = 0, end = 0, headerStart = 0, headerEnd = 0] = numbers.subarray(at, at + blockNumbers);
     const kind = blockKinds[kindIndex];
     const headerFits = headerEnd === 0 || (headerStart >= start && headerEnd >= headerStart && headerEnd <= end);
@@ -129,9 +135,10 @@ function decodeBlocks(numbers: Uint32Array, textUnits: number): ParsedBlock[] {
   return blocks;
 }
 
-function requireSpans(numbers: Uint32Array, textUnits: number, blockCount: number): void {
+async function requireSpans(numbers: Uint32Array, textUnits: number, blockCount: number): Promise<void> {
   let previousEnd = 0;
   for (let at = 0; at < numbers.length; at += spanNumbers) {
+    if ((at / spanNumbers + 1) % turnSpans === 0) await eventLoopTurn();
     const start = numbers[at] ?? 0;
     const end = numbers[at + 1] ?? 0;
     if (start < previousEnd || end <= start || end > textUnits || (numbers[at + 2] ?? 0) > blockCount) {

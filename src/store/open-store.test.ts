@@ -46,6 +46,22 @@ describe('openStore', () => {
     expect(await Promise.all(['a', 'b', 'c'].map((key) => store.readSetting(key)))).toEqual([1, undefined, 3]);
   });
 
+  it('commits long documents whole, beside short ones', async () => {
+    const store = await open();
+    const texts = [20, 3_000, 1, 2_600].map((lines, place) =>
+      Array.from({ length: lines }, (_, line) => `text ${place} line ${line} with a ${'🦀'.repeat(200)}`).join('\n'),
+    );
+    const outcomes = await store.commit(texts.map((text, place) => commitLines(`key ${place}`, text)));
+    expect(outcomes.map(({ chunks }) => chunks?.length)).toEqual([20, 3_000, 1, 2_600]);
+    for (const [place, text] of texts.entries()) {
+      const source = await store.readSource('main', `key ${place}`);
+      // Around where one portion of the text ends.
+      const [start, end] = [Math.max(0, 1024 * 1024 - 500), Math.min(text.length, 1024 * 1024 + 500)];
+      expect(await store.readSpan(source?.document ?? ('' as never), start, Math.max(start, end))).toBe(text.slice(start, end));
+    }
+    expect(await store.verify()).toMatchObject({ problems: [] });
+  });
+
   it('refuses a second writer, names the first, and lets readers in', async () => {
     const writer = await open();
     await expect(open()).rejects.toMatchObject({ code: 'E_LOCKED', message: expect.stringContaining(`process ${process.pid}`) as string });

@@ -10,7 +10,8 @@ import { createFaultPoints } from '../util/fault-points.ts';
 import { createBlobFiles } from './blob-files.ts';
 import { createKeptBytes } from './kept-bytes.ts';
 import { createIndexNotices } from './index-notices.ts';
-import type { ReaderCall, WriterCall } from './sqlite/messages.ts';
+import type { PreparedOperation, ReaderCall, WriterCall } from './sqlite/messages.ts';
+import { isLong, portionsOf, withoutPortions } from './sqlite/portions.ts';
 import type { PendingPurge } from './sqlite/purge.ts';
 import type { RecordMethod } from './sqlite/queries.ts';
 import { startThread } from './sqlite/thread-client.ts';
@@ -151,13 +152,39 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     }
   }
 
+  let longDocuments = 0;
+  /** What is long goes ahead, so that no message takes long to be copied. */
+  async function commitLong(operations: readonly PreparedOperation[]): Promise<readonly OperationOutcome[]> {
+    const sent: number[] = [];
+    try {
+      const shortened: PreparedOperation[] = [];
+      for (const one of operations) {
+        if (!isLong(one.operation)) {
+          shortened.push(one);
+          continue;
+        }
+        longDocuments += 1;
+        const document = longDocuments;
+        sent.push(document);
+        for (const portion of portionsOf(one.operation.document)) await write({ type: 'portion', document, portion });
+        shortened.push({ ...one, operation: withoutPortions(one.operation), portions: document });
+      }
+      return await write<readonly OperationOutcome[]>({ type: 'commit', operations: shortened });
+    } catch (error) {
+      await Promise.allSettled(sent.map((document) => write({ type: 'forgetPortions', document })));
+      throw error;
+    }
+  }
+
   async function commit(operations: readonly StoreOperation[]): Promise<readonly OperationOutcome[]> {
     const nowMs = clock.now();
     const prepared = operations.map((operation) => ({
       operation,
       ids: { source: random.uuid(nowMs), document: random.uuid(nowMs) },
     }));
-    const outcomes = await write<readonly OperationOutcome[]>({ type: 'commit', operations: prepared });
+    const outcomes = operations.some(isLong)
+      ? await commitLong(prepared)
+      : await write<readonly OperationOutcome[]>({ type: 'commit', operations: prepared });
     for (const operation of operations) if (operation.type === 'commitVectors') notices.added(operation.vectors.length);
     await kept.forget(outcomes.flatMap(({ freedBlob }) => freedBlob ?? []));
     return outcomes;

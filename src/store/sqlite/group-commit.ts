@@ -3,14 +3,19 @@ import { toStoreError } from './connection.ts';
 import type { Connection } from './connection.ts';
 import type { ThreadAnswer, ThreadRequest, WriterCall } from './messages.ts';
 import { applyOperation } from './operations.ts';
+import { createHeldPortions, type HeldPortions } from './portions.ts';
 import { endPurge, overwriteFreed, pendingPurges, purgeSource } from './purge.ts';
 import { claimItems } from './run-operations.ts';
 import { rebuildTextIndex } from './verify.ts';
 
-function answerCall(connection: Connection, call: WriterCall): unknown {
+function answerCall(connection: Connection, held: HeldPortions, call: WriterCall): unknown {
   switch (call.type) {
     case 'commit':
-      return call.operations.map(({ operation, ids }) => applyOperation(connection, operation, ids));
+      return call.operations.map(({ operation, ids, portions }) => applyOperation(connection, held.complete(operation, portions), ids));
+    case 'portion':
+      return held.add(call.document, call.portion);
+    case 'forgetPortions':
+      return held.forget(call.document);
     case 'claimItems':
       return claimItems(connection, call.run, call.options);
     case 'writeSetting':
@@ -55,6 +60,7 @@ export interface GroupCommit {
  */
 export function createGroupCommit(connection: Connection): GroupCommit {
   const { db } = connection;
+  const held = createHeldPortions();
   let broken: MillraceError | undefined;
 
   function fail(error: unknown): MillraceError {
@@ -90,7 +96,7 @@ export function createGroupCommit(connection: Connection): GroupCommit {
       const mark = texts.mark();
       db.exec('SAVEPOINT call');
       try {
-        answers.push({ number, value: answerCall(connection, call) });
+        answers.push({ number, value: answerCall(connection, held, call) });
       } catch (error) {
         // A full disk or a failed write may have ended the whole transaction.
         if (!db.inTransaction || stopsWriting(error)) throw error;

@@ -2,11 +2,22 @@ import type { ErrorData } from '../../errors.ts';
 import type { RunId } from '../../spec/identifiers.ts';
 import type { StoreOperation } from '../../spec/store.ts';
 import type { OperationIds } from './operations.ts';
+import type { DocumentPortion } from './portions.ts';
 import type { RecordMethod } from './queries.ts';
+
+export interface PreparedOperation {
+  readonly operation: StoreOperation;
+  readonly ids: OperationIds;
+  /** The text and lists of its document have gone ahead under this number. */
+  readonly portions?: number;
+}
 
 /** What the main thread and the threads of the store say to each other. Every request gets one answer with its number. */
 export type WriterCall =
-  | { readonly type: 'commit'; readonly operations: readonly { readonly operation: StoreOperation; readonly ids: OperationIds }[] }
+  | { readonly type: 'commit'; readonly operations: readonly PreparedOperation[] }
+  /** Part of a long document, ahead of the operation that names the same number. */
+  | { readonly type: 'portion'; readonly document: number; readonly portion: DocumentPortion }
+  | { readonly type: 'forgetPortions'; readonly document: number }
   | {
       readonly type: 'claimItems';
       readonly run: RunId;

@@ -1,0 +1,65 @@
+import type { NewDocument, StoreOperation } from '../../spec/store.ts';
+
+/**
+ * A long document goes to the writer thread in portions, ahead of its commit: to copy all of it into one message would hold the main thread
+ * for as long as that takes.
+ */
+export type DocumentPortion = Partial<Pick<NewDocument, 'text' | 'pages' | 'blocks' | 'chunks'>>;
+
+/** A shorter text goes with its operation. UTF-16 units. */
+const longUnits = 128 * 1024;
+/** Of one portion: UTF-16 units, pages with their boxes, blocks, chunks. */
+const portionUnits = 1024 * 1024;
+const portionPages = 50;
+const portionBlocks = 5_000;
+const portionChunks = 1_000;
+
+type CommitDocument = Extract<StoreOperation, { type: 'commitDocument' }>;
+
+export function isLong(operation: StoreOperation): operation is CommitDocument {
+  return operation.type === 'commitDocument' && operation.document.text.length > longUnits;
+}
+
+export function* portionsOf({ text, pages, blocks, chunks }: NewDocument): Generator<DocumentPortion> {
+  for (let at = 0; at < text.length; at += portionUnits) yield { text: text.slice(at, at + portionUnits) };
+  for (let at = 0; at < pages.length; at += portionPages) yield { pages: pages.slice(at, at + portionPages) };
+  for (let at = 0; at < blocks.length; at += portionBlocks) yield { blocks: blocks.slice(at, at + portionBlocks) };
+  for (let at = 0; at < chunks.length; at += portionChunks) yield { chunks: chunks.slice(at, at + portionChunks) };
+}
+
+/** What is left of a document when its portions have gone ahead. */
+export function withoutPortions(operation: CommitDocument): CommitDocument {
+  return { ...operation, document: { ...operation.document, text: '', pages: [], blocks: [], chunks: [] } };
+}
+
+/** Portions that have arrived, by the number of their document. */
+export interface HeldPortions {
+  add(document: number, portion: DocumentPortion): void;
+  /** The whole operation. What was held is forgotten, whatever becomes of it: who repeats it sends it anew. */
+  complete(operation: StoreOperation, document: number | undefined): StoreOperation;
+  forget(document: number): void;
+}
+
+export function createHeldPortions(): HeldPortions {
+  const held = new Map<number, Required<{ -readonly [Part in keyof DocumentPortion]: Mutable<DocumentPortion[Part]> }>>();
+  return {
+    add(document, { text = '', pages = [], blocks = [], chunks = [] }) {
+      const whole = held.get(document) ?? { text: '', pages: [], blocks: [], chunks: [] };
+      whole.text += text;
+      whole.pages.push(...pages);
+      whole.blocks.push(...blocks);
+      whole.chunks.push(...chunks);
+      held.set(document, whole);
+    },
+    complete(operation, document) {
+      if (document === undefined || operation.type !== 'commitDocument') return operation;
+      const portions = held.get(document);
+      held.delete(document);
+      if (portions === undefined) throw new RangeError('The portions of a document are not there.');
+      return { ...operation, document: { ...operation.document, ...portions } };
+    },
+    forget: (document) => void held.delete(document),
+  };
+}
+
+type Mutable<Value> = Value extends readonly (infer Item)[] ? Item[] : Value;
