@@ -137,6 +137,12 @@ describe('quoteAnswer', () => {
     expect(quoteAnswer(question, german, { language: 'de' }).abstained).toBe(true);
   });
 
+  it('takes no heading for an answer', () => {
+    const headed = { ...hit('6.2 Lost property office\nLost property is kept for 45 days.'), headingPath: ['6.2 Lost property office'] };
+    const quoted = quoteAnswer('How long is lost property kept?', [headed]);
+    expect(quoted.text).toBe('“Lost property is kept for 45 days.” [1]');
+  });
+
   it('abstains when nothing matches', () => {
     expect(quoteAnswer('Who painted the ceiling fresco?', hits).abstained).toBe(true);
   });

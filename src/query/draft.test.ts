@@ -55,6 +55,19 @@ describe('a question put to one passage after the other', () => {
     expect(otherAnswers).toEqual([{ answer: isNew ? '30' : '48', agrees: false, rank: 2 }]);
   });
 
+  it('takes answers that differ in their stops for the same', async () => {
+    const pipeline = { context: { mode: 'each', atOnce: 3 } } as const;
+    const both: MillBenchOptions = {
+      sources: [
+        { id: 'new', text: 'The new ferry is not open to dogs.' },
+        { id: 'old', text: 'The old ferry is not open to dogs.' },
+      ],
+      generator: { answer: ({ prompt }) => (prompt.messages[1]?.parts[0]?.includes('old') === true ? 'No.' : 'No') },
+    };
+    const { otherAnswers } = await answerOf(both, 'Is the ferry open to dogs?', { pipeline });
+    expect(otherAnswers).toMatchObject([{ agrees: true, rank: 2 }]);
+  });
+
   it('refuses in the language of the question when no passage states it', async () => {
     const refusing = answering('not in the documents');
     expect(await answerOf(refusing, 'Wie viele Menschen trägt die ferry?')).toMatchObject({

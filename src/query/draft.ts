@@ -274,9 +274,15 @@ function verificationOf(
 /** The same answer in other words: one holds all that the other says. */
 function agree(one: string, other: string, language: string | undefined): boolean {
   if (isRefusal(one)) return false;
-  if (fold(one).trim() === fold(other).trim()) return true;
+  if (bare(one) === bare(other)) return true;
   const [a, b] = [contentWords(one, language), contentWords(other, language)];
   return Math.max(coverage(a, b), coverage(b, a)) >= 0.99;
+}
+
+function bare(text: string): string {
+  return fold(text)
+    .replaceAll(/[^\p{L}\p{N}]+/gu, ' ')
+    .trim();
 }
 
 type Spent = ReturnType<typeof createSpent>;

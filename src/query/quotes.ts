@@ -7,8 +7,8 @@ import { refusal } from './refusals.ts';
 const quoteThreshold = 0.5;
 
 /**
- * An answer of verbatim sentences, without a generator: the best-matching sentences of the best hits, in order of their match. Abstains
- * when no sentence holds at least half of the question's content words.
+ * An answer of verbatim sentences, without a generator: the best-matching sentences of the best hits, in order of their match; a heading
+ * is none. Abstains when no sentence holds at least half of the question's content words.
  */
 export function quoteAnswer(
   question: string,
@@ -18,13 +18,16 @@ export function quoteAnswer(
   const words = contentWords(question, language);
   const candidates = hits
     .slice(0, 5)
-    .flatMap((hit, passage) =>
-      sentencesOf(hit.text).map((sentence) => {
-        const place = contentWords(`${hit.title ?? ''} ${hit.headingPath.join(' ')}`, language);
-        const share = coverage(words, new Set([...contentWords(sentence.text, language), ...place]));
-        return { passage, sentence: sentence.text, share, score: share - passage * 0.02 };
-      }),
-    )
+    .flatMap((hit, passage) => {
+      const headings = [hit.title ?? '', ...hit.headingPath];
+      const place = contentWords(headings.join(' '), language);
+      return sentencesOf(hit.text)
+        .filter(({ text }) => !headings.includes(text.replace(/^#+\s*/, '')))
+        .map(({ text }) => {
+          const share = coverage(words, new Set([...contentWords(text, language), ...place]));
+          return { passage, sentence: text, share, score: share - passage * 0.02 };
+        });
+    })
     .filter(({ share, sentence }) => share >= quoteThreshold && contentWords(sentence, language).size > 2)
     .sort((a, b) => b.score - a.score)
     .slice(0, limit);
