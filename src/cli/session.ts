@@ -29,6 +29,7 @@ export interface Given {
     readonly limit?: number;
     readonly mode?: 'hybrid' | 'text' | 'vector';
     readonly filter?: MetadataFilter;
+    readonly perDocument?: number;
     readonly temperature?: number;
     readonly seed?: number;
     readonly quotes?: boolean;

@@ -111,6 +111,28 @@ describe('documents', () => {
   });
 });
 
+describe('search', () => {
+  it('limits the hits of one document, and takes what a pipeline says where the command says nothing', async () => {
+    const section = (name: string) => `## ${name}\n\n${`The locker of ${name} is emptied every evening. `.repeat(40)}\n`;
+    await mkdir(join(folder, 'docs'));
+    await writeFile(join(folder, 'docs', 'lockers.md'), `# Lockers\n\n${['north', 'south', 'east'].map(section).join('\n')}`);
+    await writeFile(join(folder, 'docs', 'prices.md'), '# Prices\n\nA locker costs 3.50 a day.\n');
+    expect((await run('ingest', 'docs', '--no-embed')).exitCode).toBe(0);
+    await writeFile(join(folder, 'p.yaml'), 'retrieve: { mode: text, perDocument: 2, limit: 2 }\nrerank: { by: signals }\n');
+    const sources = async (...more: string[]) => {
+      const { exitCode, out } = await run('search', 'locker', '--json', ...more);
+      expect(exitCode).toBe(0);
+      return (JSON.parse(out) as { hits: { source: string }[] }).hits.map(({ source }) => source.split('/').at(-1));
+    };
+    const limited = await sources('--mode', 'text', '--per-document', '1');
+    expect(limited).toHaveLength(2);
+    expect(new Set(limited)).toEqual(new Set(['lockers.md', 'prices.md']));
+    expect(await sources('--pipeline', 'p.yaml')).toHaveLength(2);
+    expect((await sources('--pipeline', 'p.yaml', '-n', '9')).filter((name) => name === 'lockers.md')).toHaveLength(2);
+    expect(await run('search', 'locker', '--pipeline', 'none.yaml')).toMatchObject({ exitCode: 1, out: '' });
+  });
+});
+
 describe('doctor', () => {
   it('gives one check a line and fails when a folder cannot be written', async () => {
     const checks = (await run('doctor', '--json')).out

@@ -20,17 +20,21 @@ export function addSearch(program: Command, session: Session): void {
       program,
       'search <query>',
       'Show the passages that match best. "-" reads the query from standard input.',
-      'millrace search "notice period" -n 5',
+      'millrace search "notice period" -n 5\n  millrace search "notice period" --per-document 1 --filter team=legal',
     )
-    .option('-n, --limit <count>', 'most hits', numberOption({ least: 1, most: 1_000 }), 10)
+    .option('-n, --limit <count>', 'most hits (default: 10)', numberOption({ least: 1, most: 1_000 }))
     .addOption(modeOption())
     .option('--filter <key=value>', 'only documents with this metadata; may be repeated', filterOption)
+    .addOption(perDocumentOption())
     .option('--no-cache', 'search anew')
+    .option('--pipeline <file>', 'how passages are found and ordered, as YAML or JSON; options of the command stand above it')
     .action(
       session.run(async (terminal, { argument, options }) => {
+        const pipeline = await pipelineOf(terminal, options);
         const mill = await session.open('read');
         const result = await mill.search(await questionOf(argument, terminal.signal), {
           ...searchOptions(terminal, options),
+          ...(pipeline === undefined ? {} : { pipeline }),
           ...(options.limit === undefined ? {} : { limit: options.limit }),
         });
         if (options.json) terminal.out(`${JSON.stringify(result)}\n`);
@@ -45,8 +49,10 @@ export function addSearch(program: Command, session: Session): void {
     );
 }
 
-/** The collection of the command, where the pipeline names none. */
-function inCollection(pipeline: Pipeline, collection: string): Pipeline {
+/** Of `--pipeline`, with the collection of the command where it names none. */
+async function pipelineOf({ workingDirectory }: Terminal, { pipeline: file, collection }: Given['options']): Promise<Pipeline | undefined> {
+  if (file === undefined) return undefined;
+  const pipeline = await readPipelineFile(file, workingDirectory);
   return { ...pipeline, retrieve: { collection, ...pipeline.retrieve } };
 }
 
@@ -72,6 +78,7 @@ export function addAsk(program: Command, session: Session): void {
     )
     .addOption(modeOption())
     .option('--filter <key=value>', 'only documents with this metadata; may be repeated', filterOption)
+    .addOption(perDocumentOption())
     .option('--temperature <number>', '0 takes the likeliest token always (default)', numberOption({ least: 0, most: 2, whole: false }))
     .option('--seed <number>', 'of the sampling', numberOption({ least: 0, most: 2 ** 31 - 1 }))
     .option('--no-cache', 'compute each question by itself, also where another one is equal')
@@ -79,9 +86,9 @@ export function addAsk(program: Command, session: Session): void {
     .action(
       session.run(async (terminal, { argument, hasArgument, options }) => {
         const timeouts = timeoutsOf(options);
-        const pipeline = options.pipeline === undefined ? undefined : await readPipelineFile(options.pipeline, terminal.workingDirectory);
+        const pipeline = await pipelineOf(terminal, options);
         const answering = {
-          ...(pipeline === undefined ? {} : { pipeline: inCollection(pipeline, options.collection) }),
+          ...(pipeline === undefined ? {} : { pipeline }),
           ...(timeouts === undefined ? {} : { timeouts }),
           ...(options.quotes === true ? { quotesOnly: true } : {}),
           ...(options.temperature === undefined ? {} : { temperature: options.temperature }),
@@ -134,6 +141,12 @@ export function modeOption(): Option {
   return new Option('--mode <mode>', 'how passages are found (default hybrid)').choices(['hybrid', 'text', 'vector']);
 }
 
+function perDocumentOption(): Option {
+  return new Option('--per-document <count>', 'most hits of one document (default: no limit)').argParser(
+    numberOption({ least: 1, most: 1_000 }),
+  );
+}
+
 function searchOptions(terminal: Terminal, options: Given['options']): SearchOptions {
   return {
     // A pipeline says itself where it searches.
@@ -141,6 +154,7 @@ function searchOptions(terminal: Terminal, options: Given['options']): SearchOpt
     signal: terminal.signal,
     ...(options.mode === undefined ? {} : { mode: options.mode }),
     ...(options.filter === undefined ? {} : { filter: options.filter }),
+    ...(options.perDocument === undefined ? {} : { perDocument: options.perDocument }),
     ...(options.cache === false ? { cache: false } : {}),
     ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
   };
