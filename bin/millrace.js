@@ -1,9 +1,10 @@
-#!/usr/bin/env -S node --max-semi-space-size=8
+#!/usr/bin/env -S MALLOC_ARENA_MAX=2 node --max-semi-space-size=8
 /**
  * Starts the command line: `dist/cli/main.js` in the published package, `src/cli/main.ts` in a clone. Plain JavaScript that old
  * versions of Node parse, because it is what refuses them, before anything native is loaded.
  * The started module exports `main(argumentList: string[]): Promise<number>`, which resolves with the exit code.
- * The flag keeps V8 from giving 100 MB to objects that do not live long; without it all works as well.
+ * The flag keeps V8 from giving 100 MB to objects that do not live long, the variable keeps glibc from giving each thread a pool of memory of
+ * its own that fills with holes; without them all works as well.
  */
 import { existsSync } from 'node:fs';
 import nodeModule from 'node:module';
@@ -32,7 +33,10 @@ async function startInClone() {
     const node = findNode();
     keepStrippedSources();
     if (node === process.execPath) await start(source);
-    else endLike(await runChild(node, ['--max-semi-space-size=8', process.argv[1], ...argumentList]));
+    else {
+      const env = { MALLOC_ARENA_MAX: process.env.MALLOC_ARENA_MAX ?? '2' };
+      endLike(await runChild(node, ['--max-semi-space-size=8', process.argv[1], ...argumentList], { env }));
+    }
   } catch (error) {
     if (!(error instanceof BootstrapError)) throw error;
     sayOnStderr(error.message);

@@ -309,8 +309,8 @@ async function ingestOnce(bench: Bench, task: Omit<IngestTask, 'dimensions'>, ke
     {
       stdio: ['ignore', 'pipe', 'inherit'],
       signal: bench.signal,
-      // Flag and cache are those of the command line; the published package has no types to strip, which takes time and 17 MB a thread.
-      env: { ...process.env, NODE_COMPILE_CACHE: path.join(tmpdir(), 'millrace-bench-compiled') },
+      // Flag, variable and cache are those of the command line; the published package has no types to strip, which takes time and 17 MB a thread.
+      env: { ...process.env, MALLOC_ARENA_MAX: '2', NODE_COMPILE_CACHE: path.join(tmpdir(), 'millrace-bench-compiled') },
     },
   );
   const failed = new Promise<never>((_, reject) => running.once('error', reject));

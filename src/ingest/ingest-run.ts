@@ -55,7 +55,7 @@ export const defaultIngestLimits: IngestLimits = {
   bytesInFlight: 256 * megabyte,
   memberBytes: 32 * megabyte,
   foundItems: 10_000,
-  foundBytes: 16 * megabyte,
+  foundBytes: 4 * megabyte,
   commitLength: 16 * megabyte,
   commitQuietMs: 5,
   progressMs: 500,
