@@ -71,6 +71,6 @@ function valuesOf(found: string, separator: string | undefined): string[] {
 /** Without zeros that say nothing. */
 function canonical(number: string): string {
   const [whole = '', decimals = ''] = number.split('.');
-  const least = decimals.replace(/0+$/, '');
+  const least = decimals.replace(/(?<!0)0+$/, '');
   return `${whole.replace(/^0+(?=\d)/, '')}${least === '' ? '' : `.${least}`}`;
 }

@@ -85,7 +85,7 @@ async function containerType(bytes: Uint8Array, name: string): Promise<string | 
 }
 
 function metaCharset(start: string): string | undefined {
-  return /<meta[^>]+charset=["']?\s*([\w.:-]+)/i.exec(start)?.[1] ?? /^<\?xml[^>]+encoding=["']([\w.:-]+)/i.exec(start)?.[1];
+  return /<meta[^<>]+charset=["']?\s*([\w.:-]+)/i.exec(start)?.[1] ?? /^<\?xml[^>]+encoding=["']([\w.:-]+)/i.exec(start)?.[1];
 }
 
 function textType(bytes: Uint8Array, encoding: string, hints: TypeHints, parsers: readonly FormatParser[]): string {

@@ -36,7 +36,7 @@ function textFormats(): FormatParser[] {
     },
     {
       name: 'markdown',
-      version: 2,
+      version: 3,
       contentTypes: ['text/markdown', 'text/x-markdown'],
       isText: true,
       endings: { md: 'text/markdown', markdown: 'text/markdown', mdown: 'text/markdown', mkd: 'text/markdown' },

@@ -130,11 +130,15 @@ export function dataTables(root: ParentNode): TableRows[] {
 
 /** Rows of cells of a data table, or `undefined` for a table that only arranges a page (it holds tables or headings, or one column). */
 function dataTable(table: Element): TableRows | undefined {
+  const rowElements: Element[] = [];
+  for (const element of elements(table)) {
+    // Before any text is read: tables in tables would have theirs read once for each around them.
+    if (element.tagName === 'table' || element.tagName in headings) return undefined;
+    if (element.tagName === 'tr') rowElements.push(element);
+  }
   const rows: SpanningCell[][] = [];
   let headerRows = 0;
-  for (const element of elements(table)) {
-    if (element.tagName === 'table' || element.tagName in headings) return undefined;
-    if (element.tagName !== 'tr') continue;
+  for (const element of rowElements) {
     const cells = element.childNodes.filter(isElement).filter((cell) => cell.tagName === 'td' || cell.tagName === 'th');
     const inHead = element.parentNode !== null && 'tagName' in element.parentNode && element.parentNode.tagName === 'thead';
     const allHeaders = cells.length > 0 && cells.every((cell) => cell.tagName === 'th');

@@ -51,6 +51,8 @@ function mainText(source: string, document: DefaultTreeAdapterTypes.Document): C
   let article: ReturnType<Readability<string>['parse']>;
   try {
     const page = parseHTML(source) as unknown as { readonly document: ReadabilityDocument };
+    // Its tree may be another one: only parse5 closes what HTML closes.
+    if (isTooDeep(page.document)) return undefined;
     article = new Readability(page.document).parse();
   } catch {
     // It throws on pages without a body and on some malformed ones; all text is the documented answer to that.
@@ -105,6 +107,23 @@ function isTractable(document: DefaultTreeAdapterTypes.Document): boolean {
     if (count > maxElementsForMainText || depth > maxDepthForMainText) return false;
   }
   return true;
+}
+
+function isTooDeep({ documentElement }: ReadabilityDocument): boolean {
+  let depth = 0;
+  for (let element: Element | null = documentElement; element !== null && depth <= maxDepthForMainText;) {
+    if (element.firstElementChild !== null) {
+      element = element.firstElementChild;
+      depth += 1;
+      continue;
+    }
+    while (element !== null && element.nextElementSibling === null) {
+      element = element === documentElement ? null : element.parentElement;
+      depth -= 1;
+    }
+    element = element?.nextElementSibling ?? null;
+  }
+  return depth > maxDepthForMainText;
 }
 
 function metadata(document: DefaultTreeAdapterTypes.Document): {

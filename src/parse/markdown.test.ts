@@ -61,6 +61,38 @@ describe('markdown', () => {
     expect(text.slice(blocks[0]?.header?.start, blocks[0]?.header?.end)).toBe('Article | Price');
   });
 
+  it('keeps the places of notes, their further blocks, and of lists in other blocks', async () => {
+    const source = [
+      'One[^a] and [^none].',
+      '[^a]: The note',
+      'goes on.',
+      '',
+      '    Further.',
+      '[^b]: `b`',
+      '',
+      '1) first',
+      '',
+      '   second of the first',
+      '3) third',
+      '   > - quoted item',
+    ];
+    expect((await read(source.join('\n'))).lines).toEqual([
+      'paragraph: One[a] and [none].',
+      'paragraph: [a] The note goes on.',
+      'paragraph: Further.',
+      'paragraph: [b] b',
+      'list-item: 1. first',
+      'list-item:   second of the first',
+      'list-item: 2. third',
+      'list-item: - quoted item',
+    ]);
+  });
+
+  it('keeps the readable part of links that no page would follow, and of code that wraps', async () => {
+    const { lines } = await read('[one](javascript:alert(1)) [two](<a b> "c") `three\nfour` &amp; \\*five\\*');
+    expect(lines).toEqual(['paragraph: one two three four & *five*']);
+  });
+
   it('reads raw HTML as HTML', async () => {
     const { lines } = await read(
       'Before.\n\n<table><tr><th>A</th><th>B</th></tr>\n\n<tr><td>1</td><td>2</td></tr></table>\n\n<script>alert(1)</script>\n\nAfter.\n',

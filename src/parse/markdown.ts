@@ -1,13 +1,11 @@
-import type { BlockContent, DefinitionContent, List, ListItem, PhrasingContent, RootContent, Table, TableRow } from 'mdast';
-import { fromMarkdown } from 'mdast-util-from-markdown';
-import { gfmFromMarkdown } from 'mdast-util-gfm';
-import { gfm } from 'micromark-extension-gfm';
+import type { Token } from 'markdown-it';
 import type { FormatParser } from '../spec/parser.ts';
 import { decodeText } from './decode-text.ts';
 import { createDocumentBuilder, type DocumentBuilder } from './document-builder.ts';
 import { addHtmlFragment, htmlFragmentText } from './html-blocks.ts';
+import { createMarkdownReader } from './markdown-tokens.ts';
 
-/** Source longer than this is parsed in sections, so that the syntax tree of a huge file never exists as a whole. UTF-16 units. */
+/** Source longer than this is parsed in sections, so that the tokens of a huge file never exist as a whole. UTF-16 units. */
 const sectionLength = 512 * 1024;
 
 /** The readable text: marks of emphasis, links and headings are gone, list markers and table bars stay. */
@@ -15,10 +13,13 @@ export const parseMarkdown: FormatParser['parse'] = (bytes, { encoding = 'utf-8'
   const source = decodeText(bytes, encoding).replace(/\r\n?/g, '\n');
   const { properties, body } = frontMatter(source);
   const builder = createDocumentBuilder();
+  const readMarkdown = createMarkdownReader();
+  const warnings = new Set<string>();
   if (properties.raw !== undefined) builder.add('paragraph', properties.raw);
   for (const section of sections(body, sectionLength)) {
-    const tree = fromMarkdown(section, { extensions: [gfm()], mdastExtensions: [gfmFromMarkdown()] });
-    addBlocks(builder, tree.children, { kind: 'paragraph', indent: '' });
+    const { tokens, isCut } = readMarkdown(section);
+    addBlocks(builder, tokens);
+    if (isCut) warnings.add('Lists, quotes and notes that are nested deeper than 100 levels were left out.');
   }
   const { text, blocks } = builder.build();
   const firstHeading = blocks.find((block) => block.kind === 'heading' && block.level === 1);
@@ -30,7 +31,7 @@ export const parseMarkdown: FormatParser['parse'] = (bytes, { encoding = 'utf-8'
     ...(title === undefined ? {} : { title }),
     ...(properties.author === undefined ? {} : { author: properties.author }),
     ...(properties.language === undefined ? {} : { language: properties.language }),
-    warnings: [],
+    warnings: [...warnings],
   });
 };
 
@@ -92,110 +93,143 @@ export function sections(source: string, minLength: number): string[] {
   return result;
 }
 
-interface Surrounding {
+/** Where a block stands. */
+interface Place {
   readonly kind: 'paragraph' | 'list-item' | 'quote';
   /** White space before list markers. */
   readonly indent: string;
+  /** Of a list: the number of its next item, and whether it has items yet. */
+  number?: number | undefined;
+  started?: boolean;
 }
 
-type Flow = RootContent | BlockContent | DefinitionContent;
+/** What the first paragraph of an item or a footnote begins with. */
+interface Lead {
+  readonly text: string;
+  readonly kind: 'list-item' | 'paragraph';
+  readonly close: boolean;
+}
 
-function addBlocks(builder: DocumentBuilder, nodes: readonly Flow[], surrounding: Surrounding): void {
+function addBlocks(builder: DocumentBuilder, tokens: readonly Token[]): void {
+  const places: Place[] = [{ kind: 'paragraph', indent: '' }];
   let html = '';
-  for (const node of nodes) {
+  let lead: Lead | undefined;
+  let level: number | undefined;
+  let table: string[][] | undefined;
+
+  for (const token of tokens) {
     // Raw HTML comes in pieces when it holds empty lines; a table can span several.
-    if (node.type === 'html') {
-      html += `${node.value}\n`;
+    if (token.type === 'html_block') {
+      html += token.content;
+      lead = undefined;
       continue;
     }
     if (html !== '') addHtmlFragment(builder, html);
     html = '';
-    addBlock(builder, node, surrounding);
+    const place = places.at(-1) ?? { kind: 'paragraph', indent: '' };
+    // Only a paragraph takes the marker of its item.
+    if (token.nesting !== -1 && !token.type.startsWith('paragraph') && token.type !== 'inline') lead = undefined;
+    switch (token.type) {
+      case 'heading_open':
+        level = Number(token.tag.slice(1));
+        break;
+      case 'heading_close':
+        level = undefined;
+        break;
+      case 'inline': {
+        const text = inlineText(token.children ?? []);
+        if (table !== undefined) table.at(-1)?.push(text);
+        else if (level !== undefined) builder.add('heading', text.replace(/\s+/g, ' '), { level });
+        else if (lead !== undefined) builder.add(lead.kind, lead.text + text, { close: lead.close });
+        else builder.add(place.kind, place.indent + text);
+        lead = undefined;
+        break;
+      }
+      case 'fence':
+      case 'code_block':
+        builder.add('code', token.content);
+        break;
+      case 'blockquote_open':
+        places.push({ kind: 'quote', indent: '' });
+        break;
+      case 'bullet_list_open':
+      case 'ordered_list_open':
+        places.push({
+          ...place,
+          number: token.type === 'ordered_list_open' ? Number(token.attrGet('start') ?? 1) : undefined,
+          started: false,
+        });
+        break;
+      case 'list_item_open': {
+        const marker = place.number === undefined ? '- ' : `${place.number}. `;
+        lead = { text: place.indent + marker, kind: 'list-item', close: place.started === true || place.indent !== '' };
+        if (place.number !== undefined) place.number += 1;
+        place.started = true;
+        places.push({ kind: 'list-item', indent: `${place.indent}  ` });
+        break;
+      }
+      case 'footnote_open':
+        lead = { text: `[${String(token.meta?.['label'])}] `, kind: 'paragraph', close: false };
+        places.push({ ...place });
+        break;
+      case 'blockquote_close':
+      case 'bullet_list_close':
+      case 'ordered_list_close':
+      case 'list_item_close':
+      case 'footnote_close':
+        places.pop();
+        lead = undefined;
+        break;
+      case 'table_open':
+        table = [];
+        break;
+      case 'tr_open':
+        table?.push([]);
+        break;
+      case 'tr_close': {
+        // Short rows are filled up.
+        const row = table?.at(-1);
+        while (row?.at(-1) === '') row.pop();
+        break;
+      }
+      case 'table_close':
+        if (table !== undefined) builder.addTable(table, 1);
+        table = undefined;
+        break;
+      default:
+        // Rules, ends of paragraphs, parts of tables: nothing to read.
+        break;
+    }
   }
   if (html !== '') addHtmlFragment(builder, html);
 }
 
-function addBlock(builder: DocumentBuilder, node: Flow, surrounding: Surrounding): void {
-  switch (node.type) {
-    case 'heading':
-      builder.add('heading', inlineText(node.children).replace(/\s+/g, ' '), { level: node.depth });
-      return;
-    case 'paragraph':
-      builder.add(surrounding.kind, surrounding.indent + inlineText(node.children));
-      return;
-    case 'code':
-      builder.add('code', node.value);
-      return;
-    case 'blockquote':
-      addBlocks(builder, node.children, { kind: 'quote', indent: '' });
-      return;
-    case 'list':
-      addList(builder, node, surrounding.indent);
-      return;
-    case 'table':
-      builder.addTable(tableRows(node), 1);
-      return;
-    case 'footnoteDefinition': {
-      const [first, ...rest] = node.children;
-      const label = `[${node.label ?? node.identifier}] `;
-      if (first?.type === 'paragraph') builder.add('paragraph', label + inlineText(first.children));
-      addBlocks(builder, first?.type === 'paragraph' ? rest : node.children, surrounding);
-      return;
-    }
-    default:
-      // Rules, link definitions: nothing to read.
-      return;
-  }
-}
-
-function addList(builder: DocumentBuilder, list: List, indent: string): void {
-  let number = list.start ?? 1;
-  let first = true;
-  for (const item of list.children) {
-    const marker = list.ordered === true ? `${number}. ` : '- ';
-    addListItem(builder, item, indent, marker, !first || indent !== '');
-    number += 1;
-    first = false;
-  }
-}
-
-function addListItem(builder: DocumentBuilder, item: ListItem, indent: string, marker: string, close: boolean): void {
-  const [head, ...rest] = item.children;
-  const box = item.checked === true ? '[x] ' : item.checked === false ? '[ ] ' : '';
-  if (head?.type === 'paragraph') builder.add('list-item', indent + marker + box + inlineText(head.children), { close });
-  const below = head?.type === 'paragraph' ? rest : item.children;
-  addBlocks(builder, below, { kind: 'list-item', indent: `${indent}  ` });
-}
-
-function tableRows(table: Table): string[][] {
-  return table.children.map((row: TableRow) => row.children.map((cell) => inlineText(cell.children)));
-}
-
-function inlineText(nodes: readonly PhrasingContent[]): string {
+function inlineText(tokens: readonly Token[]): string {
   let text = '';
-  for (const node of nodes) {
-    switch (node.type) {
+  for (const token of tokens) {
+    switch (token.type) {
       case 'text':
-        text += node.value.replace(/\s*\n\s*/g, ' ');
+      case 'code_inline':
+        text += token.content;
         break;
-      case 'inlineCode':
-        text += node.value;
+      case 'softbreak':
+        text += ' ';
         break;
-      case 'break':
+      case 'hardbreak':
         text += '\n';
         break;
       case 'image':
-      case 'imageReference':
-        text += node.alt ?? '';
+        text += inlineText(token.children ?? []);
         break;
-      case 'footnoteReference':
-        text += `[${node.label ?? node.identifier}]`;
+      case 'footnote_ref':
+        text += `[${token.content}]`;
         break;
-      case 'html':
-        text += htmlFragmentText(node.value);
+      case 'html_inline':
+        text += htmlFragmentText(token.content);
         break;
       default:
-        text += inlineText(node.children);
+        // Emphasis and links are only their texts.
+        break;
     }
   }
   return text;

@@ -76,7 +76,7 @@ const markers = /\[(\d{1,3})\]/g;
 
 /** Without markers that cite; what looks like one, names no passage and stands in one ("items[0]") is part of the sentence. */
 function withoutMarkers(sentence: string, hits: readonly Hit[]): string {
-  return sentence.replace(/\s*\[(\d{1,3})\]/g, (found, number: string) => {
+  return sentence.replace(/(?<!\s)\s*\[(\d{1,3})\]/g, (found, number: string) => {
     const isPassage = Number(number) >= 1 && Number(number) <= hits.length;
     return !isPassage && hits.some(({ text }) => text.includes(found.trim())) ? found : '';
   });
@@ -104,8 +104,8 @@ function joinMarkers(sentences: ReturnType<typeof sentencesOf>): { start: number
 function withMarkers(sentence: string, ranks: readonly number[]): string {
   if (ranks.length === 0) return sentence;
   const markers = ranks.map((rank) => `[${rank}]`).join('');
-  const clean = sentence.replace(/\s+([.!?])+$/, '$1').replace(/[.!?]\s*[.]$/, (end) => end[0] ?? '');
-  const [, body = clean, stop = ''] = /^(.*?)([.!?]*)$/s.exec(clean) ?? [];
+  const clean = sentence.replace(/(?<!\s)\s+([.!?])+$/, '$1').replace(/[.!?]\s*[.]$/, (end) => end[0] ?? '');
+  const [, body = clean, stop = ''] = /^(.*?)(?<![.!?])([.!?]*)$/s.exec(clean) ?? [];
   return `${body} ${markers}${stop}`;
 }
 

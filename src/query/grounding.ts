@@ -97,7 +97,7 @@ export function standsVerbatim(words: string, text: string, language: string | u
   const wanted = plain(words)
     .replaceAll(/\[\d{1,3}\]/g, '')
     .trim()
-    .replace(/^["“”„«»']+|["“”„«»'.。!]+$/gu, '');
+    .replace(/^["“”„«»']+|(?<!["“”„«»'.。!])["“”„«»'.。!]+$/gu, '');
   if (wanted === '') return false;
   const asWritten = contentWords(wanted, language).size === 0;
   const [needle, haystack] = asWritten ? [wanted, plain(text)] : [fold(wanted), fold(plain(text))];

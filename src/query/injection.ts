@@ -26,7 +26,7 @@ const overlap = 300;
  */
 export function addressesAssistant(text: string): string[] {
   const ofLines = flagged(text);
-  const whole = flagged(text.replace(/\s*\n\s*/g, ' '));
+  const whole = flagged(text.replace(/\s+/g, (space) => (space.includes('\n') ? ' ' : space)));
   return [...ofLines, ...whole.filter((sentence) => !ofLines.some((line) => sentence.includes(line)))];
 }
 

@@ -66,7 +66,7 @@ export function namesIn(
   const common = commonWords.get(language ?? 'en') ?? commonWords.get('');
   const names = words.filter((word, index) => {
     if (/^[\p{N}.'’]+$/u.test(word)) return false;
-    if (/^(?:\p{Lu}{2,}|[\p{Lu}\p{N}.-]*\p{N}[\p{Lu}\p{N}.-]*)$/u.test(word)) return true;
+    if (/^(?:\p{Lu}{2,}|(?=.*\p{N})[\p{Lu}\p{N}.-]+)$/u.test(word)) return true;
     return language !== 'de' && (first || index > 0) && /^\p{Lu}/u.test(word) && common?.has(fold(word)) !== true;
   });
   return new Map(names.map((word) => [word, (fold(word.replace(/['’]s$/u, '')).match(nameParts) ?? []).map(stem)]));
@@ -111,7 +111,7 @@ export function sentencesOf(text: string): Sentence[] {
     if (open === '') openAt = index;
     open += segment;
     // A long run of abbreviations is a list, and no sentence.
-    if (abbreviation.test(segment.slice(-12)) && !/\n\s*$/.test(segment) && open.length < 1_000) continue;
+    if (abbreviation.test(segment.slice(-12)) && !segment.slice(segment.trimEnd().length).includes('\n') && open.length < 1_000) continue;
     add(open, openAt);
     open = '';
   }

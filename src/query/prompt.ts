@@ -108,14 +108,16 @@ export function prefixKey(generatorHash: string, { prompt, prefixParts }: Answer
 }
 
 /** Lines that would look like the beginning of another passage, or of the question. */
-const delimiters = /^(?=[^\S\n]*(?:\[\d{1,3}\]|question\s*:))/gimu;
+const delimiters = /^(?=[^\S\n\r\u2028\u2029]*(?:\[\d{1,3}\]|question\s*:))/gimu;
 
 /**
  * A passage as the model reads it: its number, where it stands, then `text`, which is the hit's or an excerpt of it. Lines of the document
  * that look like our delimiters are marked as quoted.
  */
 export function renderPassage(number: number, hit: Pick<Hit, 'title' | 'headingPath' | 'tableHeader'>, text: string): string {
-  const names = [hit.title ?? '', ...hit.headingPath].map((name) => name.replaceAll(/\s*\n\s*/g, ' '));
+  const names = [hit.title ?? '', ...hit.headingPath].map((name) =>
+    name.replaceAll(/\s+/g, (space) => (space.includes('\n') ? ' ' : space)),
+  );
   const place = [...new Set(names)].filter((name) => name !== '').join(' > ');
   const read = `${hit.tableHeader === null ? '' : `${hit.tableHeader}\n`}${text.trim()}`;
   return `[${number}]${place === '' ? '' : ` ${place}:`}\n${read.replace(delimiters, '> ')}\n\n`;

@@ -21,7 +21,7 @@ export const parseSubtitles: FormatParser['parse'] = (bytes, { encoding = 'utf-8
     const start = lines.findIndex((line) => timing.test(line));
     if (start === -1) continue;
     const text = lines.slice(start + 1).join(' ');
-    const voice = /<v(?:\.[\w.-]+)?\s+([^<>]+)>/.exec(text)?.[1]?.trim();
+    const voice = /<v(?:\.[\w.-]+)?\s([^<>]+)>/.exec(text)?.[1]?.trim();
     if (voice !== undefined && voice !== speaker) {
       flush();
       speaker = voice;

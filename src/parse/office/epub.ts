@@ -53,7 +53,7 @@ function withoutSelfClosing(source: string): string {
 }
 
 function decodeHref(href: string): string {
-  const path = href.replace(/[#?].*$/, '');
+  const path = href.replace(/[#?].*$/s, '');
   try {
     return decodeURIComponent(path);
   } catch {

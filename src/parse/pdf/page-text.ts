@@ -95,7 +95,7 @@ export function createPageText(pages: readonly PageWords[]): PageTextWriter {
 
 /** A word without the punctuation around it, in lower case. */
 function bare(word: string): string {
-  return word.replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, '').toLowerCase();
+  return word.replace(/^[^\p{L}\p{N}]+|(?<![^\p{L}\p{N}])[^\p{L}\p{N}]+$/gu, '').toLowerCase();
 }
 
 function quantised(page: PageWords, word: number): readonly [number, number, number, number] {

@@ -11,7 +11,7 @@ const wordPattern = /[\p{L}\p{N}\p{M}]+/gu;
  * "E_DISK_FULL", "src/index.ts", "10-K", "3.5", "a@b.com": its parts one after the other say more than each of them anywhere. Words that a
  * hyphen joins do not: "two-dimensional" as a phrase too made rankings worse (Cranfield, nDCG@10 .373 → .364).
  */
-const compound = /[\p{L}\p{N}]+(?:[._\-/:#@+,'’][\p{L}\p{N}]+)+/gu;
+const compound = /(?<![\p{L}\p{N}])[\p{L}\p{N}]+(?:[._\-/:#@+,'’][\p{L}\p{N}]+)+/gu;
 const isCode = /[\p{N}_./:#@+]/u;
 const quotedPhrase = /["“„«]([^"“”„«»]{2,200})["”“»]/gu;
 
