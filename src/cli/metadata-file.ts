@@ -18,7 +18,8 @@ const line = z.looseObject({ source: z.string().min(1).max(4_096), title: z.stri
  */
 export async function readMetadataFile(path: string, workingDirectory: string): Promise<NonNullable<IngestOptions['metadataBySource']>> {
   const file = resolve(workingDirectory, path);
-  const found: NonNullable<IngestOptions['metadataBySource']> = {};
+  // Any name may be a source's, "__proto__" too.
+  const found = Object.create(null) as NonNullable<IngestOptions['metadataBySource']>;
   const input = createReadStream(file, 'utf8');
   let number = 0;
   try {

@@ -45,8 +45,8 @@ export async function createProgress(run: IngestRun, waiting: () => Waiting): Pr
   let told = '';
   let events = 0;
   let telling = false;
-  let cancel = clock.after(limits.progressMs, tick, { keepAlive: false });
   await note('running');
+  let cancel = clock.after(limits.progressMs, tick, { keepAlive: false });
 
   async function recorded(): Promise<{ chunks: number; embeddedChunks: number }> {
     const status = (await store.collections()).find(({ collection }) => collection === run.collection);

@@ -33,6 +33,13 @@ export const parseHtml: FormatParser['parse'] = (bytes, { encoding = 'utf-8' }) 
 /** The library's types name the browser's document; linkedom's is near enough to it. */
 type ReadabilityDocument = ConstructorParameters<typeof Readability>[0];
 
+/** What linkedom has of the browser's elements. */
+interface TreeElement {
+  readonly firstElementChild: TreeElement | null;
+  readonly nextElementSibling: TreeElement | null;
+  readonly parentElement: TreeElement | null;
+}
+
 interface Content {
   readonly text: string;
   readonly blocks: ParsedBlock[];
@@ -51,8 +58,9 @@ function mainText(source: string, document: DefaultTreeAdapterTypes.Document): C
   let article: ReturnType<Readability<string>['parse']>;
   try {
     const page = parseHTML(source) as unknown as { readonly document: ReadabilityDocument };
+    const tree = page as unknown as { readonly document: { readonly documentElement: TreeElement | null } };
     // Its tree may be another one: only parse5 closes what HTML closes.
-    if (isTooDeep(page.document)) return undefined;
+    if (isTooDeep(tree.document.documentElement)) return undefined;
     article = new Readability(page.document).parse();
   } catch {
     // It throws on pages without a body and on some malformed ones; all text is the documented answer to that.
@@ -109,16 +117,17 @@ function isTractable(document: DefaultTreeAdapterTypes.Document): boolean {
   return true;
 }
 
-function isTooDeep({ documentElement }: ReadabilityDocument): boolean {
+function isTooDeep(root: TreeElement | null): boolean {
   let depth = 0;
-  for (let element: Element | null = documentElement; element !== null && depth <= maxDepthForMainText;) {
+  let element = root;
+  while (element !== null && depth <= maxDepthForMainText) {
     if (element.firstElementChild !== null) {
       element = element.firstElementChild;
       depth += 1;
       continue;
     }
     while (element !== null && element.nextElementSibling === null) {
-      element = element === documentElement ? null : element.parentElement;
+      element = element.parentElement;
       depth -= 1;
     }
     element = element?.nextElementSibling ?? null;

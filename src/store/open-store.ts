@@ -249,13 +249,16 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     notices.stop();
     const started = await Promise.allSettled(readers.filter((reader) => reader !== undefined));
     const threads = started.flatMap((outcome) => (outcome.status === 'fulfilled' && !outcome.value.ended ? [outcome.value] : []));
-    await Promise.all(
+    const ended = await Promise.allSettled(
       threads.map(async (thread) => thread.call({ type: 'close', extendsIndex: notices.any }).then(() => thread.terminate())),
     );
+    // Whatever became of the readers: until the writer has ended the directory is locked.
     if (writer !== undefined && !writer.ended) {
       await writer.call({ type: 'close' });
       await writer.terminate();
     }
+    const failed = ended.find((outcome) => outcome.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
   }
 
   try {
