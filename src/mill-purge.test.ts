@@ -80,6 +80,29 @@ it('T15: a purge leaves nothing of a container and its files, neither on the dis
   }
 });
 
+it('T15: a purge also blanks what was made of a passage and does not cite it', async () => {
+  const made = 'Somebody said xyzzyplugh.';
+  const generator = createFakeGenerator({ clock: systemClock, answer: () => `${made} The ferry carries 48 passengers. [1]` });
+  const mill = await openFakeMill({ directory, clock: systemClock, isolation: false, generator });
+  try {
+    await mill.ingest([{ id: 'ferry', text: 'The ferry carries 48 passengers.' }]).result();
+    await mill.ingest([{ id: 'secret', text: `The word on the ferry is ${canary}.` }]).result();
+    const options = { mode: 'text', contextMode: 'joined', pipeline: { name: 'plain', verify: { by: 'none' } } } as const;
+    const run = (await firstRun(mill.askMany(['How many passengers does the ferry carry?'], options)))!;
+    const [before] = await allOf(mill.runs.items(run));
+    expect(before?.citations.map(({ source }) => source)).not.toContain('secret');
+    expect(before?.documents).toHaveLength(2);
+
+    const report = await mill.documents.purge('secret');
+    expect(report?.runs.map((one) => one.run)).toEqual([run]);
+    const [after] = await allOf(mill.runs.items(run));
+    expect(after).toMatchObject({ answer: '', purged: true });
+    expect([...filesWith(canary), ...filesWith(made)]).toEqual([]);
+  } finally {
+    await mill.close();
+  }
+});
+
 async function firstRun(stream: AsyncIterable<{ readonly runId: string | null }>): Promise<string | null> {
   const [first] = await allOf(stream);
   return first?.runId ?? null;

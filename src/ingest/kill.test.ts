@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createIngestBench, ofType } from '../../test/support/ingest-bench.ts';
 import type { IngestEvent } from '../spec/events.ts';
+import { indexingSetting } from '../spec/indexing.ts';
 import { openStore } from '../store/open-store.ts';
 import { systemClock } from '../util/clock.ts';
 import { systemRandom } from '../util/random.ts';
@@ -47,7 +48,13 @@ describe('a process killed while it ingests', () => {
   ])('at %s number %i loses nothing that it acknowledged; a repeat completes it without duplicates', async (type, count) => {
     const told = await ingestUntil(type, count);
     expect(told.at(-1)?.type).toBe(type);
-    const store = await openStore({ directory: join(folder, 'directory'), mode: 'write', clock: systemClock, random: systemRandom });
+    const directory = join(folder, 'directory');
+    const reader = await openStore({ directory, mode: 'read', clock: systemClock, random: systemRandom, readers: 1 });
+    // Nobody has written since: the record itself still says that it goes on.
+    const noted = await reader.readSetting(indexingSetting('default'));
+    expect(noted).toEqual(type === 'ingest-start' ? undefined : expect.objectContaining({ state: 'interrupted' }));
+    await reader.close();
+    const store = await openStore({ directory, mode: 'write', clock: systemClock, random: systemRandom });
     const bench = createIngestBench({ store });
     try {
       for (const { source, document, chunks } of ofType(told, 'document-committed')) {

@@ -58,7 +58,7 @@ function mainText(source: string, document: DefaultTreeAdapterTypes.Document): C
   let article: ReturnType<Readability<string>['parse']>;
   try {
     const page = parseHTML(source) as unknown as { readonly document: ReadabilityDocument };
-    const tree = page as unknown as { readonly document: { readonly documentElement: TreeElement | null } };
+    const tree: { readonly document: { readonly documentElement: TreeElement | null } } = page;
     // Its tree may be another one: only parse5 closes what HTML closes.
     if (isTooDeep(tree.document.documentElement)) return undefined;
     article = new Readability(page.document).parse();

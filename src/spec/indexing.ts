@@ -17,6 +17,13 @@ export function indexingSetting(collection: string): string {
   return `collection:${collection}:indexing`;
 }
 
+/** The same where nobody is left who writes: it was ended before it could say so. */
+export function withoutWriter(key: string, value: unknown): unknown {
+  if (!/^collection:.*:indexing$/su.test(key)) return value;
+  const { data } = indexingState.safeParse(value);
+  return data === undefined ? value : { ...data, state: 'interrupted' };
+}
+
 /** What a searcher should know of it, in a sentence; undefined when everything can be found. */
 export function describeIndexing(value: unknown): string | undefined {
   const parsed = indexingState.safeParse(value);

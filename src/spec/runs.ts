@@ -32,6 +32,8 @@ export const settledQuestion = z.object({
   answer: z.string().nullable(),
   abstained: z.boolean(),
   citations: z.array(citation),
+  /** Ids of the documents whose passages were found for it, cited or not; absent where there is no answer. */
+  documents: z.array(z.string()).optional(),
   /** Sentences of the answer that no given passage supports. */
   unsupported: z.array(z.string()),
   error: errorData.nullable(),

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillraceError, toMillraceError } from '../errors.ts';
+import { withoutWriter } from '../spec/indexing.ts';
 import type { OperationOutcome, RunItem, Store, StoreOperation, StoreReader } from '../spec/store.ts';
 import type { VerifyReport } from '../spec/store-reports.ts';
 import type { Clock } from '../util/clock.ts';
@@ -10,6 +11,7 @@ import { createFaultPoints } from '../util/fault-points.ts';
 import { createBlobFiles } from './blob-files.ts';
 import { createKeptBytes } from './kept-bytes.ts';
 import { createIndexNotices } from './index-notices.ts';
+import { hasLivingOwner } from './sqlite/lock.ts';
 import type { PreparedOperation, ReaderCall, WriterCall } from './sqlite/messages.ts';
 import { isLong, portionsOf, withoutPortions } from './sqlite/portions.ts';
 import type { PendingPurge } from './sqlite/purge.ts';
@@ -293,7 +295,10 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     collections: reading('collections'),
     countChunks: reading('countChunks'),
     readRevision: reading('readRevision'),
-    readSetting: reading('readSetting'),
+    async readSetting(key) {
+      const value = await reading('readSetting')(key);
+      return mode === 'write' || hasLivingOwner(directory) ? value : withoutWriter(key, value);
+    },
     listRuns: reading('listRuns'),
     readRun: reading('readRun'),
     listRunItems: reading('listRunItems'),

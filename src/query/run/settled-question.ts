@@ -10,15 +10,19 @@ export interface PipelineItemInput {
   readonly pipeline: { readonly number: number; readonly name: string };
 }
 
-/** What is stored of an answer: all but the hits, which are found again by a search, and what the item itself says. */
+/**
+ * What is stored of an answer: all but the hits, which are found again by a search, and what the item itself says. The documents of the hits
+ * stay: an answer may hold words of one that it does not cite, and is blanked when that is purged.
+ */
 export type StoredAnswer = Pick<
   SettledQuestion,
-  'answer' | 'abstained' | 'citations' | 'unsupported' | 'timings' | 'usage' | 'model' | 'revision'
+  'answer' | 'abstained' | 'citations' | 'documents' | 'unsupported' | 'timings' | 'usage' | 'model' | 'revision'
 >;
 
 export function storedAnswer(answer: Answer, revision: number): StoredAnswer {
-  const { answer: text, abstained, citations, unsupported, timings, usage, model } = answer;
-  return { answer: text, abstained, citations, unsupported, timings, usage, model, revision };
+  const { answer: text, abstained, citations, unsupported, timings, usage, model, hits } = answer;
+  const documents = [...new Set(hits.map(({ document }) => document))];
+  return { answer: text, abstained, citations, documents, unsupported, timings, usage, model, revision };
 }
 
 const nothing: StoredAnswer & Pick<SettledQuestion, 'stale'> = {

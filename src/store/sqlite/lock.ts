@@ -32,6 +32,18 @@ export function readOwner(directory: string): StoreOwner | undefined {
   }
 }
 
+/** Whether the process that last said it writes here is there; one that was killed says so still. */
+export function hasLivingOwner(directory: string): boolean {
+  const owner = readOwner(directory);
+  if (owner === undefined) return false;
+  try {
+    process.kill(owner.pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
 /**
  * Makes this process the only writer of the directory, by a transaction of `lock.sqlite` that stays open. The operating system
  * ends it with the process, so a killed writer leaves no lock behind. Throws `E_LOCKED` with the owner's description.
