@@ -34,11 +34,11 @@ export function addCrash(program: Command, signal: AbortSignal): void {
       try {
         const random = createSeededRandom(seed);
         const crashing = createCrashRounds(root, () => random.float(), { ...process.env, NODE_COMPILE_CACHE: path.join(root, 'compiled') });
-        while (crashing.figures().kills < kills) {
-          signal.throwIfAborted();
+        while (crashing.figures().kills < kills && !signal.aborted) {
           output.progress(`${crashing.figures().kills} of ${kills} kills`);
           await crashing.live({ afterLines: 1 + Math.floor(random.float() * 24) });
         }
+        // Interrupted, too: what was acknowledged until then is checked, and its figures are told.
         await crashing.live(undefined);
         const { acknowledged, problems, longestOpenMs, ...figures } = crashing.figures();
         output.print(
