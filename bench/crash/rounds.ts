@@ -106,6 +106,8 @@ export function createCrashRounds(root: string, random: () => number, environmen
     const fault = death !== undefined && 'fault' in death ? { MILLRACE_FAULT: death.fault } : {};
     const running = spawn(process.execPath, [child, JSON.stringify(task)], {
       stdio: ['ignore', 'pipe', 'inherit'],
+      // Ctrl-C is the benchmark's: it lets the life come to its end.
+      detached: process.platform !== 'win32',
       env: { ...environment, ...fault },
     });
     const ended = new Promise<NodeJS.Signals | null>((resolve) => running.once('close', (_code, signal) => resolve(signal)));
