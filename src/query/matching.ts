@@ -92,9 +92,11 @@ export interface Sentence {
 /** Ends that are no ends of sentences, though a capital letter follows: initials, initialisms and titles. */
 const abbreviation = /(?<![\p{L}\p{N}])(?:\p{Lu}|(?:\p{L}\.\s?)+\p{L}|Dr|Mr|Mrs|Ms|St|Prof|Nr|Art|Abs|Fig|vs|ca)\.\s*$/u;
 
+/** Made once: making one takes longer than the sentences of a passage. */
+const segmenter = new Intl.Segmenter(undefined, { granularity: 'sentence' });
+
 /** Sentences and lines of a text as ranges in it, without the white space around them. */
 export function sentencesOf(text: string): Sentence[] {
-  const segmenter = new Intl.Segmenter(undefined, { granularity: 'sentence' });
   const sentences: Sentence[] = [];
   const add = (segment: string, index: number): void => {
     let lineStart = index;
