@@ -12,6 +12,9 @@ export default defineConfig({
     exclude: ['**/node_modules/**', '**/dist/**', ...(suite === undefined ? optIn.map((name) => `test/${name}/**`) : [])],
     // Native addons and children: one process a test file, two at a time on any machine, so that timings are comparable.
     pool: 'forks',
+    // A rejection that nobody hears fails the run, and so does a listener too many.
+    execArgv: ['--unhandled-rejections=strict', '--trace-warnings'],
+    setupFiles: ['test/support/no-warnings.ts'],
     maxWorkers: 2,
     testTimeout: suite === undefined ? 30_000 : 600_000,
     hookTimeout: 120_000,

@@ -5,6 +5,8 @@ import { main } from '../../src/cli/main.ts';
 import { MillraceError } from '../../src/errors.ts';
 
 const bin = fileURLToPath(new URL('../../bin/millrace.js', import.meta.url));
+/** A rejection that nobody hears ends the command. */
+const strict = '--unhandled-rejections=strict';
 
 export interface Ended {
   readonly exitCode: number | null;
@@ -53,7 +55,7 @@ export function createCommands() {
   function start(folder: string, argumentList: readonly string[], environment: Readonly<Record<string, string>> = {}): RunningCommand {
     const child = spawn(process.execPath, [bin, ...argumentList], {
       cwd: folder,
-      env: { ...process.env, ...environment },
+      env: { ...process.env, NODE_OPTIONS: strict, ...environment },
       detached: true,
       stdio: ['pipe', 'pipe', 'pipe'],
     });
@@ -91,6 +93,7 @@ export function createCommands() {
       child.once('close', (exitCode, signal) => {
         over = true;
         for (const look of waiting) look();
+        if (printed.error.includes('MaxListenersExceededWarning')) reject(new MillraceError('E_INTERNAL', printed.error));
         resolve({ exitCode, signal, ...printed });
       });
     });
@@ -129,7 +132,7 @@ export function createCommands() {
       const command = follow(
         spawn('/bin/sh', ['-c', `millrace() { "$NODE" "$BIN" "$@"; }; ${script}`, 'sh', ...argumentList], {
           cwd: folder,
-          env: { ...process.env, NODE: process.execPath, BIN: bin },
+          env: { ...process.env, NODE_OPTIONS: strict, NODE: process.execPath, BIN: bin },
           detached: true,
           stdio: ['pipe', 'pipe', 'pipe'],
         }),
