@@ -17,7 +17,7 @@ export function showRun(
   return (event) => {
     switch (event.type) {
       case 'run-start':
-        if (event.resumed) status.print(`Going on with the run ${event.runId}: ${event.settled} questions are settled already.`);
+        if (event.resumed) status.print(`Going on with the run ${event.runId}: ${event.settled} settled already.`);
         break;
       case 'cell-settled':
         items = 'cells';

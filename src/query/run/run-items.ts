@@ -24,7 +24,15 @@ export interface RunItemsOptions {
 }
 
 /** Errors of the machine, not of the item: they stop the run, whose open items can be resumed. */
-const stopping = new Set(['E_SHUTTING_DOWN', 'E_STORE_FAILED', 'E_STORE_CORRUPT', 'E_DISK_FULL', 'E_LOCKED', 'E_MODEL_NOT_INSTALLED']);
+const stopping = new Set([
+  'E_SHUTTING_DOWN',
+  'E_STORE_FAILED',
+  'E_STORE_CORRUPT',
+  'E_DISK_FULL',
+  'E_LOCKED',
+  'E_MODEL_NOT_INSTALLED',
+  'E_ENGINE_UNAVAILABLE',
+]);
 
 /** Settled items that may wait for an earlier one, in multiples of `concurrency`. */
 const orderWindow = 8;
@@ -108,23 +116,31 @@ export async function runItems({
 /** Hands claimed items to the workers; claims as many at once as there are workers. */
 function createClaims(journal: RunJournal, limit: number, signal: AbortSignal) {
   const claimed: RunItem[] = [];
-  let claiming: Promise<void> | undefined;
+  /** The claim that is being made, and what it was sure to see. */
+  let claiming: { readonly made: Promise<void>; readonly arrivals: number } | undefined;
   let arrival = createDeferred<void>();
+  let arrivals = 0;
   let ended = false;
 
   async function claim(): Promise<void> {
-    claimed.push(...(await journal.claim(limit)));
+    try {
+      claimed.push(...(await journal.claim(limit)));
+    } finally {
+      claiming = undefined;
+    }
   }
 
   return {
     /** Something was appended. */
     arrived(): void {
+      arrivals += 1;
       arrival.resolve();
       arrival = createDeferred<void>();
     },
     /** Nothing more will be appended. */
     end(): void {
       ended = true;
+      arrivals += 1;
       arrival.resolve();
     },
     /** Undefined when every item was handed out. */
@@ -136,11 +152,12 @@ function createClaims(journal: RunJournal, limit: number, signal: AbortSignal) {
         // Read before the claim: what is appended while it runs is not missed.
         const wasEnded = ended;
         const { promise } = arrival;
-        claiming ??= claim().finally(() => {
-          claiming = undefined;
-        });
-        await claiming;
-        if (claimed.length > 0) continue;
+        const seen = arrivals;
+        claiming ??= { made: claim(), arrivals };
+        const { made, arrivals: covered } = claiming;
+        await made;
+        // A claim that another began earlier may have missed what came before this one asked.
+        if (claimed.length > 0 || covered < seen) continue;
         if (wasEnded) return undefined;
         await untilAborted(promise, signal);
       }
