@@ -26,7 +26,7 @@ import { answerCaller } from './query/shared-answer.ts';
 import { createRuns } from './runs/runs.ts';
 import type { Activity } from './spec/activity.ts';
 import type { CacheOptions } from './spec/caches.ts';
-import { type Answer, type AnswerEvent, askOptions, questionText, type SearchOptions, searchOptions } from './spec/answers.ts';
+import { type Answer, type AnswerEvent, askOptions, questionText, searchOptions } from './spec/answers.ts';
 import type { ChunkOptions } from './spec/chunk.ts';
 import { embedOptions, type IngestOptions, ingestOptions, type Mill, textList, updateOptions } from './spec/mill.ts';
 import type { FaultPoints } from './spec/faults.ts';
@@ -39,6 +39,7 @@ import type { DocumentParser } from './spec/parser.ts';
 import type { Store } from './spec/store.ts';
 import type { PrefixKeeper } from './spec/prefixes.ts';
 import { readOptions, type ReadEvent, type ReadSummary } from './spec/reading.ts';
+import { shortestLimit } from './spec/time.ts';
 import type { Scheduler } from './spec/work.ts';
 import type { Clock } from './util/clock.ts';
 import { createEventStream } from './util/event-stream.ts';
@@ -180,7 +181,7 @@ export function createMill(parts: MillParts): Mill {
         async (producer) => {
           const { checked } = check(readOptions.strict(), options, 'options of read');
           const names = parse(textList, sources, 'sources');
-          const end = await calls.run({ signal: producer.signal, timeoutMs: checked.timeoutMs }, ({ signal }) =>
+          const end = await calls.run({ signal: producer.signal, timeoutMs: shortestLimit(checked) }, ({ signal }) =>
             readAhead(query, {
               sources: names.map((name) => [name, resolvePath(parts.workingDirectory, name)]),
               options: checked,
@@ -202,13 +203,13 @@ export function createMill(parts: MillParts): Mill {
     async search(text, options = {}) {
       const { checked, signal } = check(searchOptions.strict(), options, 'search options');
       const words = parse(questionText, text, 'query');
-      return calls.run({ signal, timeoutMs: shortest(checked) }, (call) => searchDocuments(query, words, checked, call));
+      return calls.run({ signal, timeoutMs: shortestLimit(checked) }, (call) => searchDocuments(query, words, checked, call));
     },
 
     async embedMany(texts, options = {}) {
       const { checked, signal } = check(embedOptions.strict(), options, 'options of embedMany');
       const list = parse(textList, texts, 'texts');
-      return calls.run({ signal, timeoutMs: shortest(checked) }, async (call) =>
+      return calls.run({ signal, timeoutMs: shortestLimit(checked) }, async (call) =>
         embedMany(scheduler, await engines.embedderNamed(checked.embedder), list, { kind: checked.kind ?? 'passage', ...call }),
       );
     },
@@ -270,7 +271,7 @@ export function createMill(parts: MillParts): Mill {
       },
       async ingest(sources, options = {}) {
         const { checked, signal } = check(ingestOptions.extend(estimateOptions.shape).strict(), options, 'options of estimate');
-        return calls.run({ signal }, (call) =>
+        return calls.run({ signal, timeoutMs: shortestLimit(checked) }, (call) =>
           estimateIngest(
             sources,
             checked,
@@ -336,12 +337,6 @@ export function createMill(parts: MillParts): Mill {
     close,
     [Symbol.asyncDispose]: close,
   };
-}
-
-/** The time of the whole call, however it was given. */
-function shortest({ timeoutMs, timeouts }: Pick<SearchOptions, 'timeoutMs' | 'timeouts'>): number | undefined {
-  const limits = [timeoutMs, timeouts?.totalMs].filter((limit) => limit !== undefined);
-  return limits.length === 0 ? undefined : Math.min(...limits);
 }
 
 /** A stream that has failed before it began: what is wrong with a call is told in one way, as its only event and its result. */

@@ -1,7 +1,9 @@
 import { MillraceError, toMillraceError } from '../errors.ts';
 import type { IngestEvent, IngestSummary } from '../spec/events.ts';
 import type { IngestOptions, MillStream } from '../spec/mill.ts';
+import { shortestLimit } from '../spec/time.ts';
 import { type BoundedQueue, createBoundedQueue } from '../util/bounded-queue.ts';
+import { longestTimerMs } from '../util/clock.ts';
 import { createBytePermits } from '../util/byte-permits.ts';
 import { createEventStream } from '../util/event-stream.ts';
 import { createPulse, type Pulse } from '../util/pulse.ts';
@@ -44,8 +46,10 @@ export function ingest(
   return createEventStream<IngestEvent, IngestSummary>(
     async (producer) => {
       hand = producer.emit;
+      const limit = limitOf(options, clock);
+      const signal = AbortSignal.any([producer.signal, limit.signal]);
       try {
-        const counts = await ingestAll(sources, options, parts, emit, producer.signal);
+        const counts = await ingestAll(sources, options, parts, emit, signal);
         const { allFound: _allFound, unreachable: _unreachable, removed, ...figures } = counts;
         const elapsedMs = clock.monotonic() - started;
         const summary = stamp({ type: 'ingest-end', ...figures, ...(removed === 0 ? {} : { removed }), elapsedMs }) as IngestSummary;
@@ -53,7 +57,9 @@ export function ingest(
         await producer.emit(summary);
         return summary;
       } catch (error) {
-        throw endOfCall(error, producer.signal);
+        throw endOfCall(error, signal);
+      } finally {
+        limit.end();
       }
     },
     {
@@ -61,6 +67,15 @@ export function ingest(
       failed: (error) => stamp({ type: 'ingest-failed', error: toMillraceError(error).toJSON(), elapsedMs: clock.monotonic() - started }),
     },
   );
+}
+
+/** Aborted when the time of the whole call is over; what was committed until then is kept. */
+function limitOf(options: IngestOptions, clock: IngestParts['clock']): { readonly signal: AbortSignal; end(): void } {
+  const totalMs = shortestLimit(options);
+  const over = new AbortController();
+  if (totalMs === undefined) return { signal: over.signal, end: () => undefined };
+  const expire = (): void => over.abort(new MillraceError('E_DEADLINE_EXCEEDED', `The ingestion did not end within ${totalMs} ms.`));
+  return { signal: over.signal, end: clock.after(Math.min(totalMs, longestTimerMs), expire, { keepAlive: false }) };
 }
 
 async function ingestAll(

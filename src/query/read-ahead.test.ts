@@ -63,6 +63,21 @@ describe('reading ahead', () => {
     expect((await read(['nothing'])).at(-1)).toMatchObject({ type: 'read-failed', error: { code: 'E_SOURCE_MISSING' } });
   });
 
+  it('keeps what it read when its time is over, and goes on there', async () => {
+    const generator = createFakeGenerator({ clock, prefixes, prefillTokensPerSecond: 100 });
+    mill = createFakeMill({ clock, generator });
+    await mill.ingest([1, 2, 3].map((seed) => ({ id: `texts/${seed}`, text: words(seed) }))).result();
+    for (const limit of [{ timeouts: { totalMs: 10_000 } }, { timeoutMs: 10_000 }]) {
+      const ending = mill.read([], limit).result();
+      ending.catch(() => undefined);
+      await clock.advance(10_000);
+      await expect(ending).rejects.toMatchObject({ code: 'E_DEADLINE_EXCEEDED' });
+    }
+    const rest = mill.read([]).result();
+    await clock.runUntilIdle();
+    expect((await rest).kept).toBeGreaterThanOrEqual(2);
+  });
+
   it('reads one passage to tell how long all would take, and no other', async () => {
     const events = await read([], { estimate: true });
     expect(of(events, 'passage-read')).toHaveLength(1);

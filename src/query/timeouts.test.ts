@@ -133,6 +133,17 @@ describe('split timeouts', () => {
     await expect(drive(mill.embedMany(['a long text of words'], { timeouts: { totalMs: 100 } }))).rejects.toMatchObject(expired);
     await expect(mill.search(question, { timeouts: { firstTokenMs: 5 } as never })).rejects.toMatchObject({ code: 'E_INPUT_INVALID' });
   });
+
+  it('hold for ingestion, which keeps what it committed', async () => {
+    const { mill, clock, drive } = await open({ embedder: { tokensPerSecond: 1 } });
+    const ingesting = mill.ingest([{ id: 'slow', text: 'A long text of words.' }], { timeouts: { totalMs: 1_500 } });
+    await expect(drive(ingesting.result())).rejects.toMatchObject(expired);
+    expect((await mill.documents.list()).sources.map(({ key }) => key)).toContain('slow');
+    await expect(drive(mill.documents.update({ timeoutMs: 1_500 }).result())).rejects.toMatchObject(expired);
+    const timers = clock.pendingTimers;
+    await drive(mill.ingest([], { embed: false, timeoutMs: 60_000 }).result());
+    expect(clock.pendingTimers).toBe(timers);
+  });
 });
 
 describe('a signal', () => {

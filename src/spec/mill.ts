@@ -22,6 +22,7 @@ import type { DocumentRecord, DocumentState, RunRecord, SourceRecord, SourceVers
 import type { CollectionStatus, PurgeReport, RebuildReport, VerifyReport } from './store-reports.ts';
 import type { PrefixStatus } from './prefixes.ts';
 import type { ReadEvent, ReadOptions, ReadSummary } from './reading.ts';
+import { callLimits } from './time.ts';
 import type { LaneSnapshot } from './work.ts';
 
 /** A text or file content handed over by the program under its own id. The same id again replaces what was there. */
@@ -40,7 +41,7 @@ export type HandedSource = z.infer<typeof handedSource>;
 /** A path, folder or glob pattern, or a handed-over source. */
 export type IngestSource = string | HandedSource;
 
-export const ingestOptions = z.object({
+export const ingestOptions = callLimits.extend({
   collection: collectionName.optional(),
   /** Documents of one commit. Default 50. */
   batchSize: z.number().int().min(1).max(1_000).optional(),
@@ -100,13 +101,11 @@ export interface SourcePage {
 }
 
 export const textList = z.array(z.string()).max(1_000_000);
-export const embedOptions = z.object({
+export const embedOptions = callLimits.extend({
   /** Many embedders give the same text different vectors as a question and as a passage. Default `passage`. */
   kind: z.enum(['query', 'passage']).optional(),
   /** Catalogue id or path. Default: the one in use. Another than the one in use is `E_EMBEDDER_MISMATCH`. */
   embedder: z.string().min(1).optional(),
-  timeoutMs: z.number().positive().optional(),
-  timeouts: z.strictObject({ totalMs: z.number().positive().optional() }).optional(),
 });
 export type EmbedOptions = z.infer<typeof embedOptions> & { readonly signal?: AbortSignal };
 

@@ -1,14 +1,14 @@
 import { z } from 'zod';
 import { errorData } from './failure.ts';
 import { collectionName } from './identifiers.ts';
+import { callLimits } from './time.ts';
 
 /** Reading ahead: the tokens of passages are computed and kept before anybody asks, so that a question costs its own tokens only. */
 
-export const readOptions = z.object({
+export const readOptions = callLimits.extend({
   collection: collectionName.optional(),
   /** True tells what reading would take and reads one passage to know, then ends. Default false. */
   estimate: z.boolean().optional(),
-  timeoutMs: z.number().positive().optional(),
 });
 export type ReadOptions = z.infer<typeof readOptions> & { readonly signal?: AbortSignal };
 
