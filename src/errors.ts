@@ -156,6 +156,13 @@ export const errorCatalogue = {
     'The inference process ended while it was working.',
     'Repeat the call; if it happens again, report it with the log lines in the message.',
   ),
+  E_ENGINE_UNAVAILABLE: entry(
+    1,
+    503,
+    true,
+    'The inference process ends at every call; it is tried again after growing pauses, and a run stops meanwhile.',
+    'Try again after the stated time; "millrace doctor" and the log lines of E_ENGINE_CRASHED may say why.',
+  ),
   E_ENGINE_FAILED: entry(1, 502, false, 'The inference library refused a step.', 'Report it with the message.'),
   E_CONTEXT_EXCEEDED: entry(
     1,
@@ -284,7 +291,7 @@ export interface MillraceErrorOptions {
   readonly cause?: unknown;
   /** Facts for programs: names, limits, sizes. Must be JSON. */
   readonly details?: Readonly<Record<string, unknown>>;
-  /** Milliseconds after which a retry is worth while (only with `E_OVERLOADED` and remote engines). */
+  /** Milliseconds after which a retry is worth while (only with `E_OVERLOADED`, `E_ENGINE_UNAVAILABLE` and remote engines). */
   readonly retryAfterMs?: number;
   /** True when part of a result already left the library, so that a retry could deliver it twice. */
   readonly delivered?: boolean;

@@ -10,6 +10,8 @@ export interface Feeders {
   wait(feeder: Feeder): () => void;
   /** Lets in whom there is room for. Called whenever there may be more. */
   admit(): void;
+  /** Sends away who wants this room. */
+  refuse(room: Room, error: MillraceError): void;
   refuseAll(error: MillraceError): void;
 }
 
@@ -84,6 +86,13 @@ export function createFeeders(): Feeders {
     while (waitingFeeders > 0 && admitFirst());
   }
 
+  function refuseLines(refused: readonly Line[], error: MillraceError): void {
+    const feeders = refused.flatMap((line) => [...line.waiting]);
+    for (const line of refused) line.waiting.clear();
+    waitingFeeders -= feeders.length;
+    for (const feeder of feeders) feeder.onRefused(error);
+  }
+
   return {
     wait(feeder) {
       if (waitingFeeders >= maxFeeders) {
@@ -101,12 +110,14 @@ export function createFeeders(): Feeders {
       };
     },
     admit,
-    refuseAll(error) {
-      const refused = lines.flatMap((line) => [...line.waiting]);
-      for (const line of lines) line.waiting.clear();
-      waitingFeeders = 0;
-      for (const feeder of refused) feeder.onRefused(error);
+    refuse(room, error) {
+      refuseLines(
+        lines.filter(({ rooms }) => rooms.includes(room)),
+        error,
+      );
+      admit();
     },
+    refuseAll: (error) => refuseLines(lines, error),
   };
 }
 

@@ -1,8 +1,9 @@
 import { MillraceError } from '../errors.ts';
-import type { LaneDefinition, LaneName, LaneSnapshot, LaneTypes } from '../spec/work.ts';
+import type { LaneDefinition, LaneLimits, LaneName, LaneSnapshot, LaneTypes } from '../spec/work.ts';
 import type { Clock } from '../util/clock.ts';
 import { checkLimits } from './admission.ts';
 import { createBudget, type LaneBudget } from './budget.ts';
+import { type Circuit, createCircuit } from './circuit.ts';
 import { createLoad, type Load } from './load.ts';
 import { createPace, type Pace } from './pace.ts';
 import { deadlineMargin, longestWaitMs, sizeOf, tenantShare } from './policy.ts';
@@ -23,6 +24,8 @@ export interface Lane {
   readonly room: Room;
   readonly pace: Pace;
   readonly retryBudget: RetryBudget;
+  /** Of a lane whose calls share a process. */
+  readonly circuit: Circuit | undefined;
   /** Pieces of work that an executor holds, ended by their caller or not, and their sizes. */
   running: number;
   runningSize: number;
@@ -30,7 +33,15 @@ export interface Lane {
   heldBytes: number;
 }
 
-export function createLane(definition: LaneDefinition, clock: Clock): Lane {
+/** What a lane tells the scheduler. */
+export interface LaneEvents {
+  /** Something may start now, though nothing has ended. */
+  readonly onTurn: () => void;
+  /** Its engine does not work: nothing of what waits can be done. */
+  readonly onGivenUp: (lane: Lane, error: MillraceError) => void;
+}
+
+export function createLane(definition: LaneDefinition, clock: Clock, { onTurn, onGivenUp }: LaneEvents): Lane {
   checkLimits(definition.name, definition.limits);
   const queue = createLaneQueue();
   const load = createLoad();
@@ -42,6 +53,10 @@ export function createLane(definition: LaneDefinition, clock: Clock): Lane {
     room: createRoom(definition.limits, clock, load, () => ({ items: queue.size, bytes: lane.heldBytes })),
     pace: createPace(definition.limits.concurrency),
     retryBudget: createRetryBudget(),
+    circuit:
+      definition.sharesFate === false
+        ? undefined
+        : createCircuit(definition.name, clock, { trial: onTurn, givenUp: (error) => onGivenUp(lane, error) }),
     running: 0,
     runningSize: 0,
     heldBytes: 0,
@@ -53,11 +68,15 @@ export function createLane(definition: LaneDefinition, clock: Clock): Lane {
 export type Applicant = Pick<WaitingWork, 'class' | 'tenant' | 'cost' | 'deadline'>;
 
 /**
- * The refusal when the waiting room of the lane cannot take this work now, or when it would wait for too long, by the pace of the lane,
+ * The refusal when the engine of the lane does not work, when its waiting room cannot take this work now, or when it would wait for too long, by the pace of the lane,
  * and somebody waits for it in person. Undefined when it may come.
  */
 export function findOverload(lane: Lane, work: Applicant, now: number): MillraceError | undefined {
-  return findFullRoom(lane, work) ?? (work.class === 'interactive' ? findLongWait(lane, work, now) : undefined);
+  return (
+    lane.circuit?.refusal(work.class) ??
+    findFullRoom(lane, work) ??
+    (work.class === 'interactive' ? findLongWait(lane, work, now) : undefined)
+  );
 }
 
 function findFullRoom(lane: Lane, work: Applicant): MillraceError | undefined {
@@ -91,6 +110,14 @@ function findLongWait(lane: Lane, { class: workClass, tenant, cost, deadline }: 
     retryAfterMs: waitFor(waitMs),
     details: { lane: lane.definition.name, waiting: lane.queue.size, waitMs: Math.round(waitMs), runMs: Math.round(runMs) },
   });
+}
+
+/** What `plan` may fill: one call while it is tried whether the engine works again, nothing before. */
+export function openLimits({ circuit, definition: { limits } }: Lane): LaneLimits | undefined {
+  const state = circuit?.state() ?? 'closed';
+  if (state !== 'trying') return state === 'open' ? undefined : limits;
+  const { interactiveReserve: _, ...others } = limits;
+  return { ...others, concurrency: 1 };
 }
 
 /** Within 100 ms and 60 s; 1 s as long as nothing was measured. */

@@ -72,7 +72,8 @@ export function createPermits(parts: {
     request(request, onPermit, onRefused) {
       const claims = claimsOf(request);
       for (const claim of claims) {
-        const refusal = request.class === 'interactive' ? findOverload(claim.lane, claim, now()) : undefined;
+        const refusal =
+          request.class === 'interactive' ? findOverload(claim.lane, claim, now()) : claim.lane.circuit?.refusal(request.class);
         if (refusal === undefined) continue;
         onRefused(refusal, claim.lane.definition.name);
         return () => undefined;

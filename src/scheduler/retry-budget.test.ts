@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { crash, createLaneBench } from '../../test/support/lane-bench.ts';
 
 it('lets an engine that fails at every call get little more calls than were asked for', async () => {
-  const bench = createLaneBench({ concurrency: 4, batchItems: 1, queuedItems: 1_000 });
+  const bench = createLaneBench({ concurrency: 4, batchItems: 1, queuedItems: 1_000 }, undefined, { sharesFate: false });
   const works = Array.from({ length: 800 }, (_, index) => bench.submit(String(index)));
   await bench.clock.settle();
   while (bench.running().length > 0) {

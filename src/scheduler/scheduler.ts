@@ -18,8 +18,9 @@ import { createDeferred } from '../util/deferred.ts';
 import { createAbortListeners } from './abort-listeners.ts';
 import { completeCost, findExcess } from './admission.ts';
 import { atDeadline } from './at-deadline.ts';
+import type { LaneUsage } from './budget.ts';
 import { createFeeders } from './feeders.ts';
-import { createLane, findOverload, snapshotLane } from './lane.ts';
+import { createLane, findOverload, openLimits, snapshotLane } from './lane.ts';
 import type { Lane, LaneResult } from './lane.ts';
 import { createPartStream } from './part-stream.ts';
 import { createPermits } from './permits.ts';
@@ -32,6 +33,7 @@ import {
   admittedWork,
   createTicket,
   deadlineError,
+  endOf,
   endPhase,
   mayRetry,
   outcomeError,
@@ -89,16 +91,15 @@ export function createScheduler({ clock, observe }: SchedulerOptions): Scheduler
   }
 
   function take(): { waiting: Parameters<typeof plan>[0]; capacity: Parameters<typeof plan>[1] } {
-    const busy = [...lanes].filter(([, lane]) => lane.queue.size > 0);
-    return {
-      waiting: busy.map(([name, { queue, definition }]) => ({
-        lane: name,
-        limits: definition.limits,
-        sharesFate: definition.sharesFate ?? true,
-        waiting: queue,
-      })),
-      capacity: new Map(busy.map(([name, lane]) => [name, lane.budget.usage()])),
-    };
+    const waiting = [];
+    const capacity = new Map<LaneName, LaneUsage>();
+    for (const [name, lane] of lanes) {
+      const limits = lane.queue.size > 0 ? openLimits(lane) : undefined;
+      if (limits === undefined) continue;
+      waiting.push({ lane: name, limits, sharesFate: lane.definition.sharesFate ?? true, waiting: lane.queue });
+      capacity.set(name, lane.budget.usage());
+    }
+    return { waiting, capacity };
   }
 
   async function run({ lane, members, ...batch }: StartedBatch): Promise<void> {
@@ -111,6 +112,7 @@ export function createScheduler({ clock, observe }: SchedulerOptions): Scheduler
       size: members.reduce((sum, { size }) => sum + size, 0),
       isCompleted: outcomes.every(({ status }) => status === 'fulfilled'),
     });
+    if (!closing) lane.circuit?.record(endOf(outcomes));
     executorCalls -= 1;
     const mayRepeat = once(lane.retryBudget.withdraw);
     members.forEach((ticket, index) => settle(ticket, outcomes[index], mayRepeat));
@@ -226,6 +228,12 @@ export function createScheduler({ clock, observe }: SchedulerOptions): Scheduler
     wake();
   }
 
+  /** Ends what waits for an engine that does not work. */
+  function giveUp(lane: Lane, error: MillraceError): void {
+    feeders.refuse(lane.room, error);
+    for (const ticket of tickets.values()) if (ticket.lane === lane && ticket.attempt === undefined) drop(ticket, error);
+  }
+
   function submit<L extends LaneName>(work: Work<L>): WorkHandle<LaneTypes[L]['part'], LaneTypes[L]['result']> {
     const { class: workClass, tenant, prefixKey, deadline } = work;
     const due = dueAt(workClass, clock.monotonic(), deadline);
@@ -311,7 +319,7 @@ export function createScheduler({ clock, observe }: SchedulerOptions): Scheduler
       if (lanes.has(definition.name)) throw new MillraceError('E_INPUT_INVALID', `There already is a lane "${definition.name}".`);
       if (closing) throw shuttingDown();
       // A lane's executor only ever gets work of its own lane.
-      lanes.set(definition.name, createLane(definition as unknown as LaneDefinition, clock));
+      lanes.set(definition.name, createLane(definition as unknown as LaneDefinition, clock, { onTurn: wake, onGivenUp: giveUp }));
     },
     hasLane: (name) => lanes.has(name),
     submit,
@@ -327,8 +335,8 @@ export function createScheduler({ clock, observe }: SchedulerOptions): Scheduler
       const lane = lanes.get(name);
       if (lane === undefined) return Promise.reject(missingLane(name));
       const complete = completeCost(cost);
-      const excess = findExcess(name, lane.definition.limits, complete);
-      if (excess !== undefined) return Promise.reject(excess);
+      const refusal = findExcess(name, lane.definition.limits, complete) ?? lane.circuit?.refusal('batch');
+      if (refusal !== undefined) return Promise.reject(refusal);
       const part = { class: 'batch', tenant: undefined, size: sizeOf(complete, true) } as const;
       return waitForRoom<void>({ signal }, (resolve, reject) =>
         feeders.wait({
@@ -346,7 +354,10 @@ export function createScheduler({ clock, observe }: SchedulerOptions): Scheduler
       if (closing) return drained.promise;
       closing = true;
       feeders.refuseAll(shuttingDown());
-      for (const lane of lanes.values()) lane.room.clear();
+      for (const { room, circuit } of lanes.values()) {
+        room.clear();
+        circuit?.clear();
+      }
       for (const ticket of tickets.values()) drop(ticket, shuttingDown());
       if (executorCalls === 0) drained.resolve();
       return drained.promise;

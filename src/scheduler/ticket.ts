@@ -1,6 +1,7 @@
-import { MillraceError, toMillraceError } from '../errors.ts';
+import { isMillraceError, MillraceError, toMillraceError } from '../errors.ts';
 import type { AdmittedWork, LaneName, Work, WorkOutcome, WorkTimings } from '../spec/work.ts';
 import type { Clock } from '../util/clock.ts';
+import type { CallEnd } from './circuit.ts';
 import type { Lane, LaneResult } from './lane.ts';
 import { createPartStream } from './part-stream.ts';
 import type { PartStream } from './part-stream.ts';
@@ -97,6 +98,15 @@ export function admittedWork(ticket: Ticket, attempt: Attempt, onPrefixReady: ()
       if (!attempt.ended && ticket.waiting.prefixKey !== undefined) onPrefixReady();
     },
   };
+}
+
+/** What the outcomes of a call tell of its engine. */
+export function endOf(outcomes: readonly PromiseSettledResult<unknown>[]): CallEnd {
+  const hasCrashed = outcomes.some(
+    (outcome) => outcome.status === 'rejected' && isMillraceError(outcome.reason) && outcome.reason.code === 'E_ENGINE_CRASHED',
+  );
+  if (hasCrashed) return 'crashed';
+  return outcomes.some(({ status }) => status === 'fulfilled') ? 'completed' : 'other';
 }
 
 const retriedCodes = new Set(['E_ENGINE_CRASHED', 'E_PARSE_CRASHED']);

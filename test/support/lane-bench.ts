@@ -41,13 +41,18 @@ export const roomyLimits: LaneLimits = {
 };
 
 /** A scheduler with one lane whose engine is the test. Time stands still until the clock is moved. */
-export function createLaneBench(limits: Partial<LaneLimits> = {}, onCall?: (call: BenchCall) => void) {
+export function createLaneBench(
+  limits: Partial<LaneLimits> = {},
+  onCall?: (call: BenchCall) => void,
+  { sharesFate = true }: { readonly sharesFate?: boolean } = {},
+) {
   const clock = createManualClock();
   const scheduler = createScheduler({ clock });
   const calls: BenchCall[] = [];
   scheduler.addLane({
     name: 'embed',
     limits: { ...roomyLimits, ...limits },
+    sharesFate,
     execute(batch) {
       const { call, outcomes } = createCall(batch);
       calls.push(call);

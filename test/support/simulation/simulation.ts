@@ -38,7 +38,15 @@ interface Known {
 }
 
 /** How a request may end; anything else is a fault of ours. */
-const expected = new Set(['done', 'left', 'E_CANCELLED', 'E_DEADLINE_EXCEEDED', 'E_OVERLOADED', 'E_ENGINE_CRASHED']);
+const expected = new Set([
+  'done',
+  'left',
+  'E_CANCELLED',
+  'E_DEADLINE_EXCEEDED',
+  'E_OVERLOADED',
+  'E_ENGINE_CRASHED',
+  'E_ENGINE_UNAVAILABLE',
+]);
 /** Nobody waits for longer than this, so that an engine that stalls is cancelled in the end. */
 const longestPatienceMs = 120_000;
 
