@@ -18,6 +18,8 @@ describe('namesIn', () => {
     ['What is the U.S. population?', 'The US has grown.', []],
     ["Who is O'Brien's heir?", 'O’Brien left nothing.', []],
     ['Who sent waves across the Atlantic?', 'a transatlantic signal', []],
+    ['Who leads the EU and the USA?', 'The European Union; the United States of America.', []],
+    ['Who leads the UN?', 'the united nations, Under all. New members', ['UN']],
     ['What is an Indian school called?', 'Schools in India', []],
     ['What is an Indiana school called?', 'Schools in Indo-China', ['Indiana']],
     ['Who runs Node.js at Kestrel?', 'Node.js runs.', ['Kestrel']],

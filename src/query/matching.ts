@@ -44,10 +44,28 @@ export function contentWordsInOrder(text: string, language = 'en'): string[] {
 
 const nameParts = /[\p{L}\p{M}\p{N}]+/gu;
 
-/** Every word of a text as names are compared: folded, without a suffix, and as it is; initialisms ("U.S.") also in one. */
+/**
+ * Every word of a text as names are compared: folded, without a suffix, and as it is; initialisms ("U.S.") also in one, and the initials of
+ * names ("European Union" holds "EU").
+ */
 export function everyWordOf(text: string): Set<string> {
   const initialisms = (text.match(/(?<![\p{L}\p{N}])(?:\p{L}\.){2,}/gu) ?? []).map((one) => one.replaceAll('.', ''));
-  return new Set([...(fold(text).match(nameParts) ?? []), ...initialisms.map(fold)].flatMap((word) => [word, stem(word)]));
+  return new Set(
+    [...(fold(text).match(nameParts) ?? []), ...[...initialisms, ...initialsOf(text)].map(fold)].flatMap((word) => [word, stem(word)]),
+  );
+}
+
+const mostInitials = 6;
+
+/** Of each two to six words with capital letters that stand next to each other, "of", "and" and "the" between them left out. */
+function initialsOf(text: string): string[] {
+  const found: string[] = [];
+  for (const [run] of text.matchAll(/\p{Lu}[\p{L}\p{M}'’-]*(?:[^\S\n]+(?:(?:of|and|the|for)[^\S\n]+){0,2}\p{Lu}[\p{L}\p{M}'’-]*)+/gu)) {
+    const initials = (run.match(/(?<![\p{L}\p{M}'’-])\p{Lu}/gu) ?? []).join('');
+    for (let start = 0; start < initials.length - 1; start++)
+      for (let length = 2; length <= Math.min(mostInitials, initials.length - start); length++) found.push(initials.slice(start, start + length));
+  }
+  return found;
 }
 
 /**
