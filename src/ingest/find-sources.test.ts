@@ -50,6 +50,11 @@ describe('metadata', () => {
     await run([folder], { metadata: { client: 2 } });
     expect((await store.listSources('default'))[0]?.metadata).toEqual({ client: 2 });
     expect(parsed).toEqual(['a.txt']);
+    write('a.txt', 'Another text.');
+    await run([folder]);
+    expect((await store.listSources('default'))[0]?.metadata).toEqual({ client: 2 });
+    await run([folder], { metadata: {} });
+    expect((await store.listSources('default'))[0]?.metadata).toEqual({});
   });
 });
 

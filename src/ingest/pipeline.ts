@@ -51,7 +51,7 @@ export function ingest(
       try {
         const counts = await ingestAll(sources, options, parts, emit, signal);
         const { allFound: _allFound, unreachable: _unreachable, removed, ...figures } = counts;
-        const elapsedMs = clock.monotonic() - started;
+        const elapsedMs = Math.round(clock.monotonic() - started);
         const summary = stamp({ type: 'ingest-end', ...figures, ...(removed === 0 ? {} : { removed }), elapsedMs }) as IngestSummary;
         parts.faults?.reach('ingest-ending');
         await producer.emit(summary);
@@ -64,7 +64,8 @@ export function ingest(
     },
     {
       ...(options.signal === undefined ? {} : { signal: options.signal }),
-      failed: (error) => stamp({ type: 'ingest-failed', error: toMillraceError(error).toJSON(), elapsedMs: clock.monotonic() - started }),
+      failed: (error) =>
+        stamp({ type: 'ingest-failed', error: toMillraceError(error).toJSON(), elapsedMs: Math.round(clock.monotonic() - started) }),
     },
   );
 }

@@ -8,7 +8,7 @@ import type { BytePermits } from '../util/byte-permits.ts';
 import type { Turns } from '../util/turns.ts';
 import type { PreparedCommit } from './commit-batches.ts';
 import { prepareMembers } from './container-members.ts';
-import type { ReachedSource } from './discover.ts';
+import type { GivenFacts, ReachedSource } from './discover.ts';
 import type { IngestRun } from './ingest-run.ts';
 import {
   findSameContent,
@@ -84,7 +84,7 @@ export async function prepareSource(context: PrepareContext, found: ReachedSourc
   };
   let source = lastKnown(visit, run);
   try {
-    const looked = await lookAtSource(found, run.factsOf(key), store);
+    const looked = await lookAtSource(found, factsFor(visit, run), store);
     run.parts.faults?.reach('source-looked');
     source = looked.source;
     await run.emit({ type: 'document-found', source: key, bytes: looked.size });
@@ -334,6 +334,14 @@ async function countFailure({ counts, emit }: IngestRun, key: string, error: Mil
   counts.failed += 1;
   if (error.code === 'E_PARSE_CRASHED') counts.quarantined += 1;
   await emit({ type: 'document-failed', source: key, error: error.toJSON() });
+}
+
+/** What the call says of a source; of a file of which it says nothing, what is known. */
+function factsFor({ key, found, known }: Visit, run: IngestRun): GivenFacts {
+  const given = run.factsOf(key);
+  if (found.kind !== 'file' || known === undefined || given.metadata !== undefined) return given;
+  const title = given.title ?? known.source.title ?? undefined;
+  return { metadata: known.source.metadata, ...(title === undefined ? {} : { title }) };
 }
 
 /** What is said of a source that could not be looked at. */

@@ -63,7 +63,8 @@ function initialsOf(text: string): string[] {
   for (const [run] of text.matchAll(/\p{Lu}[\p{L}\p{M}'’-]*(?:[^\S\n]+(?:(?:of|and|the|for)[^\S\n]+){0,2}\p{Lu}[\p{L}\p{M}'’-]*)+/gu)) {
     const initials = (run.match(/(?<![\p{L}\p{M}'’-])\p{Lu}/gu) ?? []).join('');
     for (let start = 0; start < initials.length - 1; start++)
-      for (let length = 2; length <= Math.min(mostInitials, initials.length - start); length++) found.push(initials.slice(start, start + length));
+      for (let length = 2; length <= Math.min(mostInitials, initials.length - start); length++)
+        found.push(initials.slice(start, start + length));
   }
   return found;
 }
