@@ -16,7 +16,8 @@ export default defineConfig({
     execArgv: ['--unhandled-rejections=strict', '--trace-warnings'],
     setupFiles: ['test/support/no-warnings.ts'],
     maxWorkers: 2,
-    testTimeout: suite === undefined ? 30_000 : 600_000,
+    // Those that start several processes take a quarter of it on a busy machine.
+    testTimeout: suite === undefined ? 60_000 : 600_000,
     hookTimeout: 120_000,
     teardownTimeout: 20_000,
     restoreMocks: true,
