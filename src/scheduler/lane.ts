@@ -68,8 +68,8 @@ export function createLane(definition: LaneDefinition, clock: Clock, { onTurn, o
 export type Applicant = Pick<WaitingWork, 'class' | 'tenant' | 'cost' | 'deadline'>;
 
 /**
- * The refusal when the engine of the lane does not work, when its waiting room cannot take this work now, or when it would wait for too long, by the pace of the lane,
- * and somebody waits for it in person. Undefined when it may come.
+ * The refusal when the engine of the lane does not work, when its waiting room cannot take this work now, or when it would wait for too
+ * long, by the pace of the lane, and somebody waits for it in person. Undefined when it may come.
  */
 export function findOverload(lane: Lane, work: Applicant, now: number): MillraceError | undefined {
   return (

@@ -6,6 +6,7 @@ import type { WorkClass } from '../../../src/spec/engine.ts';
 import type { LaneDefinition, LaneName, LaneTypes, Work } from '../../../src/spec/work.ts';
 import { createManualClock } from '../../../src/testing/manual-clock.ts';
 import { createSeededRandom } from '../../../src/util/random.ts';
+import { expectedEnds } from './expected-ends.ts';
 import { createDraw } from './draw.ts';
 import { createSimulatedEngines } from './engines.ts';
 import { createTrace } from './trace.ts';
@@ -37,16 +38,6 @@ interface Known {
   settlements: number;
 }
 
-/** How a request may end; anything else is a fault of ours. */
-const expected = new Set([
-  'done',
-  'left',
-  'E_CANCELLED',
-  'E_DEADLINE_EXCEEDED',
-  'E_OVERLOADED',
-  'E_ENGINE_CRASHED',
-  'E_ENGINE_UNAVAILABLE',
-]);
 /** Nobody waits for longer than this, so that an engine that stalls is cancelled in the end. */
 const longestPatienceMs = 120_000;
 
@@ -197,7 +188,7 @@ export async function simulate({ seed, faults = true, keepTrace = false }: Simul
     stop();
     trace.note(`${outcome} ${asking.name}`);
     outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
-    require(expected.has(outcome), `${asking.name} ended with ${outcome}`);
+    require(expectedEnds.has(outcome), `${asking.name} ended with ${outcome}`);
     require(clock.monotonic() - started <= (deadlineMs ?? longestPatienceMs) + 1, `${asking.name} was told too late`);
     if (outcome === 'E_OVERLOADED' && asking.class === 'interactive' && clock.monotonic() > started) {
       // Refused only at the door: what was let in is not refused later.
