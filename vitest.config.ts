@@ -1,5 +1,5 @@
 import { defineConfig } from 'vitest/config';
-import { nodeFlags } from './src/util/node-flags.ts';
+import { sourceCache } from './test/support/strip-sources.ts';
 
 /** Suites that are asked for by name: `npm run test:system`, `test:corpora`, `test:long`. */
 const optIn = ['system', 'corpora', 'long'];
@@ -14,7 +14,10 @@ export default defineConfig({
     // Native addons and children: one process a test file, two at a time on any machine, so that timings are comparable.
     pool: 'forks',
     // A rejection that nobody hears fails the run, and so does a listener too many.
-    execArgv: ['--unhandled-rejections=strict', '--trace-warnings', ...nodeFlags],
+    execArgv: ['--unhandled-rejections=strict', '--trace-warnings'],
+    // Before the first of them starts: test/support/strip-sources.ts says why.
+    globalSetup: ['test/support/strip-sources.ts'],
+    env: { NODE_COMPILE_CACHE: sourceCache },
     setupFiles: ['test/support/no-warnings.ts'],
     maxWorkers: 2,
     // Those that start several processes take a quarter of it on a busy machine.

@@ -35,9 +35,7 @@ async function startInClone() {
     if (node === process.execPath) await start(source);
     else {
       const env = { MALLOC_ARENA_MAX: process.env.MALLOC_ARENA_MAX ?? '2' };
-      // Why without keys: src/util/node-flags.ts.
-      const keys = process.platform === 'linux' && process.arch === 'x64' ? ['--no-memory-protection-keys'] : [];
-      endLike(await runChild(node, ['--max-semi-space-size=8', ...keys, process.argv[1], ...argumentList], { env }));
+      endLike(await runChild(node, ['--max-semi-space-size=8', process.argv[1], ...argumentList], { env }));
     }
   } catch (error) {
     if (!(error instanceof BootstrapError)) throw error;

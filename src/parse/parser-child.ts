@@ -3,7 +3,6 @@ import { readFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import type { Duplex } from 'node:stream';
 import { createFrameReader, type Frame } from './wire.ts';
-import { nodeFlags } from '../util/node-flags.ts';
 
 export interface ParserChildOptions {
   /** The child's module, a path. */
@@ -52,7 +51,6 @@ function command(options: ParserChildOptions): readonly string[] {
     process.execPath,
     `--max-old-space-size=${Math.ceil(options.heapBytes / (1024 * 1024))}`,
     '--disable-warning=ExperimentalWarning',
-    ...nodeFlags,
     '--permission',
     '--allow-fs-read=*',
     options.entry,

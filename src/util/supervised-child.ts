@@ -2,7 +2,6 @@ import { fork, type ChildProcess } from 'node:child_process';
 import type { Clock } from './clock.ts';
 import { createDeferred } from './deferred.ts';
 import { entryPath, type EntryName } from './entry.ts';
-import { nodeFlags } from './node-flags.ts';
 
 export interface ChildExit {
   readonly code: number | null;
@@ -44,7 +43,7 @@ const keptLogBytes = 64 * 1024;
 export function startSupervisedChild(options: SupervisedChildOptions): SupervisedChild {
   const child: ChildProcess = fork(entryPath(options.entry), options.args ?? [], {
     env: { ...options.env },
-    execArgv: ['--disable-warning=ExperimentalWarning', ...nodeFlags, ...(options.execArgv ?? [])],
+    execArgv: ['--disable-warning=ExperimentalWarning', ...(options.execArgv ?? [])],
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     windowsHide: true,
