@@ -54,7 +54,16 @@ function keepStrippedSources() {
   nodeModule.enableCompileCache?.(folder);
 }
 
+function stopBeforeStart() {
+  process.stderr.write('Stopped. Nothing was begun.\n');
+  process.exit(130);
+}
+
 async function start(entry) {
+  process.on('SIGINT', stopBeforeStart);
   const { main } = await import(entry.href);
-  process.exitCode = await main(argumentList);
+  const running = main(argumentList);
+  // Only now, when it listens itself: a signal that arrived while modules were loaded reaches whoever listens next, or nobody.
+  process.off('SIGINT', stopBeforeStart);
+  process.exitCode = await running;
 }

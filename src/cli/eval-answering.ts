@@ -53,6 +53,11 @@ interface Account {
 
 /** `eval --questions`. */
 export async function evaluateAnswering(terminal: Terminal, session: Session, options: EvalOptions): Promise<number> {
+  session.keeps(() =>
+    options.out === undefined
+      ? 'The documents are kept, the answers are not: with --out the same command would go on.'
+      : `The answers so far are in ${visible(options.out)}; repeat the command to go on.`,
+  );
   const contestants = await contestantsOf(terminal, options);
   const file = resolve(terminal.workingDirectory, options.questions ?? '');
   const all = await readJudgedQuestions(file, 'allow');

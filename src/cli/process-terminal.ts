@@ -1,8 +1,11 @@
 import { MillraceError, toMillraceError } from '../errors.ts';
+import { systemClock } from '../util/clock.ts';
 import { reportError, type Stop, type Terminal } from './terminal.ts';
 
 /** Exit codes of a command that a signal ended: 128 and the number of the signal. */
 const signalExitCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+/** After Ctrl-C the process ends by then, whatever it is in the middle of: the record needs no closing. */
+const endWithinMs = 1_400;
 /** As that of a program that SIGPIPE ended. */
 const readerLeftExitCode = 141;
 
@@ -13,8 +16,8 @@ export interface ProcessTerminal extends Terminal {
 }
 
 /**
- * A first SIGINT, SIGTERM or SIGHUP aborts the terminal's signal, a second one ends the process at once. A reader of standard output
- * that leaves (`| head`) stops the command without a word; output that cannot be written for another reason stops it with an error.
+ * A first SIGINT, SIGTERM or SIGHUP aborts the terminal's signal, a second one ends the process at once; after SIGINT, which a person
+ * waits for, it ends within two seconds in any case. A reader of standard output that leaves (`| head`) stops the command without a word; output that cannot be written for another reason stops it with an error.
  */
 export function openProcessTerminal(): ProcessTerminal {
   const controller = new AbortController();
@@ -30,6 +33,7 @@ export function openProcessTerminal(): ProcessTerminal {
     const handler = (): void => {
       if (controller.signal.aborted) process.exit(exitCode);
       stopOnce({ exitCode, error: undefined });
+      if (name === 'SIGINT') systemClock.after(endWithinMs, () => process.exit(exitCode), { keepAlive: false });
     };
     process.on(name, handler);
     return { name, handler };

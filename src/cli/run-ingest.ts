@@ -26,9 +26,14 @@ export async function runIngest(
   onDocument: (source: string) => void = () => undefined,
 ): Promise<number> {
   const show = showIngest(terminal, systemClock, options);
+  let committed = 0;
+  session.keeps(
+    () => `${committed === 1 ? '1 document is' : `${committed} documents are`} committed and kept; repeat the command to go on.`,
+  );
   for await (const event of stream) {
     if (options.json) terminal.out(`${JSON.stringify(event)}\n`);
     else show(event);
+    if (event.type === 'document-committed') committed += 1;
     if (event.type === 'document-committed' || event.type === 'document-skipped') onDocument(event.source);
     if (options.json && event.type === 'ingest-failed') session.failureTold();
   }

@@ -73,6 +73,8 @@ export interface Session {
   settings(): Config;
   /** The command has told why it failed as an event of its JSON: nothing follows it. */
   failureTold(): void;
+  /** What the command says when it is stopped: what is kept of it by then, and how to go on. */
+  keeps(describe: () => string): void;
   exitCode(): number;
 }
 
@@ -88,9 +90,32 @@ function endAfter(timeoutMs: number, signal: AbortSignal): { readonly signal: Ab
   return { signal: AbortSignal.any([signal, outOfTime.signal]), cancel };
 }
 
+/** A command that is stopped ends by itself within this time; what it has not ended by then is left to the closing of everything. */
+const endWithinMs = 700;
+
+/** As the work ends, or as cancelled where a stop finds it in something that cannot be ended, such as the opening of a directory. */
+async function endOf<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  const late = Promise.withResolvers<never>();
+  let cancel: (() => void) | undefined;
+  const onAbort = (): void => {
+    const expire = (): void => late.reject(new MillraceError('E_CANCELLED', 'The command was stopped.', { cause: signal.reason }));
+    cancel = systemClock.after(endWithinMs, expire);
+  };
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    cancel?.();
+  }
+}
+
 export function createSession(terminal: Terminal): Session {
   let exitCode = 0;
   let told = false;
+  let isOver = false;
+  let describeKept: (() => string) | undefined;
   let config: Config | undefined;
   const opened: { close(): Promise<void> }[] = [];
   let models: (Models & { close(): Promise<void> }) | undefined;
@@ -157,7 +182,7 @@ export function createSession(terminal: Terminal): Session {
           const command = received.at(-1) as { name(): string };
           const ending = timeout === undefined || timeoutIsPerQuestion.has(command.name()) ? undefined : endAfter(timeout, terminal.signal);
           endTimer = ending?.cancel;
-          exitCode = await action(ending === undefined ? terminal : { ...terminal, signal: ending.signal }, {
+          const doing = action(ending === undefined ? terminal : { ...terminal, signal: ending.signal }, {
             argument: typeof values[0] === 'string' ? values[0] : '',
             hasArgument: values[0] !== undefined,
             paths: Array.isArray(values[0]) ? (values[0] as string[]) : [],
@@ -170,9 +195,11 @@ export function createSession(terminal: Terminal): Session {
               ...(timeout === undefined ? {} : { timeoutMs: timeout }),
             },
           });
+          exitCode = await endOf(doing, terminal.signal);
         } catch (error) {
-          exitCode = reportEnd(told ? { ...terminal, out: () => undefined } : terminal, error, json);
+          exitCode = reportEnd(told ? { ...terminal, out: () => undefined } : terminal, error, json, describeKept?.());
         } finally {
+          isOver = true;
           endTimer?.();
           for (const one of opened.splice(0)) await one.close();
           await models?.close();
@@ -180,6 +207,7 @@ export function createSession(terminal: Terminal): Session {
       },
 
     async open(mode, overrides = {}) {
+      terminal.signal.throwIfAborted();
       const { model, home, collection: _collection, ...rest } = { ...settings(), ...overrides };
       const mill = await open({
         ...Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined)),
@@ -190,6 +218,9 @@ export function createSession(terminal: Terminal): Session {
         ...(home === undefined ? {} : { home }),
       });
       opened.push(mill);
+      // Nobody else closes what was opened after the end.
+      if (isOver) await mill.close();
+      terminal.signal.throwIfAborted();
       return mill;
     },
 
@@ -206,6 +237,8 @@ export function createSession(terminal: Terminal): Session {
     settings,
 
     failureTold: () => void (told = true),
+
+    keeps: (describe) => void (describeKept = describe),
 
     exitCode: () => exitCode,
   };

@@ -36,14 +36,19 @@ export function visible(text: string): string {
   });
 }
 
-/** Reports what ended a command and gives its exit code. A command that was stopped says what is kept, with the code of what stopped it. */
-export function reportEnd(terminal: Terminal, thrown: unknown, json: boolean): number {
+/** What a command that was stopped says of what it did, where it knows no more. */
+const keptByDefault = 'What was committed is kept; repeat the command to go on.';
+
+/**
+ * Reports what ended a command and gives its exit code. A command that was stopped says in one line what is kept and how to go on, with
+ * the code of what stopped it.
+ */
+export function reportEnd(terminal: Terminal, thrown: unknown, json: boolean, kept = keptByDefault): number {
   const stop = terminal.signal.aborted ? (terminal.stopped?.() ?? { exitCode: 130, error: undefined }) : undefined;
   if (stop === undefined || toMillraceError(thrown).code !== 'E_CANCELLED') return reportError(terminal, thrown, json);
-  if (stop.error !== null) {
-    reportError(terminal, stop.error ?? thrown, json);
-    terminal.error('Stopped. What was committed is kept; repeat the command to go on.\n');
-  }
+  if (stop.error === null) return stop.exitCode;
+  if (json || stop.error !== undefined) reportError(terminal, stop.error ?? thrown, json);
+  terminal.error(`Stopped. ${kept}\n`);
   return stop.exitCode;
 }
 

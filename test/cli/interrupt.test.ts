@@ -44,7 +44,9 @@ const run = (...argumentList: string[]) => commands.run(folder, [...argumentList
 async function expectStopped(command: RunningCommand, exitCode: number): Promise<Awaited<RunningCommand['ended']>> {
   const ended = await command.ended;
   expect({ exitCode: ended.exitCode, signal: ended.signal }, ended.error).toEqual({ exitCode, signal: null });
-  expect(ended.error).toMatch(/^Stopped\. What was committed is kept; repeat the command to go on\.$/m);
+  expect(ended.error.split('\n').filter((line) => /Stopped|^error\[/.test(line))).toEqual([
+    expect.stringMatching(/^Stopped\. [^;:]+[;:] .+\.$/),
+  ]);
   expect(ended.error).not.toMatch(/^\s+at |E_PARSE_CRASHED|E_ENGINE_CRASHED/m);
   expect(processesOfGroup(command.pid)).toEqual([]);
   return ended;
@@ -111,9 +113,18 @@ describe.skipIf(withoutModels || process.platform === 'win32')('ingest', () => {
     command.kill('SIGINT');
     const { error, out } = await expectStopped(command, 130);
     expect(out).toBe('');
-    expect(error.split('\n').filter((line) => line.startsWith('error['))).toEqual([
-      'error[E_CANCELLED]: Ingestion was cancelled. What was committed is kept.',
-    ]);
+    const [, told] = /^Stopped\. (\d+) documents? (?:is|are) committed and kept; repeat the command to go on\.$/m.exec(error) ?? [];
+    expect(Number(told)).toBeGreaterThanOrEqual(1);
+    expect((await run('documents', 'list')).out.match(/^ok {6}/gm)?.length).toBeGreaterThanOrEqual(Number(told));
+  });
+
+  it('stops while it starts', async () => {
+    inNewRecord();
+    const command = start('ingest', 'many', '--no-embed');
+    await command.opened('record.sqlite');
+    command.kill('SIGINT', 'group');
+    await expectStopped(command, 130);
+    expect(await run('ingest', 'few', '--no-embed')).toMatchObject({ exitCode: 0 });
   });
 });
 
@@ -123,6 +134,12 @@ describe.skipIf(withoutModels || process.platform === 'win32')('with a record', 
     const { exitCode, error } = await run('ingest', 'many', '--no-embed');
     if (exitCode !== 0) throw new Error(error);
     // An answer that is verified first is told at its end.
+    const questions = Array.from({ length: 60 }, (_, mill) => `How much rye did mill ${mill} grind?\n`).join('');
+    for (const file of ['questions.txt', 'others.txt']) await writeFile(join(folder, file), questions);
+    await writeFile(
+      join(folder, 'judged.jsonl'),
+      `${JSON.stringify({ question: 'How much rye did mill 7 grind?', answers: ['7 sacks'] })}\n`,
+    );
     const streaming = { context: { mode: 'joined' }, verify: { by: 'none' } };
     await writeFile(join(folder, 'streaming.json'), JSON.stringify(streaming));
   });
@@ -168,6 +185,28 @@ describe.skipIf(withoutModels || process.platform === 'win32')('with a record', 
     await command.opened('record.sqlite');
     command.kill('SIGINT');
     expect(await expectStopped(command, 130)).toMatchObject({ out: '' });
+  });
+
+  const model = ['--model', 'smollm2-135m', '--sequences', '1', '--threads', '1'];
+  it.each([
+    ['ask --file', ['ask', '--file', 'questions.txt', '--mode', 'text', '--no-estimate', ...model], 'run-start'],
+    ['ask --file --quotes', ['ask', '--file', 'others.txt', '--mode', 'text', '--no-estimate', '--quotes'], 'item-settled'],
+    ['table', ['table', '--questions', 'questions.txt', '--mode', 'text', '--no-estimate', ...model], 'run-start'],
+    ['read', ['read', 'many', ...model], 'passage-read'],
+  ])('%s stops', async (_name, argumentList, event) => {
+    const command = start(...argumentList, '--json');
+    await command.line(`"type":"${event}"`);
+    command.kill('SIGINT', 'group');
+    const { out } = await expectStopped(command, 130);
+    expect(jsonLines(out).at(-1)).toMatchObject({ error: { code: 'E_CANCELLED' } });
+  });
+
+  it('eval stops, and says what of it is kept', async () => {
+    const evaluating = ['eval', '--questions', 'judged.jsonl', '--documents', 'few', '--mode', 'text', ...model];
+    const command = commands.start(folder, [...evaluating, '--directory', 'evaluated']);
+    await command.opened('record.sqlite');
+    command.kill('SIGINT', 'group');
+    expect((await expectStopped(command, 130)).error).toMatch(/^Stopped\. The documents are kept, the answers are not: /m);
   });
 
   it('a second Ctrl-C ends the process at once, and its children follow', async ({ skip }) => {
@@ -255,7 +294,7 @@ describe.skipIf(process.platform === 'win32')('models pull', () => {
       await waitForBytes(join(home, 'incoming', 'hf_o_r_model.gguf', 'model.gguf.partial'), 200_000);
       command.kill('SIGINT', 'group');
       const { error } = await expectStopped(command, 130);
-      expect(error).toMatch(/^error\[E_CANCELLED\]: Fetching \S+ was stopped; what was fetched is kept and used by the next attempt\.$/m);
+      expect(error).toMatch(/^Stopped\. What was fetched is kept; repeat the command to go on\.$/m);
       const again = await commands.run(...pulling);
       expect(again, again.error).toMatchObject({ exitCode: 0 });
       expect(hub.seen[1]?.range).toMatch(/^bytes=[23]\d{5}-$/);

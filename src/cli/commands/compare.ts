@@ -15,7 +15,7 @@ import { requireSameOptions } from '../same-options.ts';
 import type { Given, Session } from '../session.ts';
 import { showRun } from '../show-run.ts';
 import { formatDuration, type Terminal, visible } from '../terminal.ts';
-import { limitsOf, questionDefaultsOf, sayHowToGoOn, withRunOptions } from './runs.ts';
+import { limitsOf, questionDefaultsOf, sayHowToGoOn, settledIn, withRunOptions } from './runs.ts';
 
 export function addCompare(program: Command, session: Session): void {
   withRunOptions(
@@ -56,8 +56,12 @@ async function compare(terminal: Terminal, session: Session, files: readonly str
 
   const show = showRun(terminal, systemClock, { quiet: options.quiet || options.json, answers: false });
   let run: string | null = null;
+  let settled = 0;
+  session.keeps(() => settledIn(run, settled));
   for await (const event of stream) {
     run = event.runId;
+    if (event.type === 'run-start') settled = event.settled;
+    else if (event.type === 'item-settled') settled += 1;
     show(event);
     if (event.type === 'run-failed' && run !== null) sayHowToGoOn(terminal, run);
   }

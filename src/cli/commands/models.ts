@@ -20,6 +20,7 @@ export function addModels(program: Command, session: Session): void {
   );
   session.command(models, 'pull <names...>', 'Fetch models.', 'millrace models pull minilm-l6 qwen2.5-coder-1.5b').action(
     session.run(async (terminal, { paths, options }) => {
+      session.keeps(() => 'What was fetched is kept; repeat the command to go on.');
       for (const name of paths) {
         const show = showPull(terminal, systemClock, name, options.quiet);
         for await (const event of session.models().pull(name, { signal: terminal.signal })) {

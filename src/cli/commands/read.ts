@@ -32,7 +32,10 @@ export async function runRead(
     ...(options.estimate === true ? { estimate: true } : {}),
     ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
   });
+  let read = 0;
+  session.keeps(() => `${read === 1 ? '1 passage is' : `${read} passages are`} read and kept; repeat the command to go on.`);
   for await (const event of stream) {
+    if (event.type === 'passage-read') read += 1;
     if (options.json) terminal.out(`${JSON.stringify(event)}\n`);
     else show(event);
     if (options.json && event.type === 'read-failed') session.failureTold();

@@ -198,11 +198,15 @@ export async function follow(
 ): Promise<number> {
   const show = showRun(terminal, systemClock, { quiet: options.quiet, answers: output === undefined });
   let run: string | null = null;
+  let settled = 0;
+  session.keeps(() => settledIn(run, settled));
   for await (const event of stream) {
     run = event.runId;
     if (event.type === 'run-start' && run !== null) await output?.begin(mill, run, event.resumed);
     await output?.append(event);
     const isItem = event.type === 'item-settled' || event.type === 'cell-settled';
+    if (event.type === 'run-start') settled = event.settled;
+    else if (isItem) settled += 1;
     if (!options.json) show(event);
     else if (output === undefined || !isItem) terminal.out(`${JSON.stringify(event)}\n`);
     if (event.type === 'run-failed') {
@@ -217,8 +221,15 @@ export async function follow(
   return summary.state === 'interrupted' || summary.failed + summary.expired > 0 ? 3 : 0;
 }
 
+/** What a stopped command keeps of its run. */
+export function settledIn(run: string | null, settled: number): string {
+  const answers = settled === 1 ? '1 answer is' : `${settled} answers are`;
+  return `${run === null ? 'Nothing was begun' : `${answers} on record in the run ${run}`}; repeat the command to go on.`;
+}
+
+/** A command that was stopped says so in its last line. */
 export function sayHowToGoOn(terminal: Terminal, run: string): void {
-  terminal.error(`The run is on record: millrace runs resume ${run}\n`);
+  if (!terminal.signal.aborted) terminal.error(`The run is on record: millrace runs resume ${run}\n`);
 }
 
 export function concurrencyOf(options: Options) {
