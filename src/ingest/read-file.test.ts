@@ -125,6 +125,20 @@ describe('lookAtFile', () => {
       message: expect.stringContaining('is a link that leads out of') as string,
     });
     await expect(lookAtFile(join(folder, 'inside', 'in.txt'), join(folder, 'inside'))).resolves.toMatchObject({ size: 10 });
+    // Swapped under the eyes of who reads it: a link when it is looked at and opened, a folder whenever its place is asked.
+    mkdirSync(join(folder, 'inside', 'sub'));
+    write('inside/sub/outside.txt', 'Some text.');
+    const [sub, aside] = [join(folder, 'inside', 'sub'), join(folder, 'aside')];
+    renameSync(sub, aside);
+    symlinkSync(folder, sub);
+    const swapped = await lookAtFile(join(sub, 'outside.txt'), join(folder, 'inside'));
+    rmSync(sub);
+    renameSync(aside, sub);
+    const swap = during(() => {
+      renameSync(sub, aside);
+      symlinkSync(folder, sub);
+    });
+    await expect(swapped.read(swap)).rejects.toMatchObject({ code: expect.stringMatching(/^E_SOURCE_(?:CHANGED|UNREADABLE)$/) as string });
     const dots = write('inside/..a.txt', 'Some text.');
     const { bytes } = await (await lookAtFile(dots, join(folder, 'inside'))).read(never);
     expect(bytes).toHaveLength(10);

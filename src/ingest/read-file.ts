@@ -1,5 +1,5 @@
 import { constants, type Stats } from 'node:fs';
-import { lstat, open, realpath, stat } from 'node:fs/promises';
+import { type FileHandle, lstat, open, readlink, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, relative, sep } from 'node:path';
 import { MillraceError, toMillraceError } from '../errors.ts';
 import { createSha256 } from '../util/hash.ts';
@@ -50,12 +50,21 @@ async function realInside(path: string, root: string): Promise<string> {
   throw new MillraceError('E_SOURCE_UNREADABLE', `The file ${path} is a link that leads out of ${root}.`);
 }
 
+/** Where an open file lies. Linux tells; elsewhere where its path leads by now. */
+async function placeOf({ fd }: FileHandle, path: string, root: string): Promise<string> {
+  if (process.platform !== 'linux') return realInside(path, root);
+  return readlink(`/proc/self/fd/${fd}`).catch(() => realInside(path, root));
+}
+
 async function readLooked(path: string, root: string, looked: Stats, signal: AbortSignal): ReturnType<LookedFile['read']> {
   try {
     const real = await realInside(path, root);
+    signal.throwIfAborted();
     // A pipe that took the place of the file must not block.
     const file = await open(real, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOFOLLOW ?? 0));
     try {
+      // A folder above it may have become a link meanwhile.
+      if ((await placeOf(file, path, root)) !== real) throw changed(path);
       const before = await file.stat();
       requireRegular(before, path);
       requireSame(looked, before, path);

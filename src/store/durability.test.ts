@@ -1,4 +1,5 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
@@ -343,6 +344,43 @@ describe('backup', () => {
     const keys = (await copy.listSources('main')).map(({ key }) => key);
     expect(keys.filter((key) => key.startsWith('before-'))).toHaveLength(50);
     expect(Buffer.from(await copy.readBlob(sha256('these bytes'))).toString()).toBe('these bytes');
-    expect(existsSync(`${target}.partial`)).toBe(false);
+    expect(readdirSync(join(root, 'copies'))).toEqual(['monday']);
+  });
+
+  it('leaves alone what a user calls as it might call what is not whole yet, and removes what an ended process left', async () => {
+    const store = await open();
+    const own = ['monday.partial', `monday.${process.pid}.partial`, `tuesday.999999999.${randomUUID()}.partial`];
+    for (const name of own) {
+      mkdirSync(join(root, 'copies', name), { recursive: true });
+      writeFileSync(join(root, 'copies', name, 'mine.txt'), 'mine');
+    }
+    mkdirSync(join(root, 'copies', `monday.999999999.${randomUUID()}.partial`));
+    await store.backup(join(root, 'copies', 'monday'));
+    expect(readdirSync(join(root, 'copies')).toSorted()).toEqual(['monday', ...own].toSorted());
+  });
+});
+
+describe.skipIf(process.platform === 'win32')('permissions', () => {
+  it('are those of the owner alone for every file, also in a directory that all may read, whatever the umask (T75)', async () => {
+    mkdirSync(directory, { mode: 0o755 });
+    const umask = process.umask(0);
+    try {
+      const store = await open();
+      await store.acceptSources('main', [handed('kept', 'these bytes')]);
+      await store.commit([commitLines('a', 'some text')]);
+      await store.backup(join(root, 'copy'));
+      const files = [directory, join(root, 'copy')].flatMap((place) =>
+        readdirSync(place, { recursive: true, withFileTypes: true }).map((entry) => ({ entry, path: join(entry.parentPath, entry.name) })),
+      );
+      const names = files.map(({ entry }) => entry.name);
+      expect(names).toEqual(
+        expect.arrayContaining(['record.sqlite', 'record.sqlite-wal', 'lock.sqlite', 'owner.json', 'blobs', '.gitignore']),
+      );
+      const modeOf = (path: string): string => (statSync(path).mode & 0o777).toString(8);
+      expect(files.filter(({ entry, path }) => modeOf(path) !== (entry.isFile() ? '600' : '700'))).toEqual([]);
+      expect(statSync(join(root, 'copy')).mode & 0o777).toBe(0o700);
+    } finally {
+      process.umask(umask);
+    }
   });
 });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { MillraceError, toMillraceError } from '../../errors.ts';
 import { type FaultPoints, noFaults } from '../../spec/faults.ts';
+import { makePrivateFile } from '../../util/private-file.ts';
 import { createPendingTexts, type PendingTexts } from './pending-texts.ts';
 import { registerRowChecksum } from './row-checksum.ts';
 import { migrate, requireVersion } from './schema.ts';
@@ -94,6 +95,8 @@ export function toStoreError(error: unknown, what: string): MillraceError {
 
 /** The one writing handle: WAL, every commit fsynced unless `isDurable` is false, tables made or migrated. The caller holds the lock of the directory. */
 export function openForWriting(directory: string, faults: FaultPoints = noFaults, isDurable = true): Connection {
+  // The files that SQLite puts beside it are made as it is.
+  makePrivateFile(recordPath(directory));
   const db = new Database(recordPath(directory), { timeout: busyTimeoutMs });
   try {
     registerRowChecksum(db);

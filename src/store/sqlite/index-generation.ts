@@ -4,6 +4,7 @@ import { statfsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MillraceError } from '../../errors.ts';
 import { sha256 } from '../../util/hash.ts';
+import { makePrivateFile } from '../../util/private-file.ts';
 import { syncPath } from '../../util/sync-path.ts';
 
 /** What one file of the vector index covers: the vectors of one collection and embedder up to `last`. */
@@ -161,7 +162,10 @@ export function writeGeneration(
   const path = join(folder, `${stem}.${generation}.usearch`);
   const coveragePath = join(folder, `${stem}.${generation}.json`);
   try {
-    saveOrDiskFull(() => save(`${path}.partial`), folder);
+    saveOrDiskFull(() => {
+      makePrivateFile(`${path}.partial`);
+      save(`${path}.partial`);
+    }, folder);
     syncPath(`${path}.partial`, 'r+');
     reached('index-written');
     const described: IndexCoverage = { format: 1, ...covered, bytes: statSync(`${path}.partial`).size, sha256: hashOf(`${path}.partial`) };

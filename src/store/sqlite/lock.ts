@@ -2,6 +2,8 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { MillraceError } from '../../errors.ts';
+import { isRunning } from '../../util/is-running.ts';
+import { makePrivateFile } from '../../util/private-file.ts';
 import { toStoreError } from './connection.ts';
 
 /** Who writes to a directory; for messages only, the lock itself is the operating system's. */
@@ -35,13 +37,7 @@ export function readOwner(directory: string): StoreOwner | undefined {
 /** Whether the process that last said it writes here is there; one that was killed says so still. */
 export function hasLivingOwner(directory: string): boolean {
   const owner = readOwner(directory);
-  if (owner === undefined) return false;
-  try {
-    process.kill(owner.pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
+  return owner !== undefined && isRunning(owner.pid);
 }
 
 /**
@@ -49,7 +45,9 @@ export function hasLivingOwner(directory: string): boolean {
  * ends it with the process, so a killed writer leaves no lock behind. Throws `E_LOCKED` with the owner's description.
  */
 export function lockDirectory(directory: string, owner: StoreOwner): StoreLock {
-  const db = new Database(join(directory, 'lock.sqlite'), { timeout: 0 });
+  const path = join(directory, 'lock.sqlite');
+  makePrivateFile(path);
+  const db = new Database(path, { timeout: 0 });
   try {
     db.exec('BEGIN EXCLUSIVE');
   } catch (error) {

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -89,6 +89,19 @@ function recall(search: VectorSearch, queries = 20): number {
 }
 
 describe.skipIf(loadUsearch() === undefined)('generation files of the vector index', () => {
+  it.skipIf(process.platform === 'win32')('can be read by their owner alone, whatever the umask (T75)', () => {
+    const umask = process.umask(0);
+    try {
+      addDocument('a', 20, 1);
+      bringUp(openSearch());
+      const names = readdirSync(folder);
+      expect(names).toHaveLength(2);
+      expect(names.map((name) => statSync(join(folder, name)).mode & 0o777)).toEqual([0o600, 0o600]);
+    } finally {
+      process.umask(umask);
+    }
+  });
+
   it('find at least 99 % of what an exact scan finds, when built and when mapped', () => {
     addDocument('a', 3_000, 1);
     const built = openSearch();

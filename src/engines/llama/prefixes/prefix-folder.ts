@@ -3,6 +3,7 @@ import { mkdir, open as openFile, readdir, rename, rm, stat, utimes, type FileHa
 import { join } from 'node:path';
 import type { Clock } from '../../../util/clock.ts';
 import { createSha256, sha256InSteps } from '../../../util/hash.ts';
+import { isRunning } from '../../../util/is-running.ts';
 import { decodeHeader, encodeHeader, type EntryHeader, firstReadBytes } from './entry-file.ts';
 import { tokensOfKey } from './prefix-key.ts';
 
@@ -231,14 +232,6 @@ async function readPayload(file: FileHandle, start: number, memory: Uint8Array):
   }
   hash.update(memory.subarray(hashed, filled));
   return hash.digest();
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return pid > 0 && process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }
 
 function isMissing(error: unknown): boolean {
