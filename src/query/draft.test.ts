@@ -84,6 +84,46 @@ describe('a question put to one passage after the other', () => {
     expect(answer.confidence).toBeLessThan(0.5);
   });
 
+  describe('that the model refuses, or says in words of its own', () => {
+    const asked = 'How many passengers does the ferry carry?';
+    const askedTwice = async (first: string, second: string, refusalLogProbability = -2) => {
+      const grammars: (string | undefined)[] = [];
+      const answer = await answerOf(
+        {
+          generator: {
+            answer({ grammar }) {
+              grammars.push(grammar);
+              return grammar === undefined ? first : second;
+            },
+            weigh: () => [refusalLogProbability],
+          },
+        },
+        asked,
+        { pipeline: { context: { passages: 1 } } },
+      );
+      return { answer, times: grammars.length, grammar: grammars[1] };
+    };
+
+    it.each(['not in the documents', 'about 50 people', 'passengers: 48'])(
+      'is asked for once more as words of the passage: "%s"',
+      async (first) => {
+        const { answer, times, grammar } = await askedTwice(first, '48 passengers');
+        expect(times).toBe(2);
+        expect(grammar).toContain('"passengers"');
+        expect(answer).toMatchObject({ abstained: false, answer: '48 passengers [1]' });
+      },
+    );
+
+    it('stays what it was where the words of the passage are no answer', async () => {
+      expect((await askedTwice('not in the documents', 'not')).answer.abstained).toBe(true);
+      expect((await askedTwice('passengers: 48', '')).answer.answer).toBe('passengers: 48 [1]');
+    });
+
+    it('is not asked for again where it was copied', async () => {
+      expect((await askedTwice('48 passengers.', 'free')).times).toBe(1);
+    });
+  });
+
   it('gives numbers as the passage spells them', async () => {
     const spelled = { sources: [{ id: 'tram', text: 'The tram has twenty-four seats.' }], ...answering('24 seats') };
     const answer = await answerOf(spelled, 'How many seats does the tram have?');

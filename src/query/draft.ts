@@ -8,14 +8,17 @@ import { generateByStage, roughTokenizer } from './custom-stages.ts';
 import { askWhetherStated, isWorthAsking, withReply } from './confirm.ts';
 import { type EngineCall, type GeneratedAnswer, generateAnswer } from './generate.ts';
 import { mapInTurns } from '../util/in-turns.ts';
-import { contentWords, coverage, fold } from './matching.ts';
+import { groundOf, standsVerbatim } from './grounding.ts';
+import { contentWords, coverage, fold, sentencesOf } from './matching.ts';
 import type { QueryParts } from './parts.ts';
+import { polarityOf } from './polarity.ts';
 import { type AnswerPrompt, answerPrompt, modelRefusal, passagePrompt, type PromptFamily, promptFamilyOf } from './prompt.ts';
 import { quoteAnswer } from './quotes.ts';
 import { refusalIn } from './refusals.ts';
 import { orderByLikelihood } from './rerank.ts';
 import type { ResolvedPipeline } from './resolve-pipeline.ts';
-import { type Verdict, verify } from './verify.ts';
+import { spanGrammar } from './span-grammar.ts';
+import { mayState, type Verdict, verify } from './verify.ts';
 import { widen } from './widen.ts';
 
 export interface Draft {
@@ -165,22 +168,51 @@ function inDocumentOrder(hits: readonly Hit[]): number[] {
  * found beside the answer given is told as another source or as disagreement.
  */
 async function askEach(asking: Asking, hits: readonly Hit[]): Promise<Candidate[]> {
-  const { question, pipeline, family } = asking;
-  const { passages } = pipeline.context;
+  const { passages } = asking.pipeline.context;
   const { atOnce } = contextOf(asking);
   const asked: Candidate[] = [];
   for (let next = 0; next < Math.min(passages, hits.length); next += atOnce) {
     const group = hits.slice(next, Math.min(next + atOnce, passages));
-    asked.push(
-      ...(await Promise.all(
-        group.map(async (hit, place) =>
-          candidateOf(asking, await generate(asking, passagePrompt(question, hit, family), {}), [hit], next + place),
-        ),
-      )),
-    );
+    asked.push(...(await Promise.all(group.map((hit, place) => askPassage(asking, hit, next + place)))));
     if (asked.some((one) => !one.checked.abstained && (one.verdict?.supported ?? true))) break;
   }
   return asked;
+}
+
+/**
+ * The question put to one passage. Where the passage is about it and the model refuses, or says what does not stand there word for word, it
+ * is asked once more and held to the words of the passage; that answer is taken where it is verified.
+ */
+async function askPassage(asking: Asking, hit: Hit, askedBefore: number): Promise<Candidate> {
+  const { question, language, found, family, pipeline } = asking;
+  const prompt = passagePrompt(question, hit, family);
+  const { final, ...rest } = await generate(asking, prompt, {});
+  const first = await candidateOf(asking, { final, ...rest }, [hit], askedBefore);
+  if (pipeline.verify.by === 'none' || isCopied(first, hit, { question, language })) return first;
+  const refusalLogProbability = final.weights?.[0];
+  if (!mayState({ question, language, passages: [hit], hits: found, askedBefore, refusalLogProbability })) return first;
+  const grammar = spanGrammar(hit.text);
+  if (grammar === undefined) return first;
+  const held = await generate(asking, prompt, { grammar, maxTokens: Math.min(mostSpanTokens, pipeline.generate.maxTokens) });
+  const isWhole = held.final.stopReason !== 'length' && !beginsRefusal(held.final.text);
+  const second = isWhole ? await candidateOf(asking, held, [hit], askedBefore) : first;
+  return second.verdict?.supported === true ? second : first;
+}
+
+/** Where the passage holds the answer in longer words than these it is told in the model's own. */
+const mostSpanTokens = 32;
+
+/** Each sentence word for word, or "yes" or "no" to a question that they answer. */
+function isCopied({ text, checked }: Candidate, hit: Hit, { question, language }: Pick<Asking, 'question' | 'language'>): boolean {
+  if (checked.abstained) return false;
+  if (polarityOf(text, question) !== undefined) return true;
+  const ground = groundOf(hit, language);
+  return sentencesOf(text).every((sentence) => standsVerbatim(sentence.text, ground.text, language));
+}
+
+/** The passage may hold the first words of the refusal. */
+function beginsRefusal(text: string): boolean {
+  return `${modelRefusal} `.startsWith(`${fold(text).trim()} `);
 }
 
 function contextOf({ parts, pipeline, generator }: Asking): ReturnType<typeof chooseContext> {
@@ -196,14 +228,23 @@ async function fitsAlone({ question, pipeline, generator, family, call }: Asking
 async function generate(
   { parts, pipeline, generator, call, spent }: Asking,
   prompt: AnswerPrompt,
-  { onText, weigh = [modelRefusal], maxTokens = pipeline.generate.maxTokens }: GenerateOptions,
+  { onText, weigh = [modelRefusal], maxTokens = pipeline.generate.maxTokens, grammar }: GenerateOptions,
 ): Promise<GeneratedAnswer> {
   const { temperature, seed } = pipeline.generate;
   const evidence = pipeline.verify.by === 'none' ? {} : { weigh, likelihood: true };
   const generated = await generateAnswer(
     parts.scheduler,
     generator,
-    { prompt, maxTokens, temperature, seed, ...evidence, ...call, ...(onText === undefined ? {} : { onText }) },
+    {
+      prompt,
+      maxTokens,
+      temperature,
+      seed,
+      ...evidence,
+      ...call,
+      ...(onText === undefined ? {} : { onText }),
+      ...(grammar === undefined ? {} : { grammar }),
+    },
     parts.clock.monotonic,
   );
   spent.add(generated);
@@ -216,6 +257,7 @@ interface GenerateOptions {
   readonly onText?: (text: string) => Promise<void>;
   readonly weigh?: readonly string[];
   readonly maxTokens?: number;
+  readonly grammar?: string;
 }
 
 /** @param askedBefore passages that were asked before this one */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { GroundPassage } from './grounding.ts';
 import { contentWords } from './matching.ts';
-import { type Evidence, verify } from './verify.ts';
+import { type Evidence, mayState, verify } from './verify.ts';
 
 const passage = {
   title: 'Handbook',
@@ -106,5 +106,24 @@ describe('verify', () => {
 
   it('takes names and words where they stand in title and headings', () => {
     expect(check({ question: 'According to the Handbook of the staff, how much does a train attendant earn?' }).doubts).toEqual([]);
+  });
+});
+
+describe('mayState', () => {
+  const asked = { question: 'How much does a train attendant earn an hour?', language: 'en', passages: [passage], hits: [] };
+
+  it('holds for a passage about the question, also where the model would rather refuse', () => {
+    expect(mayState({ ...asked, refusalLogProbability: -9 })).toBe(true);
+    expect(mayState({ ...asked, refusalLogProbability: -0.5 })).toBe(true);
+  });
+
+  it('does not hold for another subject, another name or year, and where nothing is told of refusing', () => {
+    const told = { ...asked, refusalLogProbability: -1 };
+    expect(mayState({ ...told, question: 'Why were the wooden bridges painted yellow again?' })).toBe(false);
+    expect(mayState({ ...told, question: 'How much does a train attendant of Kestrel earn an hour?' })).toBe(false);
+    expect(
+      mayState({ ...told, passages: [{ ...passage, text: `${passage.text} 2022.` }], question: `${asked.question.slice(0, -1)} in 2023?` }),
+    ).toBe(false);
+    expect(mayState({ ...asked, refusalLogProbability: undefined })).toBe(false);
   });
 });

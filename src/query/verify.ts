@@ -37,29 +37,70 @@ const laterPassage = 0.4;
 /** The same without an engine that tells log-probabilities. */
 const wordWeights = { bias: -3.5, coverage: 3.5, names: 2 } as const;
 
+/** What is judged before there is an answer. */
+type Asked = Omit<Evidence, 'answer' | 'meanLogProbability'>;
+
 /**
  * Whether the passages state the answer to the question. What cannot be is refused at once: an answer whose words, names or numbers stand
  * in none of them, and passages that hold no name of the question, or not its codes, or speak of other years. Of the rest, the words and
  * names of the question that stand there, and how sure the model was and how far from refusing, make the confidence. Pure, microseconds.
  */
 export function verify(evidence: Evidence): Verdict {
-  const { question, language, passages, answer, hits, meanLogProbability, refusalLogProbability } = evidence;
+  const { question, language, answer, meanLogProbability } = evidence;
+  const read = compareWithQuestion(evidence);
+  const impossible = [...groundless(answer, read.grounds, { question, language }), ...read.elsewhere];
+  if (impossible.length > 0) return { supported: false, confidence: 0, doubts: impossible };
+
+  const confidence = confidenceOf(evidence, read, meanLogProbability);
+  const supported = confidence >= leastConfidence;
+  const { strange } = read;
+  const doubts = strange.length === 0 ? [] : [`the passage does not name ${strange.slice(0, 5).join(', ')}`];
+  if (!supported && doubts.length === 0) doubts.push('the passage is about something else, or the model was not sure');
+  return { supported, confidence, doubts };
+}
+
+/** What a model mostly tells of an answer that it copies. */
+const usualLogProbability = -0.3;
+
+/**
+ * Whether the passages hold so much of the question that an answer which the model is usually sure of would be believed: a refusal, or an
+ * answer that stands nowhere, is worth a second look there. Never where the engine tells no log-probabilities. Pure.
+ */
+export function mayState(asked: Asked): boolean {
+  if (asked.refusalLogProbability === undefined) return false;
+  const read = compareWithQuestion(asked);
+  return read.elsewhere.length === 0 && confidenceOf(asked, read, usualLogProbability) >= leastConfidence;
+}
+
+/** How much of the question the passages hold. */
+function compareWithQuestion({ question, language, passages, hits }: Asked) {
   const grounds = passages.map((passage) => groundOf(passage, language));
   const present = new Set(grounds.flatMap(({ words }) => [...words]));
   const everyWord = new Set(grounds.flatMap(({ everyWord: words }) => [...words]));
   const values = new Set(grounds.flatMap(({ values: held }) => [...held]));
-
   const names = namesIn(question, language);
   const strange = missingNames(names, everyWord);
   const named = names.size === 0 ? 1 : 1 - strange.length / names.size;
-  const impossible = [
-    ...groundless(answer, grounds, { question, language }),
-    ...(named === 0 ? [`the passage names none of ${strange.slice(0, 5).join(', ')}`] : []),
-    ...telling(question, strange, grounds, values).map((one) => `the passage does not hold ${one}`),
-  ];
-  if (impossible.length > 0) return { supported: false, confidence: 0, doubts: impossible };
+  return {
+    grounds,
+    /** Names of the question that stand in none of them. */
+    strange,
+    /** Share of its names that do. */
+    named,
+    covered: coverageByRarity(contentWords(question, language), present, hits),
+    /** Why they are about something else, as words for people. */
+    elsewhere: [
+      ...(named === 0 ? [`the passage names none of ${strange.slice(0, 5).join(', ')}`] : []),
+      ...telling(question, strange, grounds, values).map((one) => `the passage does not hold ${one}`),
+    ],
+  };
+}
 
-  const covered = coverageByRarity(contentWords(question, language), present, hits);
+function confidenceOf(
+  { refusalLogProbability, askedBefore = 0 }: Asked,
+  { covered, named }: Pick<ReturnType<typeof compareWithQuestion>, 'covered' | 'named'>,
+  meanLogProbability: number | undefined,
+): number {
   const told = meanLogProbability !== undefined && refusalLogProbability !== undefined;
   const score = told
     ? weights.bias +
@@ -68,12 +109,8 @@ export function verify(evidence: Evidence): Verdict {
       weights.likelihood * Math.max(-1.5, meanLogProbability) +
       weights.refusal * Math.min(12, -refusalLogProbability)
     : wordWeights.bias + wordWeights.coverage * covered + wordWeights.names * named;
-  const prior = (evidence.askedBefore ?? 0) > 0 ? -laterPassage : 0;
-  const confidence = 1 / (1 + Math.exp(-(score + prior)));
-  const supported = confidence >= leastConfidence;
-  const doubts = strange.length === 0 ? [] : [`the passage does not name ${strange.slice(0, 5).join(', ')}`];
-  if (!supported && doubts.length === 0) doubts.push('the passage is about something else, or the model was not sure');
-  return { supported, confidence, doubts };
+  const prior = askedBefore > 0 ? -laterPassage : 0;
+  return 1 / (1 + Math.exp(-(score + prior)));
 }
 
 /** Why sentences of the answer stand in no passage. */
