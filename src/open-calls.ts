@@ -1,6 +1,7 @@
 import { MillraceError, toMillraceError } from './errors.ts';
 import type { Deadline } from './spec/time.ts';
-import type { Clock } from './util/clock.ts';
+import { type Clock, longestTimerMs } from './util/clock.ts';
+import { untilAborted } from './util/until-aborted.ts';
 
 /** What a call is given: the signal ends with its caller, its deadline and the closing of everything. */
 export interface Call {
@@ -47,7 +48,7 @@ export function createOpenCalls(clock: Clock): OpenCalls {
       try {
         controller.signal.throwIfAborted();
         const call = { signal: controller.signal, ...(deadline === undefined ? {} : { deadline }) };
-        return await Promise.race([work(call), untilAborted(controller.signal)]);
+        return await untilAborted(work(call), controller.signal);
       } catch (error) {
         throw controller.signal.aborted && !(error instanceof MillraceError) ? controller.signal.reason : toMillraceError(error);
       } finally {
@@ -62,13 +63,6 @@ export function createOpenCalls(clock: Clock): OpenCalls {
       for (const controller of open) controller.abort(error);
     },
   };
-}
-
-/** Longest delay that every timer implementation can hold. */
-const longestTimerMs = 2_147_483_647;
-
-function untilAborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }));
 }
 
 function deadlineError(timeoutMs: number): MillraceError {

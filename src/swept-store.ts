@@ -1,9 +1,6 @@
 import type { DocumentId } from './spec/identifiers.ts';
 import type { PrefixKeeper } from './spec/prefixes.ts';
-import type { Store, StoreOperation } from './spec/store.ts';
-
-/** Operations after which a document may be on record no more. */
-const removing: ReadonlySet<StoreOperation['type']> = new Set(['removeSource', 'commitDocument', 'commitSource']);
+import type { Store } from './spec/store.ts';
 
 /**
  * A store that has what is kept of a document's prefixes deleted when the document leaves the record: soon after a removal or a
@@ -44,8 +41,7 @@ export function sweptStore(store: Store, prefixes: Pick<PrefixKeeper, 'sweep'>):
     },
     async commit(operations) {
       const outcomes = await store.commit(operations);
-      const changes = operations.filter(({ type }, index) => removing.has(type) && outcomes[index]?.done === true);
-      if (changes.length > 0) sweepSoon();
+      if (outcomes.some(({ documentLeft }) => documentLeft === true)) sweepSoon();
       return outcomes;
     },
   };

@@ -1,3 +1,5 @@
+import { untilAborted } from '../util/until-aborted.ts';
+
 /** Sources between being looked at and being settled. */
 export interface InFlight {
   readonly size: number;
@@ -22,15 +24,7 @@ export function createInFlight(): InFlight {
       };
     },
     async settled(signal) {
-      signal.throwIfAborted();
-      const aborted = Promise.withResolvers<never>();
-      const onAbort = (): void => aborted.reject(signal.reason);
-      signal.addEventListener('abort', onAbort, { once: true });
-      try {
-        await Promise.race([Promise.all([...open].map(({ promise }) => promise)), aborted.promise]);
-      } finally {
-        signal.removeEventListener('abort', onAbort);
-      }
+      await untilAborted(Promise.all([...open].map(({ promise }) => promise)), signal);
     },
   };
 }

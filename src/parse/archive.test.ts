@@ -79,6 +79,15 @@ describe('archives', () => {
     expect(document.warnings).toHaveLength(1);
   });
 
+  it('give every file of a name that several have, from a ZIP as from a TAR', async () => {
+    const entries = ['first', 'second'].map((content) => ({ name: 'a.txt', content }));
+    const packed = entries.map(({ name, content }) => ({ header: { name, size: content.length, type: 'file' as const }, body: content }));
+    for (const document of [await read(writeZip(entries)), await read(await packTar(packed), 'x.tar')]) {
+      expect(names(document)).toEqual(['a.txt', 'a (2).txt']);
+      expect(contents(document)).toEqual(['first', 'second']);
+    }
+  });
+
   it('name equal files by numbers that no other has, and cut no character in two', async () => {
     const entries = ['a.txt', 'a (2).txt', './a.txt', '../a.txt', `${'x'.repeat(999)}\u{1F600}.txt`];
     const document = await read(writeZip(entries.map((name) => ({ name, content: 'x' }))));

@@ -18,7 +18,7 @@ export const parseZip: FormatParser['parse'] = async (bytes, { name, membersFrom
   const archive = await openZip(bytes, name);
   const listed = archive.entries
     .filter((entry) => !notForReading.test(entry.name))
-    .map((entry) => ({ name: entry.name, read: () => archive.read(entry.name) }));
+    .map(({ name: entry, read }) => ({ name: entry, read }));
   const warnings = archive.recovered ? [cutOff(name)] : [];
   return container(name, listed, membersFrom, warnings);
 };

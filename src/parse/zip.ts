@@ -19,9 +19,11 @@ export interface ZipEntry {
   readonly name: string;
   /** Unpacked, as the archive says; it may lie. */
   readonly size: number;
+  /** As `ZipArchive.read`, also where another entry has the same name. */
+  read(): Promise<Buffer<ArrayBuffer>>;
 }
 
-/** A zip archive in memory. Folders are left out; of entries with the same name the last one counts. */
+/** A zip archive in memory. Folders are left out. By its name the last of several entries is meant. */
 export interface ZipArchive {
   readonly entries: readonly ZipEntry[];
   /** The directory at the end of the archive is missing or damaged: entries were found by their own headers, and the last may be cut off. */
@@ -56,6 +58,7 @@ export function tooLarge(what: string, amount: string): MillraceError {
 }
 
 interface Source {
+  readonly name: string;
   readonly size: number;
   readonly encrypted: boolean;
   read(count: (bytes: number) => void): Promise<Buffer<ArrayBuffer>>;
@@ -66,25 +69,30 @@ export async function openZip(bytes: Uint8Array, name: string, limits: UnpackLim
   const buffer = Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength);
   const meter = createUnpackMeter(buffer.length, name, limits);
   const { sources, whole } = await listEntries(buffer, name, limits);
-  const recovered = !whole || sources.size === 0;
+  const recovered = !whole || sources.length === 0;
   if (recovered) {
-    for (const [entry, source] of scanEntries(buffer, name, limits)) if (!sources.has(entry)) sources.set(entry, source);
+    const listed = new Set(sources.map((source) => source.name));
+    sources.push(...scanEntries(buffer, name, limits).filter((source) => !listed.has(source.name)));
   }
-  if (sources.size === 0)
+  if (sources.length === 0)
     throw new MillraceError('E_DOCUMENT_DAMAGED', `${name} is not a complete ZIP archive: it holds no readable entry.`);
+  const byName = new Map(sources.map((source) => [source.name, source]));
 
-  async function read(entry: string): Promise<Buffer<ArrayBuffer>> {
-    const source = sources.get(entry);
-    if (source === undefined) throw new MillraceError('E_DOCUMENT_DAMAGED', `${name} lacks its part ${entry}.`);
+  async function readSource(source: Source): Promise<Buffer<ArrayBuffer>> {
     if (source.encrypted) throw new MillraceError('E_DOCUMENT_ENCRYPTED', `${name} is protected by a password.`);
     return source.read(meter.count);
   }
+  async function read(entry: string): Promise<Buffer<ArrayBuffer>> {
+    const source = byName.get(entry);
+    if (source === undefined) throw new MillraceError('E_DOCUMENT_DAMAGED', `${name} lacks its part ${entry}.`);
+    return readSource(source);
+  }
   return {
-    entries: [...sources].map(([entry, { size }]) => ({ name: entry, size })),
+    entries: sources.map((source) => ({ name: source.name, size: source.size, read: () => readSource(source) })),
     recovered,
-    has: (entry) => sources.has(entry),
+    has: (entry) => byName.has(entry),
     read,
-    readIfThere: (entry) => (sources.has(entry) ? read(entry) : Promise.resolve(undefined)),
+    readIfThere: (entry) => (byName.has(entry) ? read(entry) : Promise.resolve(undefined)),
   };
 }
 
@@ -93,8 +101,8 @@ async function listEntries(
   buffer: Buffer<ArrayBuffer>,
   name: string,
   limits: UnpackLimits,
-): Promise<{ readonly sources: Map<string, Source>; readonly whole: boolean }> {
-  const found = new Map<string, Source>();
+): Promise<{ readonly sources: Source[]; readonly whole: boolean }> {
+  const found: Source[] = [];
   let zip: ZipFile;
   try {
     // Names are decoded here: what they say is of no harm, and one that is refused would end the list.
@@ -103,8 +111,9 @@ async function listEntries(
     for await (const entry of zip.eachEntry()) {
       const entryName = nameOf(entry);
       if (entryName.endsWith('/')) continue;
-      if (found.size >= limits.entries) throw tooLarge(name, `more than ${limits.entries} entries`);
-      found.set(entryName, {
+      if (found.length >= limits.entries) throw tooLarge(name, `more than ${limits.entries} entries`);
+      found.push({
+        name: entryName,
         size: entry.uncompressedSize,
         encrypted: entry.isEncrypted(),
         read: (count) => readEntry(zip, entry, entryName, name, count),
@@ -149,11 +158,11 @@ async function readEntry(
 const localHeader = Buffer.from('PK\u0003\u0004', 'latin1');
 
 /** By the header before each entry, for an archive that was cut off. */
-function scanEntries(buffer: Buffer<ArrayBuffer>, name: string, limits: UnpackLimits): Map<string, Source> {
-  const found = new Map<string, Source>();
+function scanEntries(buffer: Buffer<ArrayBuffer>, name: string, limits: UnpackLimits): Source[] {
+  const found: Source[] = [];
   let start = buffer.indexOf(localHeader);
   while (start !== -1 && start + 30 <= buffer.length) {
-    if (found.size >= limits.entries) throw tooLarge(name, `more than ${limits.entries} entries`);
+    if (found.length >= limits.entries) throw tooLarge(name, `more than ${limits.entries} entries`);
     const following = buffer.indexOf(localHeader, start + 4);
     const flags = buffer.readUInt16LE(start + 6);
     const method = buffer.readUInt16LE(start + 8);
@@ -161,7 +170,8 @@ function scanEntries(buffer: Buffer<ArrayBuffer>, name: string, limits: UnpackLi
     const entry = buffer.toString((flags & 0x800) === 0 ? 'latin1' : 'utf8', start + 30, nameEnd);
     const packed = buffer.subarray(nameEnd + buffer.readUInt16LE(start + 28), following === -1 ? buffer.length : following);
     if (entry !== '' && !entry.endsWith('/') && (method === 0 || method === 8)) {
-      found.set(entry, {
+      found.push({
+        name: entry,
         size: buffer.readUInt32LE(start + 22),
         encrypted: (flags & 1) !== 0,
         read: (count) => Promise.resolve(inflateWhatIsThere(packed, method, name, limits, count)),

@@ -258,6 +258,8 @@ export interface OperationOutcome {
   readonly chunks?: readonly ChunkId[];
   /** Keys of the sources that went: the removed one, and files of containers. */
   readonly removed?: readonly string[];
+  /** Whether a document is on record no more because of it. */
+  readonly documentLeft?: true;
   /** Kept bytes that the operation let go of; no source may name them any more. */
   readonly freedBlob?: string;
 }

@@ -8,6 +8,7 @@ import type { VerifyReport } from '../spec/store-reports.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Random } from '../util/random.ts';
 import { createFaultPoints } from '../util/fault-points.ts';
+import { untilAborted } from '../util/until-aborted.ts';
 import { createBlobFiles } from './blob-files.ts';
 import { createKeptBytes } from './kept-bytes.ts';
 import { createIndexNotices } from './index-notices.ts';
@@ -29,19 +30,6 @@ export interface OpenStoreOptions {
   readonly readers?: number;
   /** `none` acknowledges before anything is on the disk: only for measuring what durability costs. Default `full`. */
   readonly durability?: 'full' | 'none';
-}
-
-/** The value, or the reason of the abort as soon as it comes. */
-async function untilAborted(value: Promise<unknown>, signal: AbortSignal | undefined): Promise<unknown> {
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = (): void => aborted.reject(signal?.reason);
-  signal?.addEventListener('abort', onAbort, { once: true });
-  try {
-    signal?.throwIfAborted();
-    return await Promise.race([value, aborted.promise]);
-  } finally {
-    signal?.removeEventListener('abort', onAbort);
-  }
 }
 
 async function makeDirectory(directory: string): Promise<void> {

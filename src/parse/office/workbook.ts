@@ -53,7 +53,7 @@ async function readParts(bytes: Uint8Array, name: string): Promise<ReadonlyMap<s
   for (const entry of archive.entries) {
     if (unneeded.test(entry.name)) continue;
     try {
-      parts.set(entry.name, await archive.read(entry.name));
+      parts.set(entry.name, await entry.read());
     } catch (error) {
       if (!isMillraceError(error) || error.code !== 'E_DOCUMENT_DAMAGED' || /workbook|sheet|content\.xml/i.test(entry.name)) throw error;
     }

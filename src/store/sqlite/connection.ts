@@ -19,6 +19,8 @@ export interface Connection {
   readonly texts: PendingTexts;
   /** Documents that were purged through this handle: what was being answered from them meanwhile is not kept. */
   readonly purged: Set<string>;
+  /** How many documents were removed through this handle, in transactions that were undone too. */
+  readonly removed: { documents: number };
   close(): void;
 }
 
@@ -56,6 +58,7 @@ function connectionOf(db: Database.Database, faults: FaultPoints = noFaults): Co
       return `${byOthers}.${own}`;
     },
     purged: new Set(),
+    removed: { documents: 0 },
     close: () => db.close(),
   };
 }

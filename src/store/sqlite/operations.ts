@@ -181,9 +181,10 @@ function commitVectors(connection: Connection, operation: Operation<'commitVecto
 
 /** Makes one operation true. The caller holds the transaction. */
 export function applyOperation(connection: Connection, operation: StoreOperation, ids: OperationIds): OperationOutcome {
+  const before = connection.removed.documents;
   const outcome = apply(connection, operation, ids);
   connection.faults.reach('operation-applied');
-  return outcome;
+  return connection.removed.documents === before ? outcome : { ...outcome, documentLeft: true };
 }
 
 function apply(connection: Connection, operation: StoreOperation, ids: OperationIds): OperationOutcome {

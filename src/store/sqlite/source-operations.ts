@@ -27,6 +27,7 @@ function removeDocument(connection: Connection, document: string): void {
   );
   removeTexts(connection, ids);
   connection.prepare('DELETE FROM documents WHERE id = ?').run(document);
+  connection.removed.documents += 1;
   connection.faults.reach('old-document-removed');
 }
 
