@@ -3,7 +3,7 @@ import { join, resolve as resolvePath } from 'node:path';
 import { createActivityWatch, readActivity } from './activity.ts';
 import { createLlamaDevice } from './engines/llama/device.ts';
 import { createPrefixKeeper } from './engines/llama/prefix-keeper.ts';
-import { MillraceError } from './errors.ts';
+import { MillraceError, toMillraceError } from './errors.ts';
 import { parseLane } from './lanes.ts';
 import { createLoadedEngines, type LoadedEngines } from './loaded-engines.ts';
 import { createMetrics } from './metrics/metrics.ts';
@@ -20,6 +20,8 @@ import type { Mill } from './spec/mill.ts';
 import type { Models } from './spec/model.ts';
 import { defaultPrefixLimits, type StoredPrefixes } from './spec/prefixes.ts';
 import type { Stages } from './spec/stages.ts';
+import type { Store } from './spec/store.ts';
+import { createMemoryStore } from './store/memory/memory-store.ts';
 import { openStore } from './store/open-store.ts';
 import { sweptStore } from './swept-store.ts';
 import { systemClock } from './util/clock.ts';
@@ -34,6 +36,8 @@ export interface OpenOptions {
   readonly directory?: string;
   /** `write` (default) takes the directory's one writer lock; `read` works beside any writer and refuses `ingest` and `remove`. */
   readonly mode?: 'write' | 'read';
+  /** With `read`, where nothing was ever written: as if an empty record were there, in place of E_STORE_MISSING. Makes nothing. */
+  readonly emptyWhereMissing?: boolean;
   /** Generator: catalogue id, path, or `hf:owner/repository/file.gguf`. Default: the best installed one that fits the free memory. */
   readonly generator?: string;
   /** Embedder of collections that have none yet. Default `minilm-l6`. One is loaded for each open directory: another is `E_EMBEDDER_MISMATCH`. */
@@ -102,7 +106,7 @@ export async function open(options: OpenOptions = {}): Promise<Mill> {
     ...(options.ocr === undefined ? {} : { ocr: options.ocr }),
     ...(options.parsers === undefined ? {} : { concurrency: options.parsers }),
   });
-  const store = sweptStore(await openStore({ directory, mode, clock, random: systemRandom }), keeper);
+  const store = sweptStore(await openRecord(directory, options), keeper);
   if (mode === 'write') store.sweepSoon();
   const device = createLlamaDevice({ clock, ...(options.threads === undefined ? {} : { threads: options.threads }) });
   const models = createModels({
@@ -183,6 +187,16 @@ export async function open(options: OpenOptions = {}): Promise<Mill> {
       ]);
     },
   });
+}
+
+async function openRecord(directory: string, { mode = 'write', emptyWhereMissing }: OpenOptions): Promise<Store> {
+  const parts = { clock: systemClock, random: systemRandom };
+  try {
+    return await openStore({ directory, mode, ...parts });
+  } catch (error) {
+    if (mode === 'write' || emptyWhereMissing !== true || toMillraceError(error).code !== 'E_STORE_MISSING') throw error;
+    return { ...createMemoryStore(parts), writable: false };
+  }
 }
 
 function isLoaded(engines: LoadedEngines): boolean {

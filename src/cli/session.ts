@@ -67,7 +67,8 @@ export interface Session {
   command(parent: Command, usage: string, description: string, example: string, options?: CommandOptions): Command;
   /** An action: settings are read, errors reported, everything that was opened is closed. Keeps the exit code. */
   run(action: (terminal: Terminal, given: Given) => Promise<number>): (...given: unknown[]) => Promise<void>;
-  open(mode: 'write' | 'read', overrides?: Partial<Config>): Promise<Mill>;
+  /** `look` reads, and takes a record that is missing for an empty one. */
+  open(mode: 'write' | 'read' | 'look', overrides?: Partial<Config>): Promise<Mill>;
   models(): Models;
   /** The settings of the command that runs. */
   settings(): Config;
@@ -211,7 +212,7 @@ export function createSession(terminal: Terminal): Session {
       const { model, home, collection: _collection, ...rest } = { ...settings(), ...overrides };
       const mill = await open({
         ...Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined)),
-        mode,
+        ...(mode === 'look' ? { mode: 'read', emptyWhereMissing: true } : { mode }),
         environment: terminal.environment,
         workingDirectory: terminal.workingDirectory,
         ...(model === undefined ? {} : { generator: model }),

@@ -13,6 +13,9 @@ import { makeDocument } from './make-document.ts';
 const sampledFiles = 6;
 /** Paths that are kept to choose them from; of more, every second one, then every fourth, … */
 const keptPaths = 4_096;
+/** So many sources are looked at one by one; of those beyond, every sixteenth stands for all. */
+const lookedAtAll = 1_000;
+const beyondEvery = 16;
 /** Files above are left out of the sample: it is to be short. */
 const largestSampled = 4 * 1024 * 1024;
 /** Chunks that are embedded. */
@@ -30,8 +33,8 @@ interface Found {
 }
 
 /**
- * Looks at every source, reads and embeds some of those that are new or changed, and tells what all would take. Nothing is written, but
- * the embedder is loaded. With fewer than `leastItems` to read nothing is sampled.
+ * Finds every source, looks at a share of them, reads and embeds some of those that are new or changed, and tells what all would take.
+ * Nothing is written, but the embedder is loaded. With fewer than `leastItems` to read nothing is sampled or loaded.
  *
  * @throws MillraceError E_SOURCE_MISSING where nothing is there to read
  */
@@ -44,39 +47,42 @@ export async function estimateIngest(
   const { signal } = call;
   const { clock, store } = parts;
   const collection = options.collection ?? 'default';
-  const embedder = await parts.embedder();
   const seen = { items: 0, unchanged: 0, bytes: 0 };
   let kept: Found[] = [];
   let every = 1;
+  let looks = 0;
   let missing: MillraceError | undefined;
   for await (const source of discover(sources, { workingDirectory: parts.workingDirectory })) {
     signal.throwIfAborted();
     if (source.kind === 'unreachable') missing ??= source.error;
     if (source.kind === 'unreachable' || source.kind === 'vanished') continue;
     seen.items += 1;
+    if (seen.items > lookedAtAll && seen.items % beyondEvery !== 0) continue;
+    const standsFor = seen.items > lookedAtAll ? beyondEvery : 1;
     const looked = await lookAtSource(source, {}, store).catch(() => undefined);
     if (looked === undefined) continue;
     const known = options.reread === true ? undefined : await readKnown(store, collection, sourceKey(source));
     if (known !== undefined && source.kind === 'file' && looksUnchanged(known, looked.source)) {
-      seen.unchanged += 1;
+      seen.unchanged += standsFor;
       continue;
     }
-    seen.bytes += looked.size;
-    if (seen.items % every === 0) kept.push({ source, size: looked.size });
+    seen.bytes += looked.size * standsFor;
+    looks += 1;
+    if (looks % every === 0) kept.push({ source, size: looked.size });
     if (kept.length < keptPaths) continue;
     kept = kept.filter((_, index) => index % 2 === 0);
     every *= 2;
   }
   if (seen.items === 0 && missing !== undefined) throw missing;
+  const unchanged = Math.min(seen.unchanged, seen.items);
+  if (seen.items === unchanged || seen.items - unchanged < call.leastItems) {
+    return { items: seen.items, unchanged, sampled: 0, newTokens: 0, reusedTokens: 0, leastMs: 0, mostMs: 0, diskBytes: 0 };
+  }
 
+  const embedder = await parts.embedder();
   const sample = { files: 0, bytes: 0, text: 0, chunks: 0, tokens: 0, readMs: 0, embedMs: 0, embeddedTokens: 0 };
-  const isShort = seen.items - seen.unchanged < call.leastItems;
-  for (const { source } of isShort
-    ? []
-    : evenly(
-        kept.filter(({ size }) => size <= largestSampled),
-        sampledFiles,
-      )) {
+  const small = kept.filter(({ size }) => size <= largestSampled);
+  for (const { source } of evenly(small, sampledFiles)) {
     await readOne(source).catch((thrown: unknown) => {
       signal.throwIfAborted();
       const error = toMillraceError(thrown);
@@ -122,7 +128,7 @@ export async function estimateIngest(
   const vectorBytes = options.embed === false ? 0 : embedder.model.dimensions * 2 * 2;
   return {
     items: seen.items,
-    unchanged: seen.unchanged,
+    unchanged,
     sampled: sample.files,
     newTokens: options.embed === false ? 0 : Math.round(tokens),
     reusedTokens: 0,

@@ -16,9 +16,7 @@ const notForReading = /(?:^|\/)(?:__MACOSX\/|\.DS_Store$|Thumbs\.db$|desktop\.in
 /** A container: its own text is the list of its files, which become documents of their own. */
 export const parseZip: FormatParser['parse'] = async (bytes, { name, membersFrom = 0 }) => {
   const archive = await openZip(bytes, name);
-  const listed = archive.entries
-    .filter((entry) => !notForReading.test(entry.name))
-    .map(({ name: entry, read }) => ({ name: entry, read }));
+  const listed = archive.entries.filter((entry) => !notForReading.test(entry.name)).map(({ name: entry, read }) => ({ name: entry, read }));
   const warnings = archive.recovered ? [cutOff(name)] : [];
   return container(name, listed, membersFrom, warnings);
 };

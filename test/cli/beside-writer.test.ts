@@ -55,6 +55,10 @@ describe.skipIf(withoutModels || process.platform === 'win32')('while another pr
   it('search, ask and status work, a second writer is refused and told whose turn it is, and the first one completes', async () => {
     const writer = await heldWriter();
     expect((await hitsOf('lost key'))[0]).toContain('40 euros');
+    expect(await run('ingest', 'docs', '--dry-run')).toMatchObject({
+      exitCode: 0,
+      out: expect.stringContaining('Nothing was done.') as string,
+    });
     const asked = await run('ask', 'What does a lost key cost?', '--quotes', '--mode', 'text', '--json');
     expect(asked.exitCode).toBe(0);
     const [answer] = jsonLines(asked.out) as { answer: string; notices: string[] }[];

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -41,5 +41,30 @@ describe('what ingest tells', () => {
       exitCode: 0,
       out: expect.stringMatching(/^2 found: 0 indexed, 2 unchanged, 0 failed/),
     });
+  });
+});
+
+describe('a dry run', () => {
+  it('makes no directory where there is none, and opens for reading where there is one', async () => {
+    const dry = await run('ingest', 'docs', '--dry-run');
+    expect(dry).toMatchObject({ exitCode: 0, error: '' });
+    expect(dry.out).toMatch(/^would read {3}.*rules\.md/m);
+    expect(dry.out).toMatch(/Nothing was done\. 3 would be read \(/);
+    expect(readdirSync(folder)).toEqual(['docs']);
+    expect((await run('search', 'key')).error).toContain('E_STORE_MISSING');
+
+    await run('ingest', 'docs', '--no-embed');
+    // SQLite keeps two files beside a record while it is open.
+    const files = () => readdirSync(join(folder, '.millrace')).filter((name) => !/-(?:shm|wal)$/.test(name));
+    const before = files();
+    rmSync(join(folder, 'docs', 'hours.txt'));
+    const pruned = await run('ingest', 'docs', '--dry-run', '--prune', '--json');
+    expect(jsonLines(pruned.out).at(-1)).toMatchObject({ type: 'ingest-end', found: 2, removed: 1 });
+    expect(files()).toEqual(before);
+    expect((await run('documents', 'list')).out).toContain('hours.txt');
+  });
+
+  it('is refused of a list that can be read once, where an estimate is wanted', async () => {
+    expect(await run('ingest', '-', '--estimate')).toMatchObject({ exitCode: 2, out: '' });
   });
 });

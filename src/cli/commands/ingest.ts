@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { MillraceError } from '../../errors.ts';
 import { boundHeap } from '../../util/bound-heap.ts';
 import { systemClock } from '../../util/clock.ts';
 import { durationOption } from '../duration-option.ts';
@@ -36,10 +37,13 @@ export function addIngest(program: Command, session: Session): void {
   withEstimate(command).action(
     session.run(async (terminal, { paths, options }) => {
       const flags = options as IngestFlags;
+      if (options.estimate === true && paths.includes('-')) {
+        throw new MillraceError('E_USAGE', 'A list on standard input is read once: there is no estimate of it.');
+      }
       const metadataBySource = flags.metadata === undefined ? undefined : await readMetadataFile(flags.metadata, terminal.workingDirectory);
-      const mill = await session.open('write');
+      const mill = await session.open(flags.dryRun === true || options.estimate === true ? 'look' : 'write');
       // Standard input is read once: what comes from there is not estimated.
-      if (!paths.includes('-') && flags.watch !== true && flags.dryRun !== true) {
+      if (options.estimate === true || (!paths.includes('-') && flags.watch !== true && flags.dryRun !== true)) {
         const told = await tellEstimate(terminal, options, 'files', (leastItems) =>
           mill.estimate.ingest(paths, {
             collection: options.collection,
