@@ -98,6 +98,9 @@ describe('checkAnswer of what has few words of its own', () => {
     expect(checkAnswer('J. K. Rowling', passage).text).toBe('J. K. Rowling [1]');
     expect(checkAnswer('[2019] UKSC 12', passage).text).toBe('[2019] UKSC 12 [1]');
     expect(checkAnswer('items[0]', passage).text).toBe('items[0] [1]');
+    expect(checkAnswer('items[1]', [hit('The first is items[1].')]).text).toBe('items[1] [1]');
+    expect(checkAnswer('items[1]', [hit('The first of the items.')]).text).toBe('items [1]');
+    expect(checkAnswer('items [1]', [hit('The first is items[1].')]).text).toBe('items [1]');
   });
 
   it('leaves out what no passage supports where that is asked for', () => {
@@ -143,7 +146,14 @@ describe('quoteAnswer', () => {
     expect(quoted.text).toBe('“Lost property is kept for 45 days.” [1]');
   });
 
+  it('abstains where a sentence holds the common words of the question only', () => {
+    const several = [hit('Train attendants check tickets.'), hit('A train attendant sells tickets.'), hit('The train is red.')];
+    expect(quoteAnswer('What is the hourly wage of a train attendant?', several).abstained).toBe(true);
+    expect(quoteAnswer('Does a train attendant sell tickets?', several).text).toContain('“A train attendant sells tickets.” [2]');
+  });
+
   it('abstains when nothing matches', () => {
     expect(quoteAnswer('Who painted the ceiling fresco?', hits).abstained).toBe(true);
+    expect(quoteAnswer('What? And how?', hits).abstained).toBe(true);
   });
 });

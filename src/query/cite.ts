@@ -54,7 +54,8 @@ export function checkAnswer(
   let copied = 0;
   for (const sentence of joinMarkers(sentencesOf(text))) {
     const plain = withoutMarkers(sentence.text, hits);
-    const named = new Set([...sentence.text.matchAll(markers)].map((match) => Number(match[1]) - 1));
+    const kept = new Set([...plain.matchAll(markers)].map((match) => Number(match[1]) - 1));
+    const named = new Set([...sentence.text.matchAll(markers)].map((match) => Number(match[1]) - 1).filter((index) => !kept.has(index)));
     const standing = grounds
       .map((ground, index) => ({ index, ...standingOf(plain, ground, { question, language }) }))
       .filter(({ share }) => share > 0)
@@ -65,8 +66,8 @@ export function checkAnswer(
     if (isStatement) (sources.length === 0 ? unsupported : supported).push(plain);
     for (const { index, sentence: said = plain } of sources) uses.push({ passage: index, sentence: said });
     const ranks = sources.map(({ index }) => hits[index]?.rank ?? index + 1);
-    const kept = drop && isStatement && sources.length === 0 ? '' : withMarkers(plain, ranks);
-    checked += kept === '' && checked === '' ? '' : text.slice(copied, sentence.start) + kept;
+    const shown = drop && isStatement && sources.length === 0 ? '' : withMarkers(plain, ranks);
+    checked += shown === '' && checked === '' ? '' : text.slice(copied, sentence.start) + shown;
     copied = sentence.end;
   }
   return { text: (checked + text.slice(copied)).trim(), abstained: false, uses, unsupported, supported };
@@ -74,11 +75,14 @@ export function checkAnswer(
 
 const markers = /\[(\d{1,3})\]/g;
 
-/** Without markers that cite; what looks like one, names no passage and stands in one ("items[0]") is part of the sentence. */
+/** Without markers that cite; what looks like one and stands in a passage ("items[0]", "[2019] UKSC 12") is part of the sentence. */
 function withoutMarkers(sentence: string, hits: readonly Hit[]): string {
-  return sentence.replace(/(?<!\s)\s*\[(\d{1,3})\]/g, (found, number: string) => {
+  return sentence.replace(/(?<!\s)\s*\[(\d{1,3})\]/g, (found, number: string, at: number) => {
     const isPassage = Number(number) >= 1 && Number(number) <= hits.length;
-    return !isPassage && hits.some(({ text }) => text.includes(found.trim())) ? found : '';
+    // The number of a passage is a marker, but where the passage has it behind the same word.
+    const [word = ''] = isPassage ? (/[\p{L}\p{M}\p{N}\])]+$/u.exec(sentence.slice(0, at)) ?? []) : [];
+    const written = isPassage && word !== '' ? `${word}${found}` : isPassage ? '' : found.trim();
+    return written !== '' && hits.some(({ text }) => text.includes(written)) ? found : '';
   });
 }
 

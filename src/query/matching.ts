@@ -147,3 +147,16 @@ export function coverage(wanted: ReadonlySet<string>, present: ReadonlySet<strin
   for (const word of wanted) if (present.has(word)) found += 1;
   return found / wanted.size;
 }
+
+/** Share of the asked words that are present, each by how few of the hits hold it (one hit alone does not tell); 1 for nothing asked. */
+export function coverageByRarity(asked: ReadonlySet<string>, present: ReadonlySet<string>, hits: readonly ReadonlySet<string>[]): number {
+  const read = hits.length < 2 ? [] : hits;
+  let whole = 0;
+  let held = 0;
+  for (const word of asked) {
+    const rarity = Math.log(1 + (read.length + 1) / (0.5 + read.filter((words) => words.has(word)).length));
+    whole += rarity;
+    if (present.has(word)) held += rarity;
+  }
+  return whole === 0 ? 1 : held / whole;
+}

@@ -10,9 +10,10 @@ import { draftAnswer } from './draft.ts';
 import { injectionNotice } from './injection.ts';
 import type { QueryParts } from './parts.ts';
 import { pipelineOf, queryDefaults, type ResolvedPipeline } from './resolve-pipeline.ts';
-import { rerank } from './rerank.ts';
+import { promptFamilyOf } from './prompt.ts';
+import { orderByLikelihood, rerank } from './rerank.ts';
 import type { Retrieved, RetrieveRequest } from './retrieve.ts';
-import { questionCosts, searchCosts, withPermit } from './with-permit.ts';
+import { answerCosts, questionCosts, searchCosts, withPermit } from './with-permit.ts';
 
 interface Call {
   readonly signal: AbortSignal;
@@ -57,10 +58,13 @@ export async function searchDocuments(parts: QueryParts, query: string, options:
   const { collection } = pipeline.retrieve;
   const asked = checkQuestion(query, 'query');
   const work = { class: 'interactive', tenant: options.tenant, cache: options.cache, ...call } as const;
-  const costs = searchCosts(asked, pipeline.retrieve);
-  const found = await withPermit(parts.scheduler, { ...work, costs }, (permit) =>
-    findRanked(parts, pipeline, { query: asked, ...work, permit }),
-  );
+  const byModel = pipeline.rerank.by === 'model';
+  const costs = { ...searchCosts(asked, pipeline.retrieve), ...(byModel ? answerCosts(asked, pipeline, 1) : {}) };
+  const found = await withPermit(parts.scheduler, { ...work, costs }, async (permit) => {
+    const request = { query: asked, ...work, permit };
+    const ranked = await findRanked(parts, pipeline, request);
+    return byModel ? rankByModel(parts, pipeline, ranked, request) : ranked;
+  });
   if (found.hits.length === 0) await requireCollection(parts, collection);
   return { ...found, query, collection, timings: { ...found.timings, totalMs: parts.clock.monotonic() - started } };
 }
@@ -68,11 +72,26 @@ export async function searchDocuments(parts: QueryParts, query: string, options:
 /** The hits of a pipeline in their last order. */
 async function findRanked(parts: QueryParts, pipeline: ResolvedPipeline, request: RetrieveRequest): Promise<Retrieved> {
   const retrieved = await findHits(parts, pipeline, request);
-  // By the model they are ordered where they are read.
+  // By the model they are ordered where they are read, or by `rankByModel`.
   if (pipeline.rerank.by === 'none' || pipeline.rerank.by === 'model') return retrieved;
   const reranking = parts.clock.monotonic();
   const hits = [...(await rerank(parts, request.query, retrieved.hits, pipeline.rerank, request))];
   return { ...retrieved, hits, timings: { ...retrieved.timings, rerankMs: parts.clock.monotonic() - reranking } };
+}
+
+/** The same by the generator, for a search: an answer orders them where it reads them. */
+async function rankByModel(
+  parts: QueryParts,
+  { generate, rerank: section }: ResolvedPipeline,
+  found: Retrieved,
+  { query, ...call }: RetrieveRequest,
+): Promise<Retrieved> {
+  const started = parts.clock.monotonic();
+  const generator = await parts.generator(() => undefined, generate.model);
+  const family = generate.prompt ?? promptFamilyOf(generator.model.id);
+  const ordered = await orderByLikelihood(parts, generator, query, found.hits, section, family, call, () => undefined);
+  const hits = ordered.map((hit, index) => ({ ...hit, rank: index + 1 }));
+  return { ...found, hits, timings: { ...found.timings, rerankMs: parts.clock.monotonic() - started } };
 }
 
 type Emit = (event: AnswerEventBody) => Promise<void>;

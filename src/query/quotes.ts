@@ -1,14 +1,16 @@
 import type { Hit } from '../spec/answers.ts';
-import { contentWords, coverage, sentencesOf } from './matching.ts';
+import { contentWords, coverageByRarity, sentencesOf } from './matching.ts';
 import type { Use } from './cite.ts';
 import { refusal } from './refusals.ts';
 
-/** Least share of the question's content words that one quoted sentence and its headings must hold. */
+/** Least share of the question's content words, rare ones more, that one quoted sentence and its headings must hold. */
 const quoteThreshold = 0.5;
+
+const none = { text: refusal, abstained: true, uses: [] } as const;
 
 /**
  * An answer of verbatim sentences, without a generator: the best-matching sentences of the best hits, in order of their match; a heading
- * is none. Abstains when no sentence holds at least half of the question's content words.
+ * is none. Abstains when no sentence holds at least half of the question's content words, each by how few of the hits hold it.
  */
 export function quoteAnswer(
   question: string,
@@ -16,6 +18,8 @@ export function quoteAnswer(
   { language, limit = 2 }: { readonly language?: string | undefined; readonly limit?: number } = {},
 ): { readonly text: string; readonly abstained: boolean; readonly uses: readonly Use[] } {
   const words = contentWords(question, language);
+  const found = hits.map(({ text }) => contentWords(text, language));
+  if (words.size === 0) return none;
   const candidates = hits
     .slice(0, 5)
     .flatMap((hit, passage) => {
@@ -24,14 +28,14 @@ export function quoteAnswer(
       return sentencesOf(hit.text)
         .filter(({ text }) => !headings.includes(text.replace(/^#+\s*/, '')))
         .map(({ text }) => {
-          const share = coverage(words, new Set([...contentWords(text, language), ...place]));
+          const share = coverageByRarity(words, new Set([...contentWords(text, language), ...place]), found);
           return { passage, sentence: text, share, score: share - passage * 0.02 };
         });
     })
     .filter(({ share, sentence }) => share >= quoteThreshold && contentWords(sentence, language).size > 2)
     .sort((a, b) => b.score - a.score)
     .slice(0, limit);
-  if (candidates.length === 0) return { text: refusal, abstained: true, uses: [] };
+  if (candidates.length === 0) return none;
   return {
     text: candidates.map(({ sentence, passage }) => `“${sentence}” [${passage + 1}]`).join('\n'),
     abstained: false,

@@ -83,6 +83,19 @@ describe('rerank', () => {
     expect(usage.promptTokens).toBe(bench.generator.statistics().prefillTokens + usage.cachedTokens);
   });
 
+  it('orders the hits of a search by the model, too, ranked anew, and reads each for it', async () => {
+    const weigh = (request: GenerateRequest) => [passageOf(request).includes('48') ? -9 : -0.1];
+    bench = await openMillBench({ sources, generator: { ...reading([]), weigh } });
+    const pipeline = { retrieve: { mode: 'text', limit: 2 }, rerank: { by: 'model' } } as const;
+    const { hits, timings } = await bench.drive(bench.mill.search(question, { pipeline }));
+    expect(hits.map(({ source, rank }) => [source, rank])).toEqual([
+      ['b', 1],
+      ['a', 2],
+    ]);
+    expect(timings.rerankMs).toBeGreaterThan(0);
+    expect(bench.generator.statistics().calls).toBe(2);
+  });
+
   it('keeps the order where the engine does not tell', async () => {
     const asked: string[] = [];
     expect((await ask({ rerank: { by: 'model' } }, reading(asked))).answer).toMatch(/^48 passengers \[2\]$/);

@@ -1,6 +1,6 @@
 import { numbersOf, standsAmong, type WrittenNumber } from '../language/numbers.ts';
 import { groundOf, type GroundPassage, standingOf } from './grounding.ts';
-import { contentWords, missingNames, namesIn, sentencesOf } from './matching.ts';
+import { contentWords, coverageByRarity, missingNames, namesIn, sentencesOf } from './matching.ts';
 
 /** An answer, the question and what it was read from. */
 export interface Evidence {
@@ -146,17 +146,4 @@ function telling(
 
 function yearsOf(text: string): WrittenNumber[] {
   return numbersOf(text).filter(({ readings }) => readings.some((reading) => /^[12]\d{3}$/.test(reading)));
-}
-
-/** Share of the asked words that are present, each by how few of the hits hold it (one hit alone does not tell); 1 for nothing asked. */
-function coverageByRarity(asked: ReadonlySet<string>, present: ReadonlySet<string>, hits: readonly ReadonlySet<string>[]): number {
-  const read = hits.length < 2 ? [] : hits;
-  let whole = 0;
-  let held = 0;
-  for (const word of asked) {
-    const rarity = Math.log(1 + (read.length + 1) / (0.5 + read.filter((words) => words.has(word)).length));
-    whole += rarity;
-    if (present.has(word)) held += rarity;
-  }
-  return whole === 0 ? 1 : held / whole;
 }

@@ -30,11 +30,21 @@ export function searchCosts(question: string, { mode }: Pick<RetrieveSection, 'm
 }
 
 /** What a question wants of the engines, if its passages fill the context. */
-export function questionCosts(question: string, { retrieve, context, generate, stages }: ResolvedPipeline): AdmissionRequest['costs'] {
+export function questionCosts(question: string, pipeline: ResolvedPipeline): AdmissionRequest['costs'] {
+  const { retrieve, generate, stages } = pipeline;
   const costs = searchCosts(question, retrieve);
   if (generate.by === 'quotes' || stages.generate !== undefined) return costs;
+  return { ...costs, ...answerCosts(question, pipeline, generate.maxTokens) };
+}
+
+/** What the generator of a pipeline is wanted for, if passages fill the context. */
+export function answerCosts(
+  question: string,
+  { context, generate }: Pick<ResolvedPipeline, 'context' | 'generate'>,
+  maxTokens: number,
+): AdmissionRequest['costs'] {
   const lane = generate.model === undefined ? 'generate' : (`generate:${generate.model}` as const);
-  return { ...costs, ...promptCosts(lane, (context.tokens ?? queryDefaults.contextTokens) + tokensOf(question), generate.maxTokens) };
+  return promptCosts(lane, (context.tokens ?? queryDefaults.contextTokens) + tokensOf(question), maxTokens);
 }
 
 export function tokensOf(text: string): number {
