@@ -135,11 +135,17 @@ async function compute(run: IngestRun, { texts, tokens, handle }: SubmittedCall,
     throw new MillraceError('E_INTERNAL', `The embedder gave ${vectors.length} vectors for ${texts.length} texts.`);
   }
   const ofChunks = vectors.map((vector, index) => ({ chunk: (texts[index] as EmbedText).id, vector }));
-  const sound = ofChunks.filter(({ vector }) => vector.every((value) => Number.isFinite(value)));
+  const sound = ofChunks.filter(({ vector }) => isFinite(vector));
   for (let missing = sound.length; missing < ofChunks.length; missing += 1) {
     noteRefused(run, new MillraceError('E_INPUT_INVALID', 'The embedder gave a vector that is not of finite numbers.'));
   }
   return { tokens, vectors: sound };
+}
+
+/** By index: a callback a number costs several times as much. */
+function isFinite(vector: Float32Array): boolean {
+  for (let index = 0; index < vector.length; index += 1) if (!Number.isFinite(vector[index])) return false;
+  return true;
 }
 
 function noteRefused({ counts }: IngestRun, error: MillraceError): void {
@@ -160,7 +166,7 @@ async function commitAll(
     maxItems: computedCalls,
     maxBytes: vectorsPerCommit,
     bytesOf,
-    quietMs: limits.commitQuietMs,
+    quietMs: limits.vectorsQuietMs,
     clock,
   });
   for await (const calls of batches) {

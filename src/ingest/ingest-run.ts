@@ -45,6 +45,8 @@ export interface IngestLimits extends WatchLimits {
   readonly commitLength: number;
   /** A commit waits so long for more documents. */
   readonly commitQuietMs: number;
+  /** The same for vectors, which come in small calls where little text is read at a time. */
+  readonly vectorsQuietMs: number;
   /** Least time between two progress events. */
   readonly progressMs: number;
 }
@@ -58,6 +60,7 @@ export const defaultIngestLimits: IngestLimits = {
   foundBytes: 4 * megabyte,
   commitLength: 16 * megabyte,
   commitQuietMs: 5,
+  vectorsQuietMs: 100,
   progressMs: 500,
   watchSettleMs: 1_000,
   watchQuietMs: 250,

@@ -48,6 +48,8 @@ const leastScore = 0.8;
 /** So many words tell where one language has so high a score and twice that of the next. */
 const earlyWords = 80;
 const earlyScore = 8;
+/** These hold so many words, as a rule. */
+const earlyCharacters = 800;
 
 function leaders(scores: ReadonlyMap<string, number>): readonly (readonly [string, number])[] {
   return [...scores].sort((a, b) => b[1] - a[1]).slice(0, 2);
@@ -95,9 +97,19 @@ export function createLanguageDetector(): LanguageDetector {
         for (const language of languages) scores.set(language, (scores.get(language) ?? 0) + 1 / languages.length);
       };
       const isAscii = !beyondAscii.test(read);
-      const written = read.match(isAscii ? /[a-z]+/gi : /\p{L}+/gu) ?? [];
+      const wordsOf = (part: string): readonly string[] => part.match(isAscii ? /[a-z]+/gi : /\p{L}+/gu) ?? [];
+      // Most texts are told by their first words: the others are then not cut out.
+      const cut = read.length > 2 * earlyCharacters ? read.lastIndexOf(' ', earlyCharacters) : -1;
+      let isWhole = cut === -1;
+      let written = wordsOf(isWhole ? read : read.slice(0, cut));
       let words = 0;
-      for (const [index, one] of written.entries()) {
+      for (let index = 0; ; index += 1) {
+        if (!isWhole && index + 1 >= written.length) {
+          written = [...written, ...wordsOf(read.slice(cut))];
+          isWhole = true;
+        }
+        const one = written[index];
+        if (one === undefined) break;
         const word = one.toLowerCase();
         // "T cells", "vitamin D": single letters of the alphabet stand for themselves.
         if (word.length === 1 && word <= 'z') continue;

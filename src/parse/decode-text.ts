@@ -40,13 +40,14 @@ function isTextControl(byte: number): boolean {
   return (byte >= 0x09 && byte <= 0x0d) || byte === 0x1b;
 }
 
-/** Share of bytes that no text encoding with ASCII as a part uses. A few occur in real text files. */
+/** 1 for each byte that no text encoding with ASCII as a part uses. */
+const isControl = Uint8Array.from({ length: 256 }, (_, byte) => ((byte < 0x20 && !isTextControl(byte)) || byte === 0x7f ? 1 : 0));
+
+/** Share of bytes that no such encoding uses. A few occur in real text files. */
 function controlShare(sample: Uint8Array): number {
+  const { length } = sample;
   let controls = 0;
-  for (let index = 0; index < sample.length; index += 1) {
-    const byte = sample[index] ?? 0;
-    if ((byte < 0x20 && !isTextControl(byte)) || byte === 0x7f) controls += 1;
-  }
+  for (let index = 0; index < length; index += 1) controls += isControl[sample[index] as number] as number;
   return sample.length === 0 ? 0 : controls / sample.length;
 }
 

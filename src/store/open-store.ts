@@ -13,7 +13,9 @@ import { createBlobFiles } from './blob-files.ts';
 import { createKeptBytes } from './kept-bytes.ts';
 import { createIndexNotices } from './index-notices.ts';
 import { hasLivingOwner } from './sqlite/lock.ts';
-import type { PreparedOperation, ReaderCall, WriterCall } from './sqlite/messages.ts';
+import type { ReaderCall, WriterCall } from './sqlite/messages.ts';
+import type { PreparedOperation } from './sqlite/operations.ts';
+import { isPackable, packOperations } from './sqlite/packed-operations.ts';
 import { isLong, portionsOf, withoutPortions } from './sqlite/portions.ts';
 import type { PendingPurge } from './sqlite/purge.ts';
 import type { RecordMethod } from './sqlite/queries.ts';
@@ -142,6 +144,12 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     }
   }
 
+  function writeAll(operations: readonly PreparedOperation[]): Promise<readonly OperationOutcome[]> {
+    return write(
+      isPackable(operations) ? { type: 'commitPacked', operations: packOperations(operations) } : { type: 'commit', operations },
+    );
+  }
+
   let longDocuments = 0;
   /** What is long goes ahead, so that no message takes long to be copied. */
   async function commitLong(operations: readonly PreparedOperation[]): Promise<readonly OperationOutcome[]> {
@@ -159,7 +167,7 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
         for (const portion of portionsOf(one.operation.document)) await write({ type: 'portion', document, portion });
         shortened.push({ ...one, operation: withoutPortions(one.operation), portions: document });
       }
-      return await write<readonly OperationOutcome[]>({ type: 'commit', operations: shortened });
+      return await writeAll(shortened);
     } catch (error) {
       await Promise.allSettled(sent.map((document) => write({ type: 'forgetPortions', document })));
       throw error;
@@ -172,9 +180,7 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
       operation,
       ids: { source: random.uuid(nowMs), document: random.uuid(nowMs) },
     }));
-    const outcomes = operations.some(isLong)
-      ? await commitLong(prepared)
-      : await write<readonly OperationOutcome[]>({ type: 'commit', operations: prepared });
+    const outcomes = operations.some(isLong) ? await commitLong(prepared) : await writeAll(prepared);
     for (const operation of operations) if (operation.type === 'commitVectors') notices.added(operation.vectors.length);
     await kept.forget(outcomes.flatMap(({ freedBlob }) => freedBlob ?? []));
     return outcomes;

@@ -22,15 +22,28 @@ export function createBytePermits(maxBytes: number): BytePermits {
     }
   }
 
+  function giveBack(bytes: number): () => void {
+    let given = false;
+    return () => {
+      if (given) return;
+      given = true;
+      held -= bytes;
+      admit();
+    };
+  }
+
   return {
     get held() {
       return held;
     },
     async take(bytes, signal) {
       signal.throwIfAborted();
+      if (waiting.length === 0 && (held === 0 || held + bytes <= maxBytes)) {
+        held += bytes;
+        return giveBack(bytes);
+      }
       const entry = { bytes, turn: createDeferred<void>() };
       waiting.push(entry);
-      admit();
       const onAbort = (): void => {
         const index = waiting.indexOf(entry);
         if (index === -1) return;
@@ -40,13 +53,7 @@ export function createBytePermits(maxBytes: number): BytePermits {
       };
       signal.addEventListener('abort', onAbort, { once: true });
       await entry.turn.promise.finally(() => signal.removeEventListener('abort', onAbort));
-      let given = false;
-      return () => {
-        if (given) return;
-        given = true;
-        held -= bytes;
-        admit();
-      };
+      return giveBack(bytes);
     },
   };
 }

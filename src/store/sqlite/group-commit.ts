@@ -1,17 +1,25 @@
 import { MillraceError } from '../../errors.ts';
+import type { OperationOutcome } from '../../spec/store.ts';
 import { toStoreError } from './connection.ts';
 import type { Connection } from './connection.ts';
 import type { ThreadAnswer, ThreadRequest, WriterCall } from './messages.ts';
-import { applyOperation } from './operations.ts';
+import { applyOperation, type PreparedOperation } from './operations.ts';
+import { unpackOperations } from './packed-operations.ts';
 import { createHeldPortions, type HeldPortions } from './portions.ts';
 import { endPurge, overwriteFreed, pendingPurges, purgeSource } from './purge.ts';
 import { claimItems } from './run-operations.ts';
 import { rebuildTextIndex } from './verify.ts';
 
+function applyAll(connection: Connection, held: HeldPortions, operations: readonly PreparedOperation[]): readonly OperationOutcome[] {
+  return operations.map(({ operation, ids, portions }) => applyOperation(connection, held.complete(operation, portions), ids));
+}
+
 function answerCall(connection: Connection, held: HeldPortions, call: WriterCall): unknown {
   switch (call.type) {
     case 'commit':
-      return call.operations.map(({ operation, ids, portions }) => applyOperation(connection, held.complete(operation, portions), ids));
+      return applyAll(connection, held, call.operations);
+    case 'commitPacked':
+      return applyAll(connection, held, unpackOperations(call.operations));
     case 'portion':
       return held.add(call.document, call.portion);
     case 'forgetPortions':
@@ -93,6 +101,11 @@ export function createGroupCommit(connection: Connection): GroupCommit {
     for (const { number, call } of requests) {
       // These read or rewrite the text index itself.
       if (call.type === 'rebuild' || call.type === 'purge') texts.flush();
+      if (requests.length === 1) {
+        // Undone with its transaction: a savepoint costs a copy of each page that is changed after it.
+        answers.push({ number, value: answerCall(connection, held, call) });
+        break;
+      }
       const mark = texts.mark();
       db.exec('SAVEPOINT call');
       try {

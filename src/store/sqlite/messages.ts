@@ -1,20 +1,14 @@
 import type { ErrorData } from '../../errors.ts';
 import type { RunId } from '../../spec/identifiers.ts';
-import type { StoreOperation } from '../../spec/store.ts';
-import type { OperationIds } from './operations.ts';
+import type { PreparedOperation } from './operations.ts';
+import type { PackedOperations } from './packed-operations.ts';
 import type { DocumentPortion } from './portions.ts';
 import type { RecordMethod } from './queries.ts';
-
-export interface PreparedOperation {
-  readonly operation: StoreOperation;
-  readonly ids: OperationIds;
-  /** The text and lists of its document have gone ahead under this number. */
-  readonly portions?: number;
-}
 
 /** What the main thread and the threads of the store say to each other. Every request gets one answer with its number. */
 export type WriterCall =
   | { readonly type: 'commit'; readonly operations: readonly PreparedOperation[] }
+  | { readonly type: 'commitPacked'; readonly operations: PackedOperations }
   /** Part of a long document, ahead of the operation that names the same number. */
   | { readonly type: 'portion'; readonly document: number; readonly portion: DocumentPortion }
   | { readonly type: 'forgetPortions'; readonly document: number }

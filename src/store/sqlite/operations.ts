@@ -15,6 +15,14 @@ export interface OperationIds {
   readonly document: string;
 }
 
+/** As the main thread hands it to the writer. */
+export interface PreparedOperation {
+  readonly operation: StoreOperation;
+  readonly ids: OperationIds;
+  /** The text and lists of its document have gone ahead under this number. */
+  readonly portions?: number;
+}
+
 const insertDocumentRow = insertChecked('documents');
 const insertText = insertChecked('document_texts', ['text']);
 const insertPageRow = insertChecked('pages');

@@ -65,7 +65,7 @@ function main(): void {
         if (next === undefined) break;
         if (next.call.type === 'close' || next.call.type === 'overwriteFreed') alone = next;
         else requests.push(next);
-        operations += next.call.type === 'commit' ? next.call.operations.length : 1;
+        operations += operationsOf(next.call);
       }
       if (requests.length > 0) port?.postMessage(group.commit(requests));
       if (alone?.call.type === 'overwriteFreed') port?.postMessage([group.overwriteFreed(alone.number)]);
@@ -84,6 +84,11 @@ function main(): void {
     answerArrived();
   });
   port.postMessage([{ number: startNumber, value: undefined }] satisfies ThreadAnswer[]);
+}
+
+function operationsOf(call: WriterCall): number {
+  if (call.type === 'commitPacked') return call.operations.count;
+  return call.type === 'commit' ? call.operations.length : 1;
 }
 
 main();
