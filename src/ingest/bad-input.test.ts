@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -9,9 +9,12 @@ import { createDocumentParser } from '../parse/pool.ts';
 import { systemClock } from '../util/clock.ts';
 
 const benches: ReturnType<typeof createIngestBench>[] = [];
-/** With real parser processes. */
-function bench(options: IngestBenchOptions = {}) {
-  const created = createIngestBench({ parser: createDocumentParser({ clock: systemClock, concurrency: 1 }), ...options });
+/** With real parser processes, unless it says otherwise. */
+function bench(options: IngestBenchOptions = {}, parses = true) {
+  const created = createIngestBench({
+    ...(parses ? { parser: createDocumentParser({ clock: systemClock, concurrency: 1 }) } : {}),
+    ...options,
+  });
   benches.push(created);
   return created;
 }
@@ -119,6 +122,50 @@ describe('bad input', () => {
       await requireWhole();
     },
   );
+
+  it('T25: a file beyond the limit is refused before a byte of it is read, and its neighbours are read', async () => {
+    // The fake parser tells what it was given.
+    const { run, write, folder, parsed } = bench({}, false);
+    for (const name of ['huge.txt', 'huge.pdf']) truncateSync(write(name, ''), 2 * 1024 ** 3);
+    write('good.txt', 'A good text.');
+    const events = await run([folder]);
+    expect(ofType(events, 'document-failed').map(({ error }) => [error.code, error.details?.['bytes']])).toEqual([
+      ['E_SOURCE_TOO_LARGE', 2 * 1024 ** 3],
+      ['E_SOURCE_TOO_LARGE', 2 * 1024 ** 3],
+    ]);
+    expect(events.at(-1)).toMatchObject({ indexed: 1, failed: 2, bytes: 'A good text.'.length });
+    expect(parsed).toEqual(['good.txt']);
+  });
+
+  it('T25: what is read is told by its bytes, whatever its name and the type that the program gives', async () => {
+    const { run, write, folder, store, texts } = bench();
+    write('letter.docx', pdf);
+    write('table.jpg', '<!doctype html><p>A page of the mill.</p>');
+    write('page.xlsx', 'Plain words of the mill.');
+    const html = '<!doctype html><html><body><p>Another page.</p></body></html>';
+    const events = await run([
+      folder,
+      { id: 'pdf as text', bytes: Buffer.from(pdf), contentType: 'text/plain' },
+      { id: 'html as pdf', bytes: Buffer.from(html), contentType: 'application/pdf' },
+      { id: 'noise as html', bytes: noise, contentType: 'text/html' },
+    ]);
+    expect(ofType(events, 'document-failed')).toMatchObject([{ source: 'noise as html', error: { code: 'E_DOCUMENT_UNSUPPORTED' } }]);
+    const types = await Promise.all(
+      (await store.listSources('default')).map(async ({ key, document }) => [
+        key.replace(`${folder}/`, ''),
+        document === null ? null : (await store.readDocument(document))?.contentType,
+      ]),
+    );
+    expect(Object.fromEntries(types)).toEqual({
+      'letter.docx': 'application/pdf',
+      'table.jpg': 'text/html',
+      'page.xlsx': 'text/plain',
+      'pdf as text': 'application/pdf',
+      'html as pdf': 'text/html',
+      'noise as html': null,
+    });
+    expect((await texts())['html as pdf']).toBe('Another page.');
+  });
 
   it('that cannot be opened is told, whatever it is', async () => {
     const { run, write, folder } = bench();

@@ -77,6 +77,79 @@ describe('T17: archives that are made to fill memory', () => {
   });
 });
 
+describe('T18: XML that is made to grow, to reach out or to nest', () => {
+  const laughs = Array.from({ length: 9 }, (_, level) => `<!ENTITY l${level + 1} "${`&l${level};`.repeat(10)}">`).join('');
+  const bombs: readonly (readonly [what: string, declared: string, content: string])[] = [
+    ['a billion laughs', `<!DOCTYPE x [<!ENTITY l0 "lol">${laughs}]>`, 'Weir. &l9;'],
+    ['one long entity many times', `<!DOCTYPE x [<!ENTITY e "${'lol '.repeat(10_000)}">]>`, `Weir. ${'&e;'.repeat(10_000)}`],
+    ['an entity that holds itself', '<!DOCTYPE x [<!ENTITY a "&b;"><!ENTITY b "&a;">]>', 'Weir. &a;'],
+    [
+      'a parameter entity that builds another',
+      '<!DOCTYPE x [<!ENTITY % a "<!ENTITY &#37; b SYSTEM \'file:///etc/passwd\'>">%a;%b;]>',
+      'Weir.',
+    ],
+    ['a file', '<!DOCTYPE x SYSTEM "file:///etc/passwd" [<!ENTITY f SYSTEM "file:///etc/passwd">]>', 'Weir. &f;'],
+    ['a million numbers of characters', '', `Weir. ${'&#120;'.repeat(1_000_000)}`],
+    ['a million hexadecimal numbers of characters', '', `Weir. ${'&#x00078;'.repeat(1_000_000)}`],
+    ['numbers of no characters', '', 'Weir. &#0;&#xD800;&#x110000;&#99999999999999999999;&#-1;'],
+    ['a depth of 100,000', '', `Weir.${'<b>'.repeat(100_000)}${'</b>'.repeat(100_000)}`],
+    ['100,000 attributes', '', `<b ${Array.from({ length: 100_000 }, (_, number) => `a${number}="x"`).join(' ')}>Weir.</b>`],
+  ];
+  const head = '<?xml version="1.0"?>';
+  const word = (declared: string, content: string): Buffer =>
+    writeZip({
+      'word/document.xml': `${head}${declared}<w:document xmlns:w="w"><w:body><w:p><w:r><w:t>${content}</w:t></w:r></w:p></w:body></w:document>`,
+    });
+  const slide = (declared: string, content: string): Buffer =>
+    writeZip({
+      'ppt/presentation.xml': '<p:presentation><p:sldIdLst><p:sldId r:id="r1"/></p:sldIdLst></p:presentation>',
+      'ppt/_rels/presentation.xml.rels': '<Relationships><Relationship Id="r1" Type="x/slide" Target="s.xml"/></Relationships>',
+      'ppt/s.xml': `${head}${declared}<p:sld><p:cSld><p:spTree><p:sp><p:txBody><a:p><a:r><a:t>${content}</a:t></a:r></a:p></p:txBody></p:sp></p:spTree></p:cSld></p:sld>`,
+    });
+  const relation = (type: string, target: string): string =>
+    `<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="r1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/${type}" Target="${target}"/></Relationships>`;
+  const spreadsheet = 'application/vnd.openxmlformats-officedocument.spreadsheetml';
+  const main = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"';
+  const book = (declared: string, content: string): Buffer =>
+    writeZip({
+      '[Content_Types].xml': `<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Override PartName="/xl/workbook.xml" ContentType="${spreadsheet}.sheet.main+xml"/><Override PartName="/xl/worksheets/sheet1.xml" ContentType="${spreadsheet}.worksheet+xml"/></Types>`,
+      '_rels/.rels': relation('officeDocument', 'xl/workbook.xml'),
+      'xl/workbook.xml': `<workbook ${main} xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"><sheets><sheet name="A" sheetId="1" r:id="r1"/></sheets></workbook>`,
+      'xl/_rels/workbook.xml.rels': relation('worksheet', 'worksheets/sheet1.xml'),
+      'xl/worksheets/sheet1.xml': `${head}${declared}<worksheet ${main}><sheetData><row r="1"><c r="A1" t="inlineStr"><is><t>${content}</t></is></c></row></sheetData></worksheet>`,
+    });
+  const formats: Readonly<Record<string, (declared: string, content: string) => string | Uint8Array>> = {
+    'a.xml': (declared, content) => `${head}${declared}<x><p>${content}</p></x>`,
+    'a.svg': (declared, content) => `${head}${declared}<svg xmlns="http://www.w3.org/2000/svg"><text>${content}</text></svg>`,
+    'a.docx': word,
+    'a.pptx': slide,
+    'a.xlsx': book,
+    'a.odt': (declared, content) =>
+      writeZip({
+        mimetype: 'application/vnd.oasis.opendocument.text',
+        'content.xml': `${head}${declared}<office:document-content xmlns:office="o" xmlns:text="t"><office:body><office:text><text:p>${content}</text:p></office:text></office:body></office:document-content>`,
+      }),
+    'a.epub': (declared, content) =>
+      writeZip({
+        mimetype: 'application/epub+zip',
+        'META-INF/container.xml': '<rootfile full-path="b.opf"/>',
+        'b.opf': `${head}${declared}<package><metadata><dc:title>${content}</dc:title></metadata><manifest><item id="a" href="a.xhtml" media-type="application/xhtml+xml"/></manifest><spine><itemref idref="a"/></spine></package>`,
+        'a.xhtml': `${head}${declared}<html xmlns="http://www.w3.org/1999/xhtml"><body><p>${content}</p></body></html>`,
+      }),
+  };
+
+  it.each(Object.keys(formats).flatMap((name) => bombs.map((bomb) => [name, ...bomb] as const)))(
+    'ends in %s as text or as an error, no larger than it came: %s',
+    async (name, _what, declared, content) => {
+      const file = formats[name]?.(declared, content) ?? '';
+      const said = await outcome(name, file);
+      expect(said).toMatch(/^(?:E_DOCUMENT_[A-Z_]+$|[^]*Weir\.)/);
+      expect(said.length).toBeLessThanOrEqual(declared.length + content.length + 100);
+      expect(said).not.toMatch(/root:|lol.*lol.*lol.*lol.*lol.*lol/);
+    },
+  );
+});
+
 describe('T20: PDF files whose parts lead in a circle or promise too much', () => {
   const page =
     '3 0 obj\n<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>/XObject<</X 6 0 R>>>>>>\nendobj\n';
