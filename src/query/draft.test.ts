@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { type MillBench, type MillBenchOptions, openMillBench } from '../../test/support/mill-bench.ts';
 import type { Answer } from '../spec/answers.ts';
+import type { GenerateRequest } from '../spec/engine.ts';
 
 const sources = [
   { id: 'ferry', text: 'The ferry carries 48 passengers. Dogs travel free of charge.' },
@@ -121,6 +122,42 @@ describe('a question put to one passage after the other', () => {
 
     it('is not asked for again where it was copied', async () => {
       expect((await askedTwice('48 passengers.', 'free')).times).toBe(1);
+    });
+  });
+
+  describe('of which the model was not sure', () => {
+    const text = 'The ferry carries 48 passengers. It was painted by Ann Lee. Dogs travel free of charge. The mill stands beside it.';
+    const isClose = ({ prompt }: GenerateRequest) => !(prompt.messages[1]?.parts[0] ?? '').includes('mill');
+    const surely = async (first: number, second: number, closer = '48 passengers') => {
+      const read: string[] = [];
+      const { answer } = await answerOf(
+        {
+          sources: [{ id: 'ferry', text }],
+          generator: {
+            answer(request) {
+              read.push(request.prompt.messages[1]?.parts[0] ?? '');
+              return isClose(request) ? closer : 'passengers';
+            },
+            weigh: () => [-9],
+            likelihood: (request) => (isClose(request) ? second : first),
+          },
+        },
+        'How many passengers does the ferry carry?',
+      );
+      return { answer, read };
+    };
+
+    it('is asked for once more, over the sentences that hold most of the question', async () => {
+      const { answer, read } = await surely(-0.5, -0.1);
+      expect(answer).toBe('48 passengers [1]');
+      expect(read[1]).toContain('The ferry carries 48 passengers.');
+      expect(read[1]).not.toContain('Dogs');
+    });
+
+    it('stays where the model was sure, or says closer what does not stand there', async () => {
+      expect((await surely(-0.1, -0.01)).read).toHaveLength(1);
+      expect((await surely(-0.5, -0.1, '50 people')).answer).toBe('passengers [1]');
+      expect((await surely(-0.5, -0.1, 'not in the documents')).answer).toBe('passengers [1]');
     });
   });
 

@@ -1,24 +1,19 @@
-import { numbersAsSpelled } from '../language/number-words.ts';
 import type { Answer, AnswerEvent, Hit, StageTimings, Usage } from '../spec/answers.ts';
-import type { GenerateUsage, Generator } from '../spec/engine.ts';
-import { checkAnswer, isRefusal, type Use } from './cite.ts';
+import { mapInTurns } from '../util/in-turns.ts';
+import { askPassage } from './ask-passage.ts';
+import { type Asking, type Candidate, candidateOf, createSpent, generate, noUsage } from './candidate.ts';
 import { chooseContext } from './choose-context.ts';
+import { checkAnswer, isRefusal, type Use } from './cite.ts';
 import { fitContext } from './context.ts';
 import { generateByStage, roughTokenizer } from './custom-stages.ts';
-import { askWhetherStated, isWorthAsking, withReply } from './confirm.ts';
-import { type EngineCall, type GeneratedAnswer, generateAnswer } from './generate.ts';
-import { mapInTurns } from '../util/in-turns.ts';
-import { groundOf, standsVerbatim } from './grounding.ts';
-import { contentWords, coverage, fold, sentencesOf } from './matching.ts';
+import type { EngineCall } from './generate.ts';
+import { contentWords, coverage, fold } from './matching.ts';
 import type { QueryParts } from './parts.ts';
-import { polarityOf } from './polarity.ts';
-import { type AnswerPrompt, answerPrompt, modelRefusal, passagePrompt, type PromptFamily, promptFamilyOf } from './prompt.ts';
+import { answerPrompt, passagePrompt, promptFamilyOf } from './prompt.ts';
 import { quoteAnswer } from './quotes.ts';
 import { refusalIn } from './refusals.ts';
 import { orderByLikelihood } from './rerank.ts';
 import type { ResolvedPipeline } from './resolve-pipeline.ts';
-import { spanGrammar } from './span-grammar.ts';
-import { mayState, type Verdict, verify } from './verify.ts';
 import { widen } from './widen.ts';
 
 export interface Draft {
@@ -41,31 +36,6 @@ type Told =
       : never
     : never;
 export type Tell = (event: Told) => Promise<void>;
-
-interface Asking {
-  readonly parts: QueryParts;
-  readonly question: string;
-  readonly language: string | undefined;
-  readonly pipeline: ResolvedPipeline;
-  readonly generator: Generator;
-  /** Content words of all hits of the question. */
-  readonly found: readonly ReadonlySet<string>[];
-  readonly family: PromptFamily;
-  readonly call: EngineCall;
-  /** What all calls of the model cost together. */
-  readonly spent: Spent;
-}
-
-/** One answer of the model, and whether what it was read from states it. */
-interface Candidate {
-  readonly text: string;
-  readonly hits: readonly Hit[];
-  readonly checked: ReturnType<typeof checkAnswer>;
-  /** Undefined for a refusal, and where the pipeline does not verify. */
-  readonly verdict: Verdict | undefined;
-}
-
-const noUsage: Usage = { promptTokens: 0, cachedTokens: 0, outputTokens: 0 };
 
 /**
  * An answer from the hits, or a refusal in the question's language: by quotes, or by the model from all passages in one prompt (`joined`)
@@ -179,42 +149,6 @@ async function askEach(asking: Asking, hits: readonly Hit[]): Promise<Candidate[
   return asked;
 }
 
-/**
- * The question put to one passage. Where the passage is about it and the model refuses, or says what does not stand there word for word, it
- * is asked once more and held to the words of the passage; that answer is taken where it is verified.
- */
-async function askPassage(asking: Asking, hit: Hit, askedBefore: number): Promise<Candidate> {
-  const { question, language, found, family, pipeline } = asking;
-  const prompt = passagePrompt(question, hit, family);
-  const { final, ...rest } = await generate(asking, prompt, {});
-  const first = await candidateOf(asking, { final, ...rest }, [hit], askedBefore);
-  if (pipeline.verify.by === 'none' || isCopied(first, hit, { question, language })) return first;
-  const refusalLogProbability = final.weights?.[0];
-  if (!mayState({ question, language, passages: [hit], hits: found, askedBefore, refusalLogProbability })) return first;
-  const grammar = spanGrammar(hit.text);
-  if (grammar === undefined) return first;
-  const held = await generate(asking, prompt, { grammar, maxTokens: Math.min(mostSpanTokens, pipeline.generate.maxTokens) });
-  const isWhole = held.final.stopReason !== 'length' && !beginsRefusal(held.final.text);
-  const second = isWhole ? await candidateOf(asking, held, [hit], askedBefore) : first;
-  return second.verdict?.supported === true ? second : first;
-}
-
-/** Where the passage holds the answer in longer words than these it is told in the model's own. */
-const mostSpanTokens = 32;
-
-/** Each sentence word for word, or "yes" or "no" to a question that they answer. */
-function isCopied({ text, checked }: Candidate, hit: Hit, { question, language }: Pick<Asking, 'question' | 'language'>): boolean {
-  if (checked.abstained) return false;
-  if (polarityOf(text, question) !== undefined) return true;
-  const ground = groundOf(hit, language);
-  return sentencesOf(text).every((sentence) => standsVerbatim(sentence.text, ground.text, language));
-}
-
-/** The passage may hold the first words of the refusal. */
-function beginsRefusal(text: string): boolean {
-  return `${modelRefusal} `.startsWith(`${fold(text).trim()} `);
-}
-
 function contextOf({ parts, pipeline, generator }: Asking): ReturnType<typeof chooseContext> {
   return chooseContext(pipeline.context, parts.pace?.tokensPerSecond(generator.model.hash));
 }
@@ -223,70 +157,6 @@ function contextOf({ parts, pipeline, generator }: Asking): ReturnType<typeof ch
 async function fitsAlone({ question, pipeline, generator, family, call }: Asking, hit: Hit): Promise<boolean> {
   const { tokens } = await generator.tokenizer.tokenizePrompt(passagePrompt(question, hit, family).prompt, call.signal);
   return tokens.length + pipeline.generate.maxTokens <= generator.model.maxSequenceTokens;
-}
-
-async function generate(
-  { parts, pipeline, generator, call, spent }: Asking,
-  prompt: AnswerPrompt,
-  { onText, weigh = [modelRefusal], maxTokens = pipeline.generate.maxTokens, grammar }: GenerateOptions,
-): Promise<GeneratedAnswer> {
-  const { temperature, seed } = pipeline.generate;
-  const evidence = pipeline.verify.by === 'none' ? {} : { weigh, likelihood: true };
-  const generated = await generateAnswer(
-    parts.scheduler,
-    generator,
-    {
-      prompt,
-      maxTokens,
-      temperature,
-      seed,
-      ...evidence,
-      ...call,
-      ...(onText === undefined ? {} : { onText }),
-      ...(grammar === undefined ? {} : { grammar }),
-    },
-    parts.clock.monotonic,
-  );
-  spent.add(generated);
-  const { promptTokens, cachedTokens, prefillMs } = generated.final.usage;
-  parts.pace?.add(generator.model.hash, promptTokens - cachedTokens, prefillMs);
-  return generated;
-}
-
-interface GenerateOptions {
-  readonly onText?: (text: string) => Promise<void>;
-  readonly weigh?: readonly string[];
-  readonly maxTokens?: number;
-  readonly grammar?: string;
-}
-
-/** @param askedBefore passages that were asked before this one */
-async function candidateOf(asking: Asking, { final }: GeneratedAnswer, hits: readonly Hit[], askedBefore = 0): Promise<Candidate> {
-  const { question, language, pipeline, found, family } = asking;
-  const verifies = pipeline.verify.by !== 'none';
-  const written = final.text.trim();
-  const text = verifies ? numbersAsSpelled(written, hits.map((hit) => hit.text).join('\n'), language) : written;
-  const checked = checkAnswer(text, hits, { question, language, drop: verifies });
-  if (checked.abstained || !verifies) return { text, hits, checked, verdict: undefined };
-  const sources = [...new Set(checked.uses.map((use) => use.passage))].flatMap((index) => hits[index] ?? []);
-  const [source] = sources;
-  // What no passage supports cannot be right: the verdict says why.
-  const answer = source === undefined ? text : checked.supported.join(' ');
-  const verdict = verify({
-    question,
-    language,
-    passages: source === undefined ? hits : sources,
-    answer,
-    hits: found,
-    askedBefore,
-    meanLogProbability: final.meanLogProbability,
-    refusalLogProbability: final.weights?.[0],
-  });
-  if (source === undefined || pipeline.verify.by !== 'model' || !isWorthAsking(verdict)) return { text, hits, checked, verdict };
-  const odds = await askWhetherStated({ question, answer, passage: source, family }, (prompt, weigh) =>
-    generate(asking, prompt, { weigh, maxTokens: 1 }),
-  );
-  return { text, hits, checked, verdict: withReply(verdict, odds) };
 }
 
 function verificationOf(
@@ -325,30 +195,4 @@ function bare(text: string): string {
   return fold(text)
     .replaceAll(/[^\p{L}\p{N}]+/gu, ' ')
     .trim();
-}
-
-type Spent = ReturnType<typeof createSpent>;
-
-/** Adds up what the calls of one question cost. */
-function createSpent() {
-  let usage = noUsage;
-  let times: { queuedMs: number; prefillMs: number; decodeMs: number; firstTokenMs?: number } = { queuedMs: 0, prefillMs: 0, decodeMs: 0 };
-  return {
-    add({ final, timings, firstTokenMs }: GeneratedAnswer): void {
-      const one: GenerateUsage = final.usage;
-      usage = {
-        promptTokens: usage.promptTokens + one.promptTokens,
-        cachedTokens: usage.cachedTokens + one.cachedTokens,
-        outputTokens: usage.outputTokens + one.outputTokens,
-      };
-      times = {
-        queuedMs: times.queuedMs + timings.queuedMs,
-        prefillMs: times.prefillMs + one.prefillMs,
-        decodeMs: times.decodeMs + one.decodeMs,
-        ...(firstTokenMs === undefined ? {} : { firstTokenMs }),
-      };
-    },
-    usage: () => usage,
-    timings: (): Partial<StageTimings> => times,
-  };
 }

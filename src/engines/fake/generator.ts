@@ -28,6 +28,8 @@ export interface FakeGeneratorOptions extends FakePaceOptions {
   readonly answer?: (request: GenerateRequest, call: number) => string;
   /** Log-probabilities of what a request has weighed. Default: none are told. */
   readonly weigh?: (request: GenerateRequest) => readonly number[];
+  /** Mean log-probability of an output where a request asks for it. Default: none is told. */
+  readonly likelihood?: (request: GenerateRequest) => number;
 }
 
 export interface FakeGeneratorStatistics {
@@ -109,6 +111,7 @@ export function createFakeGenerator(options: FakeGeneratorOptions): FakeGenerato
         stopReason: output.stopReason,
         usage: { promptTokens: prompt.length, cachedTokens, restoredTokens, restoreMs: 0, outputTokens: output.pieces.length, ...times },
         tokens: output.pieces.map(tokenOf),
+        ...(request.likelihood !== true || options.likelihood === undefined ? {} : { meanLogProbability: options.likelihood(request) }),
         ...(request.weigh === undefined || options.weigh === undefined ? {} : { weights: options.weigh(request) }),
       };
     } finally {
