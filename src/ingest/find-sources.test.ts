@@ -1,4 +1,5 @@
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createIngestBench, type IngestBenchOptions, ofType } from '../../test/support/ingest-bench.ts';
@@ -220,6 +221,27 @@ describe('watch', () => {
     expect(watch.events.at(-1)).toMatchObject({ type: 'ingest-failed', error: { code: 'E_CANCELLED' } });
     expect(await one.texts()).toEqual({ 'c.txt': 'Second text, written anew.' });
     await one.requireWhole();
+  });
+
+  it('keeps the document of what is renamed although files settle for long, and finds all files of a new folder', async () => {
+    const one = bench({ limits: { watchSettleMs: 500, watchQuietMs: 20 } });
+    one.write('a.txt', 'First text of the mill.');
+    const watch = watching(one);
+    await watch.until('document-committed', 'a.txt');
+    const before = await one.store.readSource('default', join(one.folder, 'a.txt'));
+    renameSync(join(one.folder, 'a.txt'), join(one.folder, 'b.txt'));
+    await watch.until('document-removed', 'a.txt');
+    expect((await one.store.readSource('default', join(one.folder, 'b.txt')))?.document).toBe(before?.document);
+
+    // Files that come while the new folder is listed for the first time.
+    mkdirSync(join(one.folder, 'new'));
+    const names = Array.from({ length: 200 }, (_, number) => `new/${number}.txt`);
+    for (const name of names) await writeFile(join(one.folder, name), `Text of ${name}.`);
+    for (const name of names) await watch.until('document-committed', name);
+    await watch.stop();
+    expect(Object.keys(await one.texts())).toHaveLength(201);
+    const committed = ofType(watch.events, 'document-committed').map(({ source }) => source);
+    expect(new Set(committed).size).toBe(committed.length);
   });
 
   it('looks through the folders as a whole when more changes than it holds', async () => {

@@ -12,6 +12,12 @@ import { unreadableFolder } from './walk-folder.ts';
 /** An error: what has come cannot be looked at. */
 type Change = 'written' | 'gone' | Error;
 
+/**
+ * What is told at once waits so many times as long as a file settles, for what is told only then: where one is gone its new name, where a
+ * folder is new the files that came into it.
+ */
+const settleTimes = 2;
+
 export interface Watcher {
   /** What changed since watching began, batch by batch: what is new or written first, what is gone last. Ends with `close`. */
   changes(): AsyncGenerator<FoundSource | { readonly kind: 'look-again' }>;
@@ -23,9 +29,17 @@ export interface Watcher {
  * `node_modules`, what ignore files name.
  * @throws MillraceError E_SOURCE_UNREADABLE where the system lets no more folders be watched
  */
-export async function startWatching(roots: readonly Root[], limits: WatchLimits, clock: Pick<Clock, 'sleep'>): Promise<Watcher> {
+export async function startWatching(
+  roots: readonly Root[],
+  limits: WatchLimits,
+  clock: Pick<Clock, 'sleep' | 'monotonic'>,
+): Promise<Watcher> {
   const { watch: watchPaths } = await import('chokidar');
-  const pending = new Map<string, Change>();
+  const pending = new Map<string, { readonly change: Change; readonly at: number }>();
+  /** New folders that were not looked through yet: what came while they were first listed is told by nobody. When they came. */
+  const fresh = new Map<string, number>();
+  /** What was told meanwhile. */
+  const told = new Set<string>();
   const isCovered = createRootFilter(roots);
   let overflowed = false;
   let failure: MillraceError | undefined;
@@ -39,12 +53,44 @@ export async function startWatching(roots: readonly Root[], limits: WatchLimits,
 
   function note(path: string, change: Change): void {
     if (!isCovered(path)) return;
-    pending.set(path, change);
+    pending.set(path, { change, at: clock.monotonic() });
+    if (fresh.size > 0) told.add(path);
     if (pending.size > limits.watchedChanges) {
       overflowed = true;
-      pending.clear();
+      for (const all of [pending, fresh, told]) all.clear();
     }
     wake();
+  }
+
+  function hasWaited(since: number): boolean {
+    return clock.monotonic() - since >= settleTimes * limits.watchSettleMs;
+  }
+
+  /** Everything that need not wait for what may belong to it. */
+  function takeChanges(): (readonly [string, Change])[] {
+    const taken: (readonly [string, Change])[] = [];
+    for (const [path, { change, at }] of pending) {
+      if (change === 'gone' && !hasWaited(at)) continue;
+      pending.delete(path);
+      taken.push([path, change]);
+    }
+    return taken;
+  }
+
+  /** Files of new folders that nobody told of. */
+  async function takeUntold(): Promise<(readonly [string, Change])[]> {
+    const untold: (readonly [string, Change])[] = [];
+    for (const [folder, at] of fresh) {
+      if (!hasWaited(at)) continue;
+      fresh.delete(folder);
+      for await (const found of filesBelow(folder)) {
+        if (found.kind !== 'file' || told.has(found.path) || !isCovered(found.path)) continue;
+        told.add(found.path);
+        untold.push([found.path, 'written']);
+      }
+    }
+    if (fresh.size === 0) told.clear();
+    return untold;
   }
 
   const watcher = watchPaths(
@@ -58,6 +104,11 @@ export async function startWatching(roots: readonly Root[], limits: WatchLimits,
   );
   watcher.on('add', (path) => note(path, 'written'));
   watcher.on('change', (path) => note(path, 'written'));
+  watcher.on('addDir', (path) => {
+    if (!isReady) return;
+    fresh.set(path, clock.monotonic());
+    wake();
+  });
   watcher.on('unlink', (path) => note(path, 'gone'));
   watcher.on('error', (error) => {
     const { code, message, path } = error as NodeJS.ErrnoException;
@@ -87,7 +138,7 @@ export async function startWatching(roots: readonly Root[], limits: WatchLimits,
       for (;;) {
         if (failure !== undefined) throw failure;
         if (closed) return;
-        if (!overflowed && pending.size === 0) {
+        if (!overflowed && pending.size + fresh.size === 0) {
           await woken.promise;
           woken = createDeferred();
           continue;
@@ -97,15 +148,14 @@ export async function startWatching(roots: readonly Root[], limits: WatchLimits,
           () => clock.sleep(limits.watchQuietMs),
           () => overflowed || closed,
         );
-        const batch = [...pending];
-        pending.clear();
         if (overflowed) {
           overflowed = false;
+          pending.clear();
           for (const root of roots) if (root.isFolder) yield* filesBelow(root.path);
           yield { kind: 'look-again' };
           continue;
         }
-        yield* foundIn(batch, roots);
+        yield* foundIn([...takeChanges(), ...(await takeUntold())], roots);
       }
     },
     async close() {
