@@ -34,6 +34,18 @@ export interface OpenStoreOptions {
   readonly durability?: 'full' | 'none';
 }
 
+/** What ingestion reads all the while. They take less time than a thread takes to start: they wait for those that are there. */
+const shortReads: ReadonlySet<RecordMethod> = new Set<RecordMethod>([
+  'readSource',
+  'readSourceDocument',
+  'readDocument',
+  'findDocuments',
+  'listUnembedded',
+  'collections',
+  'readRevision',
+  'readSetting',
+]);
+
 async function makeDirectory(directory: string): Promise<void> {
   try {
     const made = await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -106,17 +118,20 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     }
   }
 
-  function leastBusyPlace(): number {
+  /** `mayStart`: also where no thread is yet. */
+  function leastBusyPlace(mayStart: boolean): number {
     let place = 0;
     for (let other = 1; other < readerCount; other += 1) {
-      if ((alive[other]?.waiting ?? 0) < (alive[place]?.waiting ?? 0)) place = other;
+      const reader = alive[other];
+      if (reader === undefined && !mayStart) continue;
+      if ((reader?.waiting ?? 0) < (alive[place]?.waiting ?? 0)) place = other;
     }
     return place;
   }
 
   function reading<Name extends RecordMethod>(method: Name): StoreReader[Name] {
     async function read(...parameters: readonly unknown[]): Promise<unknown> {
-      const thread = await readerAt(method === 'searchVectors' ? 0 : leastBusyPlace());
+      const thread = await readerAt(method === 'searchVectors' ? 0 : leastBusyPlace(!shortReads.has(method)));
       return thread.call({ type: 'read', method, parameters });
     }
     return read as StoreReader[Name];
