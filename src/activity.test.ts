@@ -52,7 +52,7 @@ function watch(given: Partial<ActivityParts> = {}) {
     lanes: () => seen.lanes,
     statistics: () => Promise.resolve(seen.engine),
     turns: { read: () => ({ delayMs: { p50: 1, p99: 2, max: 3 }, longestTurnCpuMs: 7 }), stop: () => undefined },
-    process: () => ({ pid: 42, userCpuMs: seen.cpuMs, systemCpuMs: 0, residentBytes: 100, heapBytes: 50, bufferBytes: 5 }),
+    process: () => ({ pid: process.pid, userCpuMs: seen.cpuMs, systemCpuMs: 0, residentBytes: 100, heapBytes: 50, bufferBytes: 5 }),
     ...given,
   });
   return { clock, metrics, seen, activity };
@@ -118,7 +118,11 @@ describe('the activity of a process', () => {
     seen.lanes = [busy];
     await clock.advance(1_000);
     await expect.poll(running).toBe(2);
-    expect(await readActivity(folder, clock)).toMatchObject({ pid: 42, lanes: [{ lane: 'generate', running: 2 }] });
+    expect(await readActivity(folder, clock)).toMatchObject({ pid: process.pid, lanes: [{ lane: 'generate', running: 2 }] });
+    // Of a process that was killed it stays.
+    const told = (await readFile(join(folder, 'activity.json'), 'utf8')).replace(`"pid":${process.pid}`, '"pid":999999999');
+    await writeFile(join(folder, 'activity.json'), told);
+    expect(await readActivity(folder, clock)).toBeNull();
     seen.lanes = [idle];
     await expect.poll(() => clock.pendingTimers).toBe(1);
     await clock.advance(1_000);

@@ -7,6 +7,7 @@ import type { LaneName, LaneSnapshot, WorkObserver, WorkOutcome } from './spec/w
 import type { Clock } from './util/clock.ts';
 import type { ProcessFigures } from './util/process-figures.ts';
 import type { TurnMonitor } from './util/turn-monitor.ts';
+import { isRunning } from './util/is-running.ts';
 
 /** Looks at what one process does, for its metrics, for `status`, and for the `status` of other processes. */
 export interface ActivityWatch {
@@ -158,7 +159,9 @@ export async function readActivity(directory: string, clock: Pick<Clock, 'now'>)
     return null;
   }
   const parsed = activity.safeParse(parseJson(text));
-  return parsed.success && clock.now() - Date.parse(parsed.data.at) < staleMs ? parsed.data : null;
+  if (!parsed.success || clock.now() - Date.parse(parsed.data.at) >= staleMs) return null;
+  // One that was killed took nothing away.
+  return isRunning(parsed.data.pid) ? parsed.data : null;
 }
 
 function parseJson(text: string): unknown {

@@ -6,6 +6,8 @@ import { reportError, type Stop, type Terminal } from './terminal.ts';
 const signalExitCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 /** After Ctrl-C the process ends by then, whatever it is in the middle of: the record needs no closing. */
 const endWithinMs = 1_400;
+/** The same signal again so soon is the same Ctrl-C: a program around this one passes on what the terminal has sent to both. */
+const sameSignalMs = 150;
 /** As that of a program that SIGPIPE ended. */
 const readerLeftExitCode = 141;
 
@@ -17,13 +19,15 @@ export interface ProcessTerminal extends Terminal {
 
 /**
  * A first SIGINT, SIGTERM or SIGHUP aborts the terminal's signal, a second one ends the process at once; after SIGINT, which a person
- * waits for, it ends within two seconds in any case. A reader of standard output that leaves (`| head`) stops the command without a word; output that cannot be written for another reason stops it with an error.
+ * waits for, it ends within two seconds in any case. A reader of standard output that leaves (`| head`) stops the command without a
+ * word; output that cannot be written for another reason stops it with an error.
  */
 export function openProcessTerminal(): ProcessTerminal {
   const controller = new AbortController();
   const plain = plainTerminal(controller.signal);
   let stop: Stop | undefined;
   let over = false;
+  let first: { readonly name: string; readonly at: number } | undefined;
 
   function stopOnce(why: Stop): void {
     stop ??= why;
@@ -31,7 +35,10 @@ export function openProcessTerminal(): ProcessTerminal {
   }
   const handlers = Object.entries(signalExitCodes).map(([name, exitCode]) => {
     const handler = (): void => {
+      const now = systemClock.monotonic();
+      if (first?.name === name && now - first.at < sameSignalMs) return;
       if (controller.signal.aborted) process.exit(exitCode);
+      first = { name, at: now };
       stopOnce({ exitCode, error: undefined });
       if (name === 'SIGINT') systemClock.after(endWithinMs, () => process.exit(exitCode), { keepAlive: false });
     };

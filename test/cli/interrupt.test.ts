@@ -118,6 +118,15 @@ describe.skipIf(withoutModels || process.platform === 'win32')('ingest', () => {
     expect((await run('documents', 'list')).out.match(/^ok {6}/gm)?.length).toBeGreaterThanOrEqual(Number(told));
   });
 
+  it('takes a Ctrl-C that a program around it passes on as well for one', async () => {
+    inNewRecord();
+    const command = start('ingest', 'many', '--no-embed', '--verbose');
+    await command.line(/^read /, 'error');
+    command.kill('SIGINT', 'group');
+    command.kill('SIGINT');
+    expect((await expectStopped(command, 130)).out).toBe('');
+  });
+
   it('stops while it starts', async () => {
     inNewRecord();
     const command = start('ingest', 'many', '--no-embed');
