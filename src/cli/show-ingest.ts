@@ -1,7 +1,7 @@
 import type { IngestEvent } from '../spec/events.ts';
 import type { Clock } from '../util/clock.ts';
 import { createStatusLine } from './status-line.ts';
-import { formatBytes, formatDuration, type Terminal, visible } from './terminal.ts';
+import { formatBytes, formatDuration, sourceName, type Terminal, visible, visibleOnLine } from './terminal.ts';
 
 /** Shows the events of one `ingest` to people: a status line, failures as they come, documents with `--verbose`, an account at the end. */
 export function showIngest(
@@ -16,7 +16,7 @@ export function showIngest(
   const recent: Extract<IngestEvent, { type: 'document-failed' }>[] = [];
 
   function printFailure({ source, error }: Extract<IngestEvent, { type: 'document-failed' }>): void {
-    status.print(`failed  ${visible(source)}: ${visible(error.message)} ${error.remedy}`);
+    status.print(`failed  ${sourceName(source)}: ${visibleOnLine(error.message)} ${error.remedy}`);
   }
 
   return (event) => {
@@ -30,19 +30,20 @@ export function showIngest(
         recent.push(event);
         break;
       case 'document-committed':
-        if (options.verbose) status.print(`read    ${visible(event.source)}: ${event.pages} pages, ${event.chunks} chunks`);
-        if (!options.quiet) for (const warning of event.warnings) status.print(`note    ${visible(event.source)}: ${visible(warning)}`);
+        if (options.verbose) status.print(`read    ${sourceName(event.source)}: ${event.pages} pages, ${event.chunks} chunks`);
+        if (!options.quiet)
+          for (const warning of event.warnings) status.print(`note    ${sourceName(event.source)}: ${visibleOnLine(warning)}`);
         break;
       case 'document-skipped':
         if (options.verbose)
-          status.print(`skipped ${visible(event.source)}: ${event.reason === 'unchanged' ? 'unchanged' : 'same content'}`);
+          status.print(`skipped ${sourceName(event.source)}: ${event.reason === 'unchanged' ? 'unchanged' : 'same content'}`);
         break;
       case 'document-found':
-        if (dryRun) terminal.out(`would read   ${visible(event.source)} (${formatBytes(event.bytes)})\n`);
+        if (dryRun) terminal.out(`would read   ${sourceName(event.source)} (${formatBytes(event.bytes)})\n`);
         break;
       case 'document-removed':
-        if (dryRun) terminal.out(`would remove ${visible(event.source)}\n`);
-        else if (!options.quiet) status.print(`removed ${visible(event.source)}: its file is gone`);
+        if (dryRun) terminal.out(`would remove ${sourceName(event.source)}\n`);
+        else if (!options.quiet) status.print(`removed ${sourceName(event.source)}: its file is gone`);
         break;
       case 'ingest-start':
         dryRun = event.dryRun === true;

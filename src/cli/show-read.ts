@@ -1,7 +1,7 @@
 import type { ReadEvent } from '../spec/reading.ts';
 import type { Clock } from '../util/clock.ts';
 import { createStatusLine } from './status-line.ts';
-import { formatBytes, formatDuration, type Terminal, visible } from './terminal.ts';
+import { formatBytes, formatDuration, sourceName, type Terminal } from './terminal.ts';
 
 /** Shows the events of one `read` to people: the estimate, a status line, passages with `--verbose`, an account at the end. */
 export function showRead(
@@ -20,7 +20,7 @@ export function showRead(
         if (!options.quiet) terminal.error(describeEstimate(event));
         break;
       case 'passage-read':
-        if (options.verbose) status.print(`read    ${visible(event.source)}: passage ${event.passage + 1}, ${event.tokens} tokens`);
+        if (options.verbose) status.print(`read    ${sourceName(event.source)}: passage ${event.passage + 1}, ${event.tokens} tokens`);
         break;
       case 'read-progress': {
         const rate = event.tokensPerSecond === null ? '' : `, ${event.tokensPerSecond.toFixed(0)} tokens/s`;

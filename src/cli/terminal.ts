@@ -36,6 +36,11 @@ export function visible(text: string): string {
   });
 }
 
+/** The same on one line, for names and for what is told beside others: a line of its own could look like one of ours. */
+export function visibleOnLine(text: string): string {
+  return visible(text).replaceAll('\n', '\u240a').replaceAll('\t', '\u2409');
+}
+
 /** What a command that was stopped says of what it did, where it knows no more. */
 const keptByDefault = 'What was committed is kept; repeat the command to go on.';
 
@@ -81,13 +86,13 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-/** The name of a source for people: the path of a file, or the id as it was given. */
+/** The name of a source for people, on one line: the path of a file, or the id as it was given. */
 export function sourceName(uri: string): string {
-  if (!uri.startsWith('file://') || !URL.canParse(uri)) return visible(uri);
+  if (!uri.startsWith('file://') || !URL.canParse(uri)) return visibleOnLine(uri);
   try {
-    return visible(fileURLToPath(uri));
+    return visibleOnLine(fileURLToPath(uri));
   } catch {
     // An id of the caller's own that only looks like the address of a file.
-    return visible(uri);
+    return visibleOnLine(uri);
   }
 }

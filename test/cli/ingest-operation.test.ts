@@ -44,6 +44,26 @@ describe('what ingest tells', () => {
   });
 });
 
+describe.skipIf(process.platform === 'win32')('a name with line ends and control codes', () => {
+  it('stays on its line wherever it is printed', async () => {
+    const name = 'a\nok      forged\t\u001b[2J.txt';
+    const shown = 'a\u240aok      forged\u2409\u241b[2J.txt';
+    writeFileSync(join(folder, 'docs', name), 'A text of the mill.\n');
+    const dry = await run('ingest', 'docs', '--dry-run');
+    const read = await run('ingest', 'docs', '--no-embed', '--verbose');
+    const listed = await run('documents', 'list');
+    const found = await run('search', 'mill', '--mode', 'text');
+    writeFileSync(join(folder, 'docs', name), '');
+    const failed = await run('ingest', 'docs', '--no-embed');
+    const removed = await run('documents', 'remove', join('docs', name));
+    for (const text of [dry.out, read.error, listed.out, found.out, failed.error, removed.out]) {
+      expect(text).toContain(shown);
+      expect(text).not.toMatch(/^ok {6}forged/m);
+      expect(text).not.toContain('\u001b');
+    }
+  });
+});
+
 describe('a dry run', () => {
   it('makes no directory where there is none, and opens for reading where there is one', async () => {
     const dry = await run('ingest', 'docs', '--dry-run');

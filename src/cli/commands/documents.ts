@@ -77,7 +77,7 @@ export function addDocuments(program: Command, session: Session): void {
         const key = await sourceKey(mill, terminal.workingDirectory, argument, collection);
         await mill.documents.remove(key, { collection });
         if (options.json) terminal.out(`${JSON.stringify({ removed: key })}\n`);
-        else if (!options.quiet) terminal.out(`removed ${visible(key)}\n`);
+        else if (!options.quiet) terminal.out(`removed ${sourceName(key)}\n`);
         return 0;
       }),
     );
@@ -178,7 +178,7 @@ async function purge(terminal: Terminal, mill: Mill, name: string, { collection,
 
 /** What was overwritten, and what still holds it: files that were exported are not ours to open. */
 function tellPurge(terminal: Terminal, key: string, { documents, runs }: PurgeReport): void {
-  terminal.out(`purged ${visible(key)}: ${documents.length} documents\n`);
+  terminal.out(`purged ${sourceName(key)}: ${documents.length} documents\n`);
   for (const { run, items, label } of runs) {
     terminal.out(`run ${run}: ${items} answers blanked\n`);
     const files = Object.entries(label).filter(([name]) => name === 'out');
