@@ -5,7 +5,7 @@ import { reportError, type Stop, type Terminal } from './terminal.ts';
 /** Exit codes of a command that a signal ended: 128 and the number of the signal. */
 const signalExitCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 /** After Ctrl-C the process ends by then, whatever it is in the middle of: the record needs no closing. */
-const endWithinMs = 1_400;
+const endWithinMs = 1_200;
 /** The same signal again so soon is the same Ctrl-C: a program around this one passes on what the terminal has sent to both. */
 const sameSignalMs = 150;
 /** As that of a program that SIGPIPE ended. */

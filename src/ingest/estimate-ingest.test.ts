@@ -43,6 +43,8 @@ describe('an estimate of many sources', () => {
     expect(made).toMatchObject({ items: 2_600, unchanged: 0, sampled: 6, newTokens: one.newTokens * 2_600 });
     expect(one.newTokens).toBeGreaterThan(0);
     expect(asked).toBe(1_100);
+    await bench.close();
+    expect((await estimate(1_005, 0)).made).toMatchObject({ items: 1_005, newTokens: one.newTokens * 1_005 });
   });
 
   it('loads no model where few are new', async () => {

@@ -48,6 +48,8 @@ export async function estimateIngest(
   const { clock, store } = parts;
   const collection = options.collection ?? 'default';
   const seen = { items: 0, unchanged: 0, bytes: 0 };
+  /** Of those that stand for all beyond `lookedAtAll`. */
+  const beyond = { looked: 0, unchanged: 0, bytes: 0 };
   let kept: Found[] = [];
   let every = 1;
   let looks = 0;
@@ -57,16 +59,18 @@ export async function estimateIngest(
     if (source.kind === 'unreachable') missing ??= source.error;
     if (source.kind === 'unreachable' || source.kind === 'vanished') continue;
     seen.items += 1;
-    if (seen.items > lookedAtAll && seen.items % beyondEvery !== 0) continue;
-    const standsFor = seen.items > lookedAtAll ? beyondEvery : 1;
+    const isBeyond = seen.items > lookedAtAll;
+    if (isBeyond && (seen.items - lookedAtAll) % beyondEvery !== 1) continue;
+    if (isBeyond) beyond.looked += 1;
+    const tally = isBeyond ? beyond : seen;
     const looked = await lookAtSource(source, {}, store).catch(() => undefined);
     if (looked === undefined) continue;
     const known = options.reread === true ? undefined : await readKnown(store, collection, sourceKey(source));
     if (known !== undefined && source.kind === 'file' && looksUnchanged(known, looked.source)) {
-      seen.unchanged += standsFor;
+      tally.unchanged += 1;
       continue;
     }
-    seen.bytes += looked.size * standsFor;
+    tally.bytes += looked.size;
     looks += 1;
     if (looks % every === 0) kept.push({ source, size: looked.size });
     if (kept.length < keptPaths) continue;
@@ -74,7 +78,9 @@ export async function estimateIngest(
     every *= 2;
   }
   if (seen.items === 0 && missing !== undefined) throw missing;
-  const unchanged = Math.min(seen.unchanged, seen.items);
+  const each = beyond.looked === 0 ? 0 : (seen.items - lookedAtAll) / beyond.looked;
+  const unchanged = seen.unchanged + Math.round(beyond.unchanged * each);
+  const bytes = seen.bytes + beyond.bytes * each;
   if (seen.items === unchanged || seen.items - unchanged < call.leastItems) {
     return { items: seen.items, unchanged, sampled: 0, newTokens: 0, reusedTokens: 0, leastMs: 0, mostMs: 0, diskBytes: 0 };
   }
@@ -121,7 +127,7 @@ export async function estimateIngest(
     }
   }
 
-  const scale = sample.bytes === 0 ? 0 : seen.bytes / sample.bytes;
+  const scale = sample.bytes === 0 ? 0 : bytes / sample.bytes;
   const tokens = sample.tokens * scale;
   const reading = sample.readMs * scale;
   const embedding = sample.embeddedTokens === 0 ? 0 : (tokens * sample.embedMs) / sample.embeddedTokens;

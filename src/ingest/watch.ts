@@ -55,11 +55,13 @@ export async function startWatching(
     if (!isCovered(path)) return;
     pending.set(path, { change, at: clock.monotonic() });
     if (fresh.size > 0) told.add(path);
-    if (pending.size > limits.watchedChanges) {
-      overflowed = true;
-      for (const all of [pending, fresh, told]) all.clear();
-    }
+    if (Math.max(pending.size, told.size) > limits.watchedChanges) overflow();
     wake();
+  }
+
+  function overflow(): void {
+    overflowed = true;
+    for (const all of [pending, fresh, told]) all.clear();
   }
 
   function hasWaited(since: number): boolean {
@@ -87,6 +89,9 @@ export async function startWatching(
         if (found.kind !== 'file' || told.has(found.path) || !isCovered(found.path)) continue;
         told.add(found.path);
         untold.push([found.path, 'written']);
+        if (untold.length <= limits.watchedChanges) continue;
+        overflow();
+        return [];
       }
     }
     if (fresh.size === 0) told.clear();
