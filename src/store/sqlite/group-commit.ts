@@ -11,7 +11,10 @@ import { claimItems } from './run-operations.ts';
 import { rebuildTextIndex } from './verify.ts';
 
 function applyAll(connection: Connection, held: HeldPortions, operations: readonly PreparedOperation[]): readonly OperationOutcome[] {
-  return operations.map(({ operation, ids, portions }) => applyOperation(connection, held.complete(operation, portions), ids));
+  return operations.map(({ operation, ids, portions }) => {
+    const whole = held.complete(operation, portions);
+    return applyOperation(connection, whole.operation, ids, whole.pieces);
+  });
 }
 
 function answerCall(connection: Connection, held: HeldPortions, call: WriterCall): unknown {

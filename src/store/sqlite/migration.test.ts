@@ -13,7 +13,7 @@ import { registerRowChecksum } from './row-checksum.ts';
 import { migrate, schemaVersion } from './schema.ts';
 
 /**
- * Made by the code of their time: three sources of two documents, one failed, vectors, and a run of two items, one settled; in version 2 also
+ * Made by the code of their time: three sources of two documents, one failed, vectors, and a run of two items, one settled; from version 2 on also
  * an older version of a source, and one whose bytes are kept.
  */
 const fixture = (version: number) => fileURLToPath(new URL(`fixtures/record-version-${version}.sqlite`, import.meta.url));
@@ -28,9 +28,9 @@ afterEach(() => rmSync(directory, { recursive: true, force: true }));
 const open = (mode: 'read' | 'write') =>
   openStore({ directory, mode, clock: createManualClock(), random: createSeededRandom(1), readers: 1 });
 
-describe('T12: a record of version 2', () => {
+describe.each([2, 3])('T12: a record of version %i', (version) => {
   it.each(['write', 'read'] as const)('opens for "%s" with all that was in it, and verifies', async (mode) => {
-    copyFileSync(fixture(2), join(directory, 'record.sqlite'));
+    copyFileSync(fixture(version), join(directory, 'record.sqlite'));
     mkdirSync(join(directory, 'blobs'));
     writeFileSync(join(directory, 'blobs', sha256('kept bytes')), 'kept bytes');
     const store = await open(mode);

@@ -7,6 +7,7 @@ import { encodeUnitVector } from './half-float.ts';
 import { checkedRow, insertChecked } from './row-checksum.ts';
 import { runOperation } from './run-operations.ts';
 import { describeMembers, removeMembers, removeSource } from './member-operations.ts';
+import { insertPieces, type PiecedText, type SlicedText } from './stored-text.ts';
 import { acceptSource, removeIfUnused, sealSources, touch, writeSource } from './source-operations.ts';
 
 /** Ids for what an operation may create, made by the caller so that the operation itself is deterministic. */
@@ -42,8 +43,9 @@ function insertDocument(
   id: string,
   collection: string,
   document: NewDocument,
-  { title, at }: { readonly title: string | null; readonly at: number },
+  { title, at, pieces }: { readonly title: string | null; readonly at: number; readonly pieces: PiecedText | undefined },
 ): readonly ChunkId[] {
+  const text: SlicedText = pieces ?? document.text;
   connection
     .prepare(insertDocumentRow)
     .run(
@@ -56,7 +58,7 @@ function insertDocument(
         document.parseOptionsHash,
         document.contentType,
         document.textSha256,
-        document.text.length,
+        pieces?.length ?? document.text.length,
         document.title ?? null,
         document.author ?? null,
         document.language ?? null,
@@ -70,6 +72,7 @@ function insertDocument(
       ]),
     );
   connection.prepare(insertText).run(checkedRow('document_texts', [id, JSON.stringify(document.blocks), document.text]));
+  if (pieces !== undefined) insertPieces(connection, id, pieces);
   connection.faults.reach('document-inserted');
   const insertPage = connection.prepare(insertPageRow);
   for (const page of document.pages) {
@@ -95,23 +98,33 @@ function insertDocument(
       ]),
     );
     const chunkId = Number(lastInsertRowid) as ChunkId;
-    const header = chunk.tableHeader === undefined ? null : document.text.slice(chunk.tableHeader.start, chunk.tableHeader.end);
-    const text = document.text.slice(chunk.start, chunk.end);
-    indexChunk(connection, { id: chunkId, text, headingPath: chunk.headingPath, tableHeader: header, title });
+    const header = chunk.tableHeader === undefined ? null : text.slice(chunk.tableHeader.start, chunk.tableHeader.end);
+    const ofChunk = text.slice(chunk.start, chunk.end);
+    indexChunk(connection, { id: chunkId, text: ofChunk, headingPath: chunk.headingPath, tableHeader: header, title });
     return chunkId;
   });
   connection.faults.reach('chunks-inserted');
   return ids;
 }
 
-function commitDocument(connection: Connection, operation: Operation<'commitDocument'>, ids: OperationIds): OperationOutcome {
-  const written = writeDocument(connection, operation, ids);
+function commitDocument(
+  connection: Connection,
+  operation: Operation<'commitDocument'>,
+  ids: OperationIds,
+  pieces: PiecedText | undefined,
+): OperationOutcome {
+  const written = writeDocument(connection, operation, ids, pieces);
   // What its former version held and this one does not goes with it.
   const removed = removeMembers(connection, operation.collection, operation.source.key, operation.members);
   return removed.length === 0 ? written : { ...written, done: true, removed };
 }
 
-function writeDocument(connection: Connection, operation: Operation<'commitDocument'>, ids: OperationIds): OperationOutcome {
+function writeDocument(
+  connection: Connection,
+  operation: Operation<'commitDocument'>,
+  ids: OperationIds,
+  pieces: PiecedText | undefined,
+): OperationOutcome {
   const { collection, document, source, at } = operation;
   const existing = connection
     .prepare(
@@ -131,7 +144,7 @@ function writeDocument(connection: Connection, operation: Operation<'commitDocum
     connection.prepare('UPDATE sources SET document = ? WHERE document = ?').run(id, existing.id);
     removeIfUnused(connection, existing.id);
   }
-  const chunks = insertDocument(connection, id, collection, document, { title: document.title ?? source.title ?? null, at });
+  const chunks = insertDocument(connection, id, collection, document, { title: document.title ?? source.title ?? null, at, pieces });
   if (existing !== undefined) sealSources(connection, id, at);
   const written = writeSource(connection, collection, source, { id: ids.source, document: id, error: null, at });
   if (existing !== undefined) touch(connection, collection);
@@ -187,18 +200,23 @@ function commitVectors(connection: Connection, operation: Operation<'commitVecto
   return { done: touched.size > 0 };
 }
 
-/** Makes one operation true. The caller holds the transaction. */
-export function applyOperation(connection: Connection, operation: StoreOperation, ids: OperationIds): OperationOutcome {
+/** Makes one operation true. The caller holds the transaction. `pieces`: the text of its document, where it is long. */
+export function applyOperation(
+  connection: Connection,
+  operation: StoreOperation,
+  ids: OperationIds,
+  pieces?: PiecedText,
+): OperationOutcome {
   const before = connection.removed.documents;
-  const outcome = apply(connection, operation, ids);
+  const outcome = apply(connection, operation, ids, pieces);
   connection.faults.reach('operation-applied');
   return connection.removed.documents === before ? outcome : { ...outcome, documentLeft: true };
 }
 
-function apply(connection: Connection, operation: StoreOperation, ids: OperationIds): OperationOutcome {
+function apply(connection: Connection, operation: StoreOperation, ids: OperationIds, pieces: PiecedText | undefined): OperationOutcome {
   switch (operation.type) {
     case 'commitDocument':
-      return commitDocument(connection, operation, ids);
+      return commitDocument(connection, operation, ids, pieces);
     case 'commitSource':
       return commitSource(connection, operation, ids);
     case 'commitFailure': {

@@ -12,7 +12,10 @@ it('puts a document together as it was, and forgets its portions', () => {
   for (const portion of portions) held.add(1, portion);
   const shortened = structuredClone(withoutPortions(operation));
   expect(JSON.stringify(shortened).length).toBeLessThan(2_000);
-  expect(held.complete(shortened, 1)).toEqual(operation);
+  const { operation: whole, pieces } = held.complete(shortened, 1);
+  const { text, ...rest } = operation.document;
+  expect(whole).toEqual({ ...operation, document: { ...rest, text: '' } });
+  expect(pieces?.slice(0, pieces.length)).toBe(text);
   expect(() => held.complete(shortened, 1)).toThrow(RangeError);
 });
 
@@ -22,12 +25,15 @@ it('keeps two documents apart, and forgets the one that is given up', () => {
   held.add(2, { text: 'two' });
   held.add(1, { text: 'and on' });
   held.forget(2);
-  expect(held.complete(withoutPortions(operation), 1)).toMatchObject({ document: { text: 'one and on', chunks: [] } });
+  expect(held.complete(withoutPortions(operation), 1)).toMatchObject({
+    operation: { document: { chunks: [] } },
+    pieces: { length: 10, pieces: [{ text: 'one ' }, { start: 4, text: 'and on' }] },
+  });
   expect(() => held.complete(withoutPortions(operation), 2)).toThrow(RangeError);
 });
 
 it('leaves what is short as it is', () => {
   const short = commitLines('short', 'a line');
   expect(isLong(short)).toBe(false);
-  expect(createHeldPortions().complete(short, undefined)).toBe(short);
+  expect(createHeldPortions().complete(short, undefined)).toEqual({ operation: short, pieces: undefined });
 });

@@ -7,6 +7,7 @@ import type { Connection } from './connection.ts';
 import { filterCondition } from './filter.ts';
 import { itemColumns, itemOf } from './run-rows.ts';
 import { createSourceQueries } from './source-queries.ts';
+import { readSpan, type SlicedText, storedText } from './stored-text.ts';
 import { unlessDamaged } from './unless-damaged.ts';
 
 /** The reading methods that a reader thread answers from the record. */
@@ -21,25 +22,13 @@ export type SynchronousReader = {
 
 export type RecordQueries = Omit<SynchronousReader, 'searchText' | 'searchVectors' | 'countChunks' | 'verify'>;
 
-/** The whole canonical text. Throws `E_STORE_CORRUPT` when it is not the text that was committed. */
-export function readText(connection: Connection, id: DocumentId): string | undefined {
-  const row = connection
-    .prepare('SELECT t.text, d.text_sha256 AS sha256 FROM documents d JOIN document_texts t ON t.document = d.id WHERE d.id = ?')
-    .get(id) as { readonly text: string; readonly sha256: string } | undefined;
-  if (row === undefined) return undefined;
-  if (sha256(row.text) !== row.sha256) {
-    throw new MillraceError('E_STORE_CORRUPT', `The stored text of document ${id} differs from the text that was committed.`);
-  }
-  return row.text;
-}
-
 interface LastText {
   readonly id: DocumentId;
-  readonly text: string;
+  readonly text: SlicedText;
 }
 
 /** The last text read is kept during one call: neighbouring chunks come from one document. `last`: from the call before. */
-function createTextReader(connection: Connection, last?: LastText): { textOf(id: DocumentId): string; last(): LastText | undefined } {
+function createTextReader(connection: Connection, last?: LastText): { textOf(id: DocumentId): SlicedText; last(): LastText | undefined } {
   let kept = last;
   return {
     last: () => kept,
@@ -47,8 +36,7 @@ function createTextReader(connection: Connection, last?: LastText): { textOf(id:
       if (kept?.id !== id) {
         // Two large texts need not be there at a time.
         kept = undefined;
-        const row = connection.prepare('SELECT text FROM document_texts WHERE document = ?').get(id) as { text: string } | undefined;
-        kept = { id, text: row?.text ?? '' };
+        kept = { id, text: storedText(connection, id) };
       }
       return kept.text;
     },
@@ -71,12 +59,12 @@ interface ChunkRow {
 const chunkColumns = `c.id, c.document, c.number, c.start, c."end", c.heading_path AS headingPath,
   c.table_header_start AS tableHeaderStart, c.table_header_end AS tableHeaderEnd, c.tokens, c.sha256`;
 
-function tableHeaderOf(row: ChunkRow, documentText: string): string | null {
+function tableHeaderOf(row: ChunkRow, documentText: SlicedText): string | null {
   if (row.tableHeaderStart === null || row.tableHeaderEnd === null) return null;
   return documentText.slice(row.tableHeaderStart, row.tableHeaderEnd);
 }
 
-function checkedText(row: ChunkRow, documentText: string): string {
+function checkedText(row: ChunkRow, documentText: SlicedText): string {
   const text = documentText.slice(row.start, row.end);
   if (sha256(text) !== row.sha256) {
     throw new MillraceError('E_STORE_CORRUPT', `The stored text of chunk ${row.id} of document ${row.document} is damaged.`);
@@ -84,7 +72,7 @@ function checkedText(row: ChunkRow, documentText: string): string {
   return text;
 }
 
-function pendingChunk(row: ChunkRow, documentText: string): Awaited<ReturnType<StoreReader['listUnembedded']>>[number] {
+function pendingChunk(row: ChunkRow, documentText: SlicedText): Awaited<ReturnType<StoreReader['listUnembedded']>>[number] {
   return {
     id: row.id,
     text: checkedText(row, documentText),
@@ -113,7 +101,7 @@ function sourceOf(connection: Connection, document: DocumentId, filter: Metadata
 function readChunk(
   connection: Connection,
   id: ChunkId,
-  textOf: (id: DocumentId) => string,
+  textOf: (id: DocumentId) => SlicedText,
   filter: MetadataFilter | undefined,
 ): StoredChunk | undefined {
   const row = connection.prepare(`SELECT ${chunkColumns} FROM chunks c WHERE c.id = ?`).get(id) as ChunkRow | undefined;
@@ -232,9 +220,9 @@ export function createQueries(connection: Connection): RecordQueries {
       return rows.map((row) => ({ ...row, boxes: row.boxes === null ? null : new Uint32Array(new Uint8Array(row.boxes).buffer) }));
     },
     readSpan(id, start, end) {
-      const text = readText(connection, id);
+      const text = readSpan(connection, id, start, end);
       if (text === undefined) throw new MillraceError('E_NOT_FOUND', `There is no document ${id}.`);
-      return text.slice(start, end);
+      return text;
     },
     listChunks: (id) =>
       connection

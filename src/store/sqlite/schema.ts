@@ -4,7 +4,7 @@ import { type FaultPoints, noFaults } from '../../spec/faults.ts';
 import { type CheckedTable, checksumOf, checksumTriggers } from './row-checksum.ts';
 
 /** Version of the record this build writes; `PRAGMA user_version` of `record.sqlite`. */
-export const schemaVersion = 3;
+export const schemaVersion = 4;
 
 /** Columns and options of the text index. */
 export const textIndexOptions = `
@@ -169,6 +169,15 @@ ${checkedSince2.map(addChecksums).join('\n')}
 `,
   // Version 3: checksums in what else must not change unnoticed. Its rows are written in many ways, so the database keeps them.
   checkedSince3.map((table) => `${addChecksums(table)}\n${checksumTriggers(table)}`).join('\n'),
+  // Version 4: long texts in pieces. Those of before stay in one row, and are read from there.
+  `
+CREATE TABLE text_pieces (
+  document TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
+  start INTEGER NOT NULL,
+  text TEXT NOT NULL,
+  PRIMARY KEY (document, start)
+) STRICT;
+`,
 ];
 
 function addChecksums(table: CheckedTable): string {

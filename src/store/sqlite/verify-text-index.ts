@@ -34,10 +34,54 @@ export function* compareTextIndex(connection: Connection): Generator<string> {
     if (fresh.next().done !== true) {
       fresh.return?.();
       yield 'The text index holds fewer words than the record.';
+      return;
     }
+    yield* compareLengths(connection);
   } finally {
     for (const table of ['indexed_terms', 'fresh_terms', 'fresh_index']) db.exec(`DROP TABLE temp.${table}`);
   }
+}
+
+/** Numbers of words in texts and headings, of each chunk and of all, by which hits are ranked. */
+function* compareLengths({ db }: Connection): Generator<string> {
+  const lengths = db
+    .prepare(
+      'SELECT f.id, f.sz AS wanted, o.sz AS found FROM temp.fresh_index_docsize f LEFT JOIN main.chunk_index_docsize o ON o.id = f.id',
+    )
+    .iterate() as IterableIterator<{ readonly id: number; readonly wanted: Uint8Array; readonly found: Uint8Array | null }>;
+  for (const { id, wanted, found } of lengths) {
+    if (isSameWithoutTitles(found, wanted)) continue;
+    yield `The text index does not know how many words chunk ${id} has.`;
+    return;
+  }
+  const totals = (index: string) =>
+    (db.prepare(`SELECT block FROM ${index}_data WHERE id = 1`).get() as { readonly block: Uint8Array } | undefined)?.block ?? null;
+  if (!isSameWithoutTitles(totals('main.chunk_index'), totals('temp.fresh_index'))) {
+    yield 'The text index does not know how many words there are.';
+  }
+}
+
+function isSameWithoutTitles(found: Uint8Array | null, wanted: Uint8Array | null): boolean {
+  return withoutTitles(found) === withoutTitles(wanted);
+}
+
+/** Titles come last. An index that never held anything has no numbers, one that holds nothing any more has zeros. */
+function withoutTitles(block: Uint8Array | null): string {
+  const numbers = varintsOf(block).slice(0, -1);
+  return numbers.some((number) => number > 0) ? numbers.join() : '';
+}
+
+/** Numbers as SQLite writes them: seven bits a byte, the highest first. */
+function varintsOf(bytes: Uint8Array | null): readonly number[] {
+  const numbers: number[] = [];
+  let number = 0;
+  for (const byte of bytes ?? []) {
+    number = number * 128 + (byte & 0x7f);
+    if (byte >= 0x80) continue;
+    numbers.push(number);
+    number = 0;
+  }
+  return numbers;
 }
 
 function fill(connection: Connection): void {

@@ -7,6 +7,7 @@ import { unlessDamaged } from './unless-damaged.ts';
 import type { Connection } from './connection.ts';
 import { blobPath } from '../blob-files.ts';
 import { pendingPurges } from './purge.ts';
+import { storedText, storedTextHash } from './stored-text.ts';
 import { createQueries } from './queries.ts';
 import { type CheckedTable, checksumOf } from './row-checksum.ts';
 import { compareTextIndex } from './verify-text-index.ts';
@@ -86,18 +87,20 @@ function compare(
   for (const row of connection.prepare('PRAGMA integrity_check(100)').all() as { readonly integrity_check: string }[]) {
     if (row.integrity_check !== 'ok') report(`The database file is damaged: ${row.integrity_check}.`);
   }
-  const documents = connection
-    .prepare(`SELECT d.id, d.text_sha256 AS sha256, d.chunks, t.text FROM documents d LEFT JOIN document_texts t ON t.document = d.id`)
-    .iterate() as IterableIterator<{ id: DocumentId; sha256: string; chunks: number; text: string | null }>;
+  const documents = connection.prepare('SELECT id, text_sha256 AS sha256, chunks FROM documents').iterate() as IterableIterator<{
+    id: DocumentId;
+    sha256: string;
+    chunks: number;
+  }>;
   const chunksOf = connection.prepare('SELECT id, start, "end", sha256 FROM chunks WHERE document = ? ORDER BY number');
   const indexed = connection.prepare('SELECT 1 FROM chunk_index WHERE rowid = ?');
   for (const document of documents) {
     checked.documents += 1;
-    const { text } = document;
-    if (text === null || sha256(text) !== document.sha256) {
+    if (storedTextHash(connection, document.id) !== document.sha256) {
       report(`The text of document ${document.id} is not the text that was committed.`);
       continue;
     }
+    const text = storedText(connection, document.id);
     const chunks = chunksOf.all(document.id) as { id: number; start: number; end: number; sha256: string }[];
     if (chunks.length !== document.chunks) report(`Document ${document.id} has ${chunks.length} chunks instead of ${document.chunks}.`);
     for (const chunk of chunks) {
