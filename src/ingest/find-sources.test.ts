@@ -257,6 +257,18 @@ describe('watch', () => {
     expect(Object.keys(await one.texts())).toHaveLength(8);
   });
 
+  it('that ends with nothing left to do notes no interruption', async () => {
+    const one = bench({ limits: { progressMs: 20 } });
+    one.write('a.txt', 'A text.');
+    const watch = watching(one, { embed: false });
+    const settled = () => ofType(watch.events, 'ingest-progress').at(-1)?.settled;
+    await expect.poll(settled, { timeout: 10_000 }).toBe(1);
+    one.write('b.txt', 'B text.');
+    await expect.poll(settled, { timeout: 10_000 }).toBe(2);
+    await watch.stop();
+    expect(await one.store.readSetting(indexingSetting('default'))).toBeNull();
+  });
+
   it('takes paths only', async () => {
     expect(end(await bench().run([{ id: 'row', text: 'A text.' }], { watch: true }))).toMatchObject({
       type: 'ingest-failed',

@@ -147,7 +147,9 @@ export async function createProgress(run: IngestRun, waiting: () => Waiting): Pr
     },
     async stop(whole) {
       cancel();
-      if (whole) await store.writeSetting(indexingSetting(run.collection), null);
+      // Watching is always ended; where vectors are for later, all that it was to do may be done.
+      const isDone = run.options.embed === false && counts.allFound && settled >= counts.found;
+      if (whole || isDone) await store.writeSetting(indexingSetting(run.collection), null);
       // A record that takes nothing any more has told why already; the next writer makes this note.
       else await note('interrupted').catch(() => undefined);
     },
