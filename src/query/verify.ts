@@ -31,7 +31,7 @@ export interface Verdict {
 export const leastConfidence = 0.5;
 
 /** Logistic regression over the signals, fitted on questions that are not reported: docs/decisions/0007-verification.md. */
-const weights = { bias: -3.66, coverage: 5.93, names: 1.51, likelihood: 1.38, refusal: 0.33 } as const;
+const weights = { bias: -3.92, coverage: 5.93, names: 1.51, likelihood: 1.38, refusal: 0.33 } as const;
 /** Against an answer from a passage that does not rank first. The first one holds it most of the time, if any does. */
 const laterPassage = 0.4;
 /** The same without an engine that tells log-probabilities. */
