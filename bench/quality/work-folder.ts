@@ -31,7 +31,7 @@ export async function openCorpus(
 /** What decides an answer: of our pipeline, or of the bare model. */
 const codeOf = {
   pipeline: ['chunk', 'engines/llama', 'formats', 'language', 'query', 'store/sqlite/text-query.ts', 'store/sqlite/text-search.ts'],
-  model: ['engines/llama', 'formats'],
+  model: ['engines/llama/child', 'formats'],
 } as const;
 
 /** Answers of a scenario that were judged before, where question, models and the code that answers are the same. */

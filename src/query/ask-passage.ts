@@ -1,3 +1,4 @@
+import { toMillraceError } from '../errors.ts';
 import type { Hit } from '../spec/answers.ts';
 import { type Asking, type Candidate, candidateOf, generate } from './candidate.ts';
 import { choosePieces, joinPieces, scorePieces } from './excerpt.ts';
@@ -12,44 +13,76 @@ import { mayState } from './verify.ts';
 const mostSecondTokens = 32;
 /** Mean log-probability of an answer of which the model was not sure. */
 const unsure = -0.2;
+/** The same of words that the model would not have written by itself. */
+const forced = -4;
 /** Sentences, lines or table rows of a passage that are read again by themselves. */
 const closerPieces = 2;
 
-/**
- * The question put to one passage, and once more where the first answer leaves doubt. A model that refuses, or says what does not stand there
- * word for word, over a passage about the question is held to its words. One that copied something and was not sure of it reads the
- * sentences that hold most of the question by themselves. The second answer is taken where it is a verified copy.
- */
-export async function askPassage(asking: Asking, hit: Hit, askedBefore: number): Promise<Candidate> {
-  const { question, language, found, family, pipeline } = asking;
-  const prompt = passagePrompt(question, hit, family);
-  const generated = await generate(asking, prompt, {});
-  const first = await candidateOf(asking, generated, [hit], askedBefore);
-  if (pipeline.verify.by === 'none') return first;
-  const { weights, meanLogProbability = 0 } = generated.final;
-  if (isCopied(first, hit, asking)) {
-    if (meanLogProbability > unsure || first.verdict?.supported !== true) return first;
-    const closer = await closerPrompt(asking, hit);
-    return closer === undefined ? first : ((await askAgain(asking, closer, hit, askedBefore)) ?? first);
-  }
-  const grammar = spanGrammar(hit.text);
-  const about = { question, language, passages: [hit], hits: found, askedBefore, refusalLogProbability: weights?.[0] };
-  if (grammar === undefined || !mayState(about)) return first;
-  return (await askAgain(asking, prompt, hit, askedBefore, grammar)) ?? first;
+/** What a model says over one passage. */
+export interface Asked {
+  readonly candidate: Candidate;
+  /**
+   * Where the model refused, or said what is not verified, over a passage about the question: the answer that it gives when it is held to the
+   * words of the passage; undefined where that is no verified copy. For when no passage was found to state it.
+   */
+  readonly insist?: () => Promise<Candidate | undefined>;
 }
 
-/** A second answer; undefined where it is no verified copy. */
+/**
+ * The question put to one passage, and once more where a verified answer leaves doubt: a model that copied something and was not sure of it
+ * reads the sentences that hold most of the question by themselves, one that used words of its own is held to those of the passage. The
+ * second answer is taken where it is a verified copy.
+ */
+export async function askPassage(asking: Asking, hit: Hit, askedBefore: number): Promise<Asked> {
+  const { question, language, found, family, pipeline, call } = asking;
+  const prompt = passagePrompt(question, hit, family);
+  const generated = await generate(asking, prompt, {});
+  const candidate = await candidateOf(asking, generated, [hit], askedBefore);
+  if (pipeline.verify.by === 'none') return { candidate };
+  const { weights, meanLogProbability = 0 } = generated.final;
+  const copied = isCopied(candidate, hit, asking);
+  const about = { question, language, passages: [hit], hits: found, askedBefore, refusalLogProbability: weights?.[0] };
+  const insist = copied || !mayState(about) ? undefined : () => holdToWords(asking, prompt, hit, askedBefore);
+  if (candidate.verdict?.supported !== true) return insist === undefined ? { candidate } : { candidate, insist };
+  if (copied && meanLogProbability > unsure) return { candidate };
+  try {
+    const second = await (copied ? lookCloser(asking, hit, askedBefore) : insist?.());
+    return { candidate: second ?? candidate };
+  } catch (error) {
+    // A verified answer is there: it is given whatever becomes of the second.
+    if (call.signal.aborted) throw error;
+    return { candidate };
+  }
+}
+
+async function lookCloser(asking: Asking, hit: Hit, askedBefore: number): Promise<Candidate | undefined> {
+  const prompt = await closerPrompt(asking, hit);
+  return prompt === undefined ? undefined : askAgain(asking, prompt, hit, { askedBefore });
+}
+
+async function holdToWords(asking: Asking, prompt: AnswerPrompt, hit: Hit, askedBefore: number): Promise<Candidate | undefined> {
+  const grammar = spanGrammar(hit.text);
+  if (grammar === undefined) return undefined;
+  try {
+    return await askAgain(asking, prompt, hit, { askedBefore, grammar });
+  } catch (error) {
+    // An engine that takes no grammar, or not this one.
+    if (toMillraceError(error).code === 'E_INPUT_INVALID') return undefined;
+    throw error;
+  }
+}
+
+/** A second answer; undefined where it is no verified copy, or the model had to be forced to every word. */
 async function askAgain(
   asking: Asking,
   prompt: AnswerPrompt,
   hit: Hit,
-  askedBefore: number,
-  grammar?: string,
+  { askedBefore, grammar }: { readonly askedBefore: number; readonly grammar?: string },
 ): Promise<Candidate | undefined> {
   const maxTokens = Math.min(mostSecondTokens, asking.pipeline.generate.maxTokens);
   const generated = await generate(asking, prompt, { maxTokens, ...(grammar === undefined ? {} : { grammar }) });
-  const { text, stopReason } = generated.final;
-  if (stopReason === 'length' || beginsRefusal(text)) return undefined;
+  const { text, stopReason, meanLogProbability = 0 } = generated.final;
+  if (stopReason === 'length' || beginsRefusal(text) || meanLogProbability < forced) return undefined;
   const second = await candidateOf(asking, generated, [hit], askedBefore);
   return second.verdict?.supported === true && isCopied(second, hit, asking) ? second : undefined;
 }

@@ -119,10 +119,12 @@ export function createSpent() {
         outputTokens: usage.outputTokens + one.outputTokens,
       };
       times = {
+        ...times,
         queuedMs: times.queuedMs + timings.queuedMs,
         prefillMs: times.prefillMs + one.prefillMs,
         decodeMs: times.decodeMs + one.decodeMs,
-        ...(firstTokenMs === undefined ? {} : { firstTokenMs }),
+        // Of the first call that tells it.
+        ...(firstTokenMs === undefined || times.firstTokenMs !== undefined ? {} : { firstTokenMs }),
       };
     },
     usage: () => usage,

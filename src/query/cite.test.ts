@@ -152,6 +152,15 @@ describe('quoteAnswer', () => {
     expect(quoteAnswer('Does a train attendant sell tickets?', several).text).toContain('“A train attendant sells tickets.” [2]');
   });
 
+  it('takes one other word for what several hits say as no reason to abstain', () => {
+    const several = ['carries 48 passengers', 'lands its passengers at noon', 'is late, and passengers wait'].map((what) =>
+      hit(`The island ferry ${what}.`),
+    );
+    for (const question of ['How many passengers does the island ferry take?', 'When do passengers of the island ferry embark?']) {
+      expect(quoteAnswer(question, several).abstained).toBe(false);
+    }
+  });
+
   it('abstains when nothing matches', () => {
     expect(quoteAnswer('Who painted the ceiling fresco?', hits).abstained).toBe(true);
     expect(quoteAnswer('What? And how?', hits).abstained).toBe(true);

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { type MillBench, type MillBenchOptions, openMillBench } from '../../test/support/mill-bench.ts';
+import { MillraceError } from '../errors.ts';
 import type { Answer } from '../spec/answers.ts';
 import type { GenerateRequest } from '../spec/engine.ts';
 
@@ -87,16 +88,20 @@ describe('a question put to one passage after the other', () => {
 
   describe('that the model refuses, or says in words of its own', () => {
     const asked = 'How many passengers does the ferry carry?';
-    const askedTwice = async (first: string, second: string, refusalLogProbability = -2) => {
+    const askedTwice = async (first: string, second: string | Error, { text = sources[0]?.text ?? '', likelihood = -0.1 } = {}) => {
       const grammars: (string | undefined)[] = [];
       const answer = await answerOf(
         {
+          sources: [{ id: 'ferry', text }],
           generator: {
             answer({ grammar }) {
               grammars.push(grammar);
-              return grammar === undefined ? first : second;
+              if (grammar === undefined) return first;
+              if (typeof second !== 'string') throw second;
+              return second;
             },
-            weigh: () => [refusalLogProbability],
+            weigh: () => [-2],
+            likelihood: ({ grammar }) => (grammar === undefined ? -0.1 : likelihood),
           },
         },
         asked,
@@ -116,8 +121,44 @@ describe('a question put to one passage after the other', () => {
     );
 
     it('stays what it was where the words of the passage are no answer', async () => {
-      expect((await askedTwice('not in the documents', 'not')).answer.abstained).toBe(true);
+      const text = 'The ferry does not carry more than 48 passengers.';
+      expect((await askedTwice('not in the documents', 'not carry', { text })).answer.abstained).toBe(false);
+      expect((await askedTwice('not in the documents', 'not', { text })).answer.abstained).toBe(true);
       expect((await askedTwice('passengers: 48', '')).answer.answer).toBe('passengers: 48 [1]');
+    });
+
+    it('stays what it was where every word had to be forced', async () => {
+      const forced = await askedTwice('not in the documents', 'free', { likelihood: -9 });
+      expect(forced).toMatchObject({ times: 2, answer: { abstained: true } });
+    });
+
+    it('stays what it was where the engine takes no grammar', async () => {
+      const none = new MillraceError('E_INPUT_INVALID', 'This engine takes no grammar.');
+      expect((await askedTwice('not in the documents', none)).answer.abstained).toBe(true);
+      expect((await askedTwice('passengers: 48', none)).answer.answer).toBe('passengers: 48 [1]');
+    });
+
+    it('is asked over the other passages first', async () => {
+      const grammars: (string | undefined)[] = [];
+      const both: MillBenchOptions = {
+        sources: [
+          {
+            id: 'first',
+            text: 'How many passengers the ferry may carry is a question of the weather. The ferry may carry passengers daily.',
+          },
+          { id: 'second', text: 'In calm weather 48 passengers go.' },
+        ],
+        generator: {
+          answer({ prompt, grammar }) {
+            grammars.push(grammar);
+            return prompt.messages[1]?.parts[0]?.includes('calm') === true ? '48 passengers' : 'not in the documents';
+          },
+          weigh: ({ prompt }) => [prompt.messages[1]?.parts[0]?.includes('calm') === true ? -12 : -2],
+        },
+      };
+      const answer = await answerOf(both, 'How many passengers may go in calm weather?');
+      expect(answer).toMatchObject({ abstained: false, citations: [{ source: 'second' }] });
+      expect(grammars.every((one) => one === undefined)).toBe(true);
     });
 
     it('is not asked for again where it was copied', async () => {
@@ -128,7 +169,7 @@ describe('a question put to one passage after the other', () => {
   describe('of which the model was not sure', () => {
     const text = 'The ferry carries 48 passengers. It was painted by Ann Lee. Dogs travel free of charge. The mill stands beside it.';
     const isClose = ({ prompt }: GenerateRequest) => !(prompt.messages[1]?.parts[0] ?? '').includes('mill');
-    const surely = async (first: number, second: number, closer = '48 passengers') => {
+    const surely = async (first: number, second: number, closer: string | Error = '48 passengers') => {
       const read: string[] = [];
       const { answer } = await answerOf(
         {
@@ -136,7 +177,9 @@ describe('a question put to one passage after the other', () => {
           generator: {
             answer(request) {
               read.push(request.prompt.messages[1]?.parts[0] ?? '');
-              return isClose(request) ? closer : 'passengers';
+              if (!isClose(request)) return 'passengers';
+              if (typeof closer !== 'string') throw closer;
+              return closer;
             },
             weigh: () => [-9],
             likelihood: (request) => (isClose(request) ? second : first),
@@ -158,6 +201,10 @@ describe('a question put to one passage after the other', () => {
       expect((await surely(-0.1, -0.01)).read).toHaveLength(1);
       expect((await surely(-0.5, -0.1, '50 people')).answer).toBe('passengers [1]');
       expect((await surely(-0.5, -0.1, 'not in the documents')).answer).toBe('passengers [1]');
+    });
+
+    it('stays where the second look fails', async () => {
+      expect((await surely(-0.5, -0.1, new MillraceError('E_DEADLINE_EXCEEDED', 'There was no time.'))).answer).toBe('passengers [1]');
     });
   });
 

@@ -1,6 +1,6 @@
 import type { Answer, AnswerEvent, Hit, StageTimings, Usage } from '../spec/answers.ts';
 import { mapInTurns } from '../util/in-turns.ts';
-import { askPassage } from './ask-passage.ts';
+import { type Asked, askPassage } from './ask-passage.ts';
 import { type Asking, type Candidate, candidateOf, createSpent, generate, noUsage } from './candidate.ts';
 import { chooseContext } from './choose-context.ts';
 import { checkAnswer, isRefusal, type Use } from './cite.ts';
@@ -140,13 +140,20 @@ function inDocumentOrder(hits: readonly Hit[]): number[] {
 async function askEach(asking: Asking, hits: readonly Hit[]): Promise<Candidate[]> {
   const { passages } = asking.pipeline.context;
   const { atOnce } = contextOf(asking);
-  const asked: Candidate[] = [];
+  const asked: Asked[] = [];
+  const states = ({ checked, verdict }: Candidate): boolean => !checked.abstained && (verdict?.supported ?? true);
   for (let next = 0; next < Math.min(passages, hits.length); next += atOnce) {
     const group = hits.slice(next, Math.min(next + atOnce, passages));
     asked.push(...(await Promise.all(group.map((hit, place) => askPassage(asking, hit, next + place)))));
-    if (asked.some((one) => !one.checked.abstained && (one.verdict?.supported ?? true))) break;
+    if (asked.some(({ candidate }) => states(candidate))) return asked.map(({ candidate }) => candidate);
   }
-  return asked;
+  // None states it in a model's own choice of words: those that are about the question once more, best first.
+  const candidates = asked.map(({ candidate }) => candidate);
+  for (const [place, { insist }] of asked.entries()) {
+    const second = await insist?.();
+    if (second !== undefined) return candidates.with(place, second);
+  }
+  return candidates;
 }
 
 function contextOf({ parts, pipeline, generator }: Asking): ReturnType<typeof chooseContext> {

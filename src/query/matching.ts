@@ -149,12 +149,18 @@ export function coverage(wanted: ReadonlySet<string>, present: ReadonlySet<strin
 }
 
 /** Share of the asked words that are present, each by how few of the hits hold it (one hit alone does not tell); 1 for nothing asked. */
-export function coverageByRarity(asked: ReadonlySet<string>, present: ReadonlySet<string>, hits: readonly ReadonlySet<string>[]): number {
+export function coverageByRarity(
+  asked: ReadonlySet<string>,
+  present: ReadonlySet<string>,
+  hits: readonly ReadonlySet<string>[],
+  { leastHolding = 0 }: { readonly leastHolding?: number } = {},
+): number {
   const read = hits.length < 2 ? [] : hits;
   let whole = 0;
   let held = 0;
   for (const word of asked) {
-    const rarity = Math.log(1 + (read.length + 1) / (0.5 + read.filter((words) => words.has(word)).length));
+    const holding = Math.max(leastHolding, read.filter((words) => words.has(word)).length);
+    const rarity = Math.log(1 + (read.length + 1) / (0.5 + holding));
     whole += rarity;
     if (present.has(word)) held += rarity;
   }

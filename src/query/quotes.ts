@@ -28,7 +28,9 @@ export function quoteAnswer(
       return sentencesOf(hit.text)
         .filter(({ text }) => !headings.includes(text.replace(/^#+\s*/, '')))
         .map(({ text }) => {
-          const share = coverageByRarity(words, new Set([...contentWords(text, language), ...place]), found);
+          // A word that no hit holds may be another word for what they say: it counts as one that a single hit holds.
+          const present = new Set([...contentWords(text, language), ...place]);
+          const share = coverageByRarity(words, present, found, { leastHolding: 1 });
           return { passage, sentence: text, share, score: share - passage * 0.02 };
         });
     })

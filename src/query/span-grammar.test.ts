@@ -19,6 +19,12 @@ describe('spanGrammar', () => {
     },
   );
 
+  it('ends a word at a bracket, and takes no sign for one', () => {
+    const footnoted = readGbnf(spanGrammar('It carries 48 passengers[1] daily | by day') ?? '');
+    expect(['48 passengers', '48 passengers[1] daily', 'daily | by day'].map(footnoted.matches)).toEqual([true, true, true]);
+    expect(['passengers[1', '|', '| by'].map(footnoted.matches)).toEqual([true, false, false]);
+  });
+
   it('writes nothing but what stands in the text', () => {
     const random = createSeededRandom(7);
     const plain = text.replaceAll(/\s+/g, ' ');

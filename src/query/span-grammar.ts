@@ -1,11 +1,17 @@
 import { isUnspaced } from '../language/scripts.ts';
 
-/** A word without the stops, quotes and brackets around it, or one character of writing without spaces. */
-const stops = `\\s.,;:!?"'()\\[\\]{}“”„«»‘’…—–。、，；：！？「」『』（）`;
-const core = new RegExp(`[^${stops}](?:\\S*[^${stops}])?`, 'gu');
+/** A word without the stops, quotes and brackets around it, or one character of writing without spaces. Brackets end a word: "fish[1]". */
+const stops = `\\s.,;:!?"'()\\[\\]{}“”„«»‘’…—–。、，；：！？「」『』（）،؟।`;
+const core = new RegExp(`[^${stops}](?:[^\\s()\\[\\]{}]*[^${stops}])?`, 'gu');
+const says = /[\p{L}\p{N}]/u;
 const isStop = new RegExp(`^[${stops}]$`, 'u');
 
-/** Longer than what the inference library takes; of a passage of more words none is made. */
+/**
+ * Of a passage of more words none is made: where the model's first choice is forbidden all of its vocabulary is held against every word,
+ * .4 s for 400 words and 150,000 tokens, while nothing else is computed.
+ */
+const mostWords = 400;
+/** Longer than what the inference library takes. */
 const mostCharacters = 32_000;
 
 /**
@@ -14,7 +20,7 @@ const mostCharacters = 32_000;
  */
 export function spanGrammar(text: string): string | undefined {
   const words = wordsOf(text);
-  if (words.length === 0) return undefined;
+  if (words.length === 0 || words.length > mostWords) return undefined;
   const rules = words.map(({ start, end }, index) => {
     const next = words[index + 1];
     const word = literal(text.slice(start, end));
@@ -28,6 +34,7 @@ export function spanGrammar(text: string): string | undefined {
 
 function wordsOf(text: string): { readonly start: number; readonly end: number }[] {
   return [...text.matchAll(core)].flatMap(({ 0: word, index }) => {
+    if (!says.test(word)) return [];
     if (!isUnspaced(word)) return [{ start: index, end: index + word.length }];
     let end = index;
     return Array.from(word).flatMap((character) => {

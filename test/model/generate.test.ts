@@ -1,7 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { GeneratePart, Generator, LocalDevice } from '../../src/spec/engine.ts';
 import { ask, callOptions, createTestDevice, filler, finalOf, loadTestGenerator } from './engine-fixture.ts';
 import { withoutModels } from './models.ts';
+
+// Thousands of tokens, on a machine that may be busy.
+vi.setConfig({ testTimeout: 180_000 });
 
 const code = (expected: string) => expect.objectContaining({ code: expected });
 

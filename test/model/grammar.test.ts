@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { grammarOfSchema } from '../../src/formats/grammar/grammar-of-schema.ts';
 import type { Generator, LocalDevice } from '../../src/spec/engine.ts';
+import { spanGrammar } from '../../src/query/span-grammar.ts';
 import { readGbnf } from '../support/gbnf.ts';
 import { ask, callOptions, createTestDevice, finalOf, loadTestGenerator } from './engine-fixture.ts';
 import { withoutModels } from './models.ts';
@@ -42,5 +43,13 @@ describe.skipIf(withoutModels)('a model that follows the grammar of a JSON schem
       expect({ text, stopReason, matches }).toEqual({ text, stopReason: 'end', matches: true });
       expect(() => JSON.parse(text) as unknown).not.toThrow();
     }
+  });
+
+  it('copies words of a text, whatever brackets and quotes it holds', async () => {
+    const text = `${'sad :( day, '.repeat(130)}the "mill" [1] stands\n\\here.`;
+    const grammar = spanGrammar(text) ?? '';
+    const final = await finalOf(generator.generate(ask('Where does the mill stand?', { grammar, maxTokens: 8 }), callOptions()));
+    expect(final.text).not.toBe('');
+    expect(text.replaceAll(/\s+/g, ' ')).toContain(final.text);
   });
 });

@@ -165,10 +165,11 @@ export function createGrammar(library: LlamaLibrary, vocab: Pointer, grammar: st
   return sampler;
 }
 
+/** Brackets of rules; those in literals and character classes nest nothing. */
 function nesting(grammar: string): number {
   let depth = 0;
   let deepest = 0;
-  for (const character of grammar) {
+  for (const [character] of grammar.matchAll(/"(?:\\.|[^"\\])*"|\[(?:\\.|[^\]\\])*\]|[()]/gs)) {
     if (character === '(') deepest = Math.max(deepest, ++depth);
     else if (character === ')') depth--;
   }
