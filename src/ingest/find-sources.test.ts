@@ -7,6 +7,7 @@ import type { IngestEvent } from '../spec/events.ts';
 import { describeIndexing, indexingSetting } from '../spec/indexing.ts';
 import type { IngestOptions } from '../spec/mill.ts';
 import { MillraceError } from '../errors.ts';
+import { type Clock, systemClock } from '../util/clock.ts';
 import { createDeferred } from '../util/deferred.ts';
 import { sha256 } from '../util/hash.ts';
 import { recordedSources } from './recorded-sources.ts';
@@ -196,8 +197,24 @@ describe('watch', () => {
     };
   }
 
+  /** A clock whose time can be held: what waits for it then waits, however slow the machine is, and timers go on. */
+  function holdingClock(): Clock & { hold(): void; release(): void } {
+    let held: number | undefined;
+    return {
+      ...systemClock,
+      monotonic: () => held ?? systemClock.monotonic(),
+      hold() {
+        held = systemClock.monotonic();
+      },
+      release() {
+        held = undefined;
+      },
+    };
+  }
+
   it('reads what comes and is written to, removes what goes, and keeps the document of what is renamed', async () => {
-    const one = bench();
+    const clock = holdingClock();
+    const one = bench({ clock });
     one.write('a.txt', 'First text of the mill.');
     const watch = watching(one);
     await watch.until('document-committed', 'a.txt');
@@ -211,7 +228,10 @@ describe('watch', () => {
     const before = await one.store.readSource('default', join(one.folder, 'b.txt'));
 
     from = watch.events.length;
+    clock.hold();
     renameSync(join(one.folder, 'b.txt'), join(one.folder, 'c.txt'));
+    await watch.until('document-committed', 'c.txt', from);
+    clock.release();
     await watch.until('document-removed', 'b.txt', from);
     expect((await one.store.readSource('default', join(one.folder, 'c.txt')))?.document).toBe(before?.document);
     rmSync(join(one.folder, 'a.txt'));
@@ -224,12 +244,16 @@ describe('watch', () => {
   });
 
   it('keeps the document of what is renamed although files settle for long, and finds all files of a new folder', async () => {
-    const one = bench({ limits: { watchSettleMs: 500, watchQuietMs: 20 } });
+    const clock = holdingClock();
+    const one = bench({ clock, limits: { watchSettleMs: 500, watchQuietMs: 20 } });
     one.write('a.txt', 'First text of the mill.');
     const watch = watching(one);
     await watch.until('document-committed', 'a.txt');
     const before = await one.store.readSource('default', join(one.folder, 'a.txt'));
+    clock.hold();
     renameSync(join(one.folder, 'a.txt'), join(one.folder, 'b.txt'));
+    await watch.until('document-committed', 'b.txt');
+    clock.release();
     await watch.until('document-removed', 'a.txt');
     expect((await one.store.readSource('default', join(one.folder, 'b.txt')))?.document).toBe(before?.document);
 
@@ -255,6 +279,19 @@ describe('watch', () => {
     for (let index = 0; index < 5; index += 1) await watch.until('document-removed', `old-${index}.txt`);
     await watch.stop();
     expect(Object.keys(await one.texts())).toHaveLength(8);
+  });
+
+  it('looks through the folders as a whole when more new folders than it holds', async () => {
+    // Nothing settles meanwhile: only a look at the whole finds the files.
+    const one = bench({ limits: { watchedChanges: 3, watchSettleMs: 600_000 } });
+    one.write('a.txt', 'A text.');
+    const watch = watching(one);
+    await watch.until('document-committed', 'a.txt');
+    const names = Array.from({ length: 6 }, (_, index) => `new-${index}/a.txt`);
+    for (const name of names) one.write(name, `Text of ${name}.`);
+    for (const name of names) await watch.until('document-committed', name);
+    await watch.stop();
+    expect(Object.keys(await one.texts())).toEqual(['a.txt', ...names]);
   });
 
   it('that ends with nothing left to do notes no interruption', async () => {

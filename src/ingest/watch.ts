@@ -3,6 +3,7 @@ import { MillraceError } from '../errors.ts';
 import type { Clock } from '../util/clock.ts';
 import { createDeferred, type Deferred } from '../util/deferred.ts';
 import { filesBelow, type FoundSource, type Root } from './discover.ts';
+import { createFreshFolders } from './fresh-folders.ts';
 import { createIgnoreFilter } from './ignore-rules.ts';
 import type { WatchLimits } from './ingest-run.ts';
 import { untilQuiet } from './until-quiet.ts';
@@ -36,11 +37,9 @@ export async function startWatching(
 ): Promise<Watcher> {
   const { watch: watchPaths } = await import('chokidar');
   const pending = new Map<string, { readonly change: Change; readonly at: number }>();
-  /** New folders that were not looked through yet: what came while they were first listed is told by nobody. When they came. */
-  const fresh = new Map<string, number>();
-  /** What was told meanwhile. */
-  const told = new Set<string>();
   const isCovered = createRootFilter(roots);
+  const waitMs = settleTimes * limits.watchSettleMs;
+  const fresh = createFreshFolders({ clock, waitMs, settleMs: limits.watchSettleMs, most: limits.watchedChanges, isCovered });
   let overflowed = false;
   let failure: MillraceError | undefined;
   let isReady = false;
@@ -54,48 +53,36 @@ export async function startWatching(
   function note(path: string, change: Change): void {
     if (!isCovered(path)) return;
     pending.set(path, { change, at: clock.monotonic() });
-    if (fresh.size > 0) told.add(path);
-    if (Math.max(pending.size, told.size) > limits.watchedChanges) overflow();
+    fresh.tell(path);
+    wakeWithinBounds();
+  }
+
+  function wakeWithinBounds(): void {
+    if (Math.max(pending.size, fresh.size) > limits.watchedChanges) overflow();
     wake();
   }
 
   function overflow(): void {
     overflowed = true;
-    for (const all of [pending, fresh, told]) all.clear();
-  }
-
-  function hasWaited(since: number): boolean {
-    return clock.monotonic() - since >= settleTimes * limits.watchSettleMs;
+    pending.clear();
+    fresh.clear();
   }
 
   /** Everything that need not wait for what may belong to it. */
   function takeChanges(): (readonly [string, Change])[] {
     const taken: (readonly [string, Change])[] = [];
     for (const [path, { change, at }] of pending) {
-      if (change === 'gone' && !hasWaited(at)) continue;
+      if (change === 'gone' && clock.monotonic() - at < waitMs) continue;
       pending.delete(path);
       taken.push([path, change]);
     }
     return taken;
   }
 
-  /** Files of new folders that nobody told of. */
   async function takeUntold(): Promise<(readonly [string, Change])[]> {
-    const untold: (readonly [string, Change])[] = [];
-    for (const [folder, at] of fresh) {
-      if (!hasWaited(at)) continue;
-      fresh.delete(folder);
-      for await (const found of filesBelow(folder)) {
-        if (found.kind !== 'file' || told.has(found.path) || !isCovered(found.path)) continue;
-        told.add(found.path);
-        untold.push([found.path, 'written']);
-        if (untold.length <= limits.watchedChanges) continue;
-        overflow();
-        return [];
-      }
-    }
-    if (fresh.size === 0) told.clear();
-    return untold;
+    const untold = await fresh.takeUntold();
+    if (fresh.size > limits.watchedChanges) overflow();
+    return untold.map((path) => [path, 'written']);
   }
 
   const watcher = watchPaths(
@@ -111,8 +98,8 @@ export async function startWatching(
   watcher.on('change', (path) => note(path, 'written'));
   watcher.on('addDir', (path) => {
     if (!isReady) return;
-    fresh.set(path, clock.monotonic());
-    wake();
+    fresh.add(path);
+    wakeWithinBounds();
   });
   watcher.on('unlink', (path) => note(path, 'gone'));
   watcher.on('error', (error) => {

@@ -79,6 +79,38 @@ describe('archives', () => {
     expect(document.warnings).toHaveLength(1);
   });
 
+  it('take archives inside one that was cut off for single files', async () => {
+    const inner = ['a', 'b', 'c'].map((name) => ({
+      name: `${name}.docx`,
+      content: writeZip({ same: name, 'x/same': name }),
+      stored: true,
+    }));
+    const zip = writeZip(inner);
+    const begin = zip.readUInt32LE(zip.length - 6);
+    const document = await read(zip.subarray(0, begin));
+    expect(names(document)).toEqual(['a.docx', 'b.docx', 'c.docx']);
+    expect(document.members?.map(({ bytes }) => Buffer.from(bytes))).toEqual(inner.map(({ content }) => content));
+    // The last one is cut off itself.
+    const shorter = await read(zip.subarray(0, begin - 100));
+    expect(names(shorter)).toEqual(['a.docx', 'b.docx', 'c.docx']);
+    expect(Buffer.from(shorter.members?.[2]?.bytes ?? [])).toEqual(inner[2]?.content.subarray(0, -100));
+    const many = writeZip(
+      Array.from({ length: 2_600 }, (_, at) => ({ name: `${at}.zip`, content: writeZip({ a: '', b: '', c: '' }), stored: true })),
+    );
+    expect((await read(many.subarray(0, many.readUInt32LE(many.length - 6)))).text.split('\n')).toHaveLength(2_600);
+  });
+
+  it('read two files of one name behind a damaged record of the directory of a ZIP', async () => {
+    const inner = { name: 'in.zip', content: writeZip({ x: 'x' }), stored: true };
+    const zip = Buffer.from(writeZip([inner, ...['first', 'second', 'third'].map((content) => ({ name: 'a.txt', content }))]));
+    const records = zip.readUInt32LE(zip.length - 6);
+    const third = [1, 2].reduce((at) => zip.indexOf('PK\u0001\u0002', at + 4, 'latin1'), records);
+    zip.write('XX', third, 'latin1');
+    const document = await read(zip);
+    expect(names(document)).toEqual(['in.zip', 'a.txt', 'a (2).txt', 'a (3).txt']);
+    expect(contents(document).slice(1)).toEqual(['first', 'second', 'third']);
+  });
+
   it('give every file of a name that several have, from a ZIP as from a TAR', async () => {
     const entries = ['first', 'second'].map((content) => ({ name: 'a.txt', content }));
     const packed = entries.map(({ name, content }) => ({ header: { name, size: content.length, type: 'file' as const }, body: content }));

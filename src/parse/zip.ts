@@ -58,6 +58,10 @@ export function tooLarge(what: string, amount: string): MillraceError {
 }
 
 interface Source {
+  /** Where its own header begins. */
+  readonly at: number;
+  /** Its packed bytes, as the archive says. */
+  readonly packedSize: number;
   readonly name: string;
   readonly size: number;
   readonly encrypted: boolean;
@@ -71,8 +75,7 @@ export async function openZip(bytes: Uint8Array, name: string, limits: UnpackLim
   const { sources, whole } = await listEntries(buffer, name, limits);
   const recovered = !whole || sources.length === 0;
   if (recovered) {
-    const listed = new Set(sources.map((source) => source.name));
-    sources.push(...scanEntries(buffer, name, limits).filter((source) => !listed.has(source.name)));
+    sources.push(...scanEntries(buffer, name, limits, sources));
   }
   if (sources.length === 0)
     throw new MillraceError('E_DOCUMENT_DAMAGED', `${name} is not a complete ZIP archive: it holds no readable entry.`);
@@ -113,6 +116,8 @@ async function listEntries(
       if (entryName.endsWith('/')) continue;
       if (found.length >= limits.entries) throw tooLarge(name, `more than ${limits.entries} entries`);
       found.push({
+        at: entry.relativeOffsetOfLocalHeader,
+        packedSize: entry.compressedSize,
         name: entryName,
         size: entry.uncompressedSize,
         encrypted: entry.isEncrypted(),
@@ -157,29 +162,49 @@ async function readEntry(
 
 const localHeader = Buffer.from('PK\u0003\u0004', 'latin1');
 
-/** By the header before each entry, for an archive that was cut off. */
-function scanEntries(buffer: Buffer<ArrayBuffer>, name: string, limits: UnpackLimits): Source[] {
+/** By the header before each entry, for an archive that was cut off. Those that are listed already are left out. */
+function scanEntries(buffer: Buffer<ArrayBuffer>, name: string, limits: UnpackLimits, listed: readonly Source[]): Source[] {
   const found: Source[] = [];
+  const listedSizes = new Map(listed.map(({ at, packedSize }) => [at, packedSize]));
   let start = buffer.indexOf(localHeader);
   while (start !== -1 && start + 30 <= buffer.length) {
-    if (found.length >= limits.entries) throw tooLarge(name, `more than ${limits.entries} entries`);
-    const following = buffer.indexOf(localHeader, start + 4);
+    if (listed.length + found.length >= limits.entries) throw tooLarge(name, `more than ${limits.entries} entries`);
     const flags = buffer.readUInt16LE(start + 6);
     const method = buffer.readUInt16LE(start + 8);
     const nameEnd = start + 30 + buffer.readUInt16LE(start + 26);
     const entry = buffer.toString((flags & 0x800) === 0 ? 'latin1' : 'utf8', start + 30, nameEnd);
-    const packed = buffer.subarray(nameEnd + buffer.readUInt16LE(start + 28), following === -1 ? buffer.length : following);
-    if (entry !== '' && !entry.endsWith('/') && (method === 0 || method === 8)) {
+    const begin = nameEnd + buffer.readUInt16LE(start + 28);
+    const end = endOfData(buffer, begin, listedSizes.get(start) ?? sizeInHeader(buffer, start));
+    if (!listedSizes.has(start) && entry !== '' && !entry.endsWith('/') && (method === 0 || method === 8)) {
+      const packed = buffer.subarray(begin, end);
       found.push({
+        at: start,
+        packedSize: packed.length,
         name: entry,
         size: buffer.readUInt32LE(start + 22),
         encrypted: (flags & 1) !== 0,
         read: (count) => Promise.resolve(inflateWhatIsThere(packed, method, name, limits, count)),
       });
     }
-    start = following;
+    start = buffer.indexOf(localHeader, end);
   }
   return found;
+}
+
+/** `undefined` where only the record behind the data says it, or nothing that can be: packed data is never empty. */
+function sizeInHeader(buffer: Buffer<ArrayBuffer>, start: number): number | undefined {
+  const size = buffer.readUInt32LE(start + 18);
+  const isBehind = (buffer.readUInt16LE(start + 6) & 8) !== 0;
+  const isStored = buffer.readUInt16LE(start + 8) === 0;
+  return isBehind || (size === 0 && !isStored) ? undefined : size;
+}
+
+/** By the size where it fits, for data may be an archive itself; where the next header begins otherwise. */
+function endOfData(buffer: Buffer<ArrayBuffer>, begin: number, size: number | undefined): number {
+  if (size !== undefined && begin + size <= buffer.length) return begin + size;
+  const following = buffer.indexOf(localHeader, begin);
+  // A header where data begins is that of an archive inside, which was cut off with this one.
+  return following === -1 || (following === begin && size !== undefined) ? buffer.length : following;
 }
 
 function inflateWhatIsThere(
