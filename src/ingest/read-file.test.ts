@@ -144,6 +144,22 @@ describe('lookAtFile', () => {
     expect(bytes).toHaveLength(10);
   });
 
+  it('reads a file whose place the system spells in another way, below its folder', async () => {
+    mkdirSync(join(folder, 'inside', 'Sub'), { recursive: true });
+    const path = write('inside/Sub/a.txt', 'Some text.');
+    const looked = await lookAtFile(path, join(folder, 'inside'));
+    const respell = (name: string, other: string) => {
+      renameSync(join(folder, name), join(folder, other));
+      symlinkSync(join(folder, other), join(folder, name));
+    };
+    const { bytes } = await looked.read(during(() => respell('inside/Sub', 'inside/sub')));
+    expect(Buffer.from(bytes).toString()).toBe('Some text.');
+    rmSync(join(folder, 'inside/Sub'));
+    renameSync(join(folder, 'inside/sub'), join(folder, 'inside/Sub'));
+    const again = await looked.read(during(() => respell('inside', 'Inside')));
+    expect(Buffer.from(again.bytes).toString()).toBe('Some text.');
+  });
+
   it.each<[string, string, (path: string) => void | Promise<void>]>([
     ['folder', 'a folder', (path) => mkdirSync(path)],
     ['pipe', 'a named pipe', (path) => void execFileSync('mkfifo', [path])],

@@ -45,15 +45,38 @@ export async function lookAtFile(path: string, root: string): Promise<LookedFile
 /** The path without links, which must not lead out of the root. */
 async function realInside(path: string, root: string): Promise<string> {
   const [real, realRoot] = await Promise.all([realpath(path), realpath(root)]);
-  const inside = relative(realRoot, real);
-  if (inside !== '..' && !inside.startsWith(`..${sep}`) && !isAbsolute(inside)) return real;
+  if (isInside(real, realRoot)) return real;
   throw new MillraceError('E_SOURCE_UNREADABLE', `The file ${path} is a link that leads out of ${root}.`);
 }
 
-/** Where an open file lies. Linux tells; elsewhere where its path leads by now. */
-async function placeOf({ fd }: FileHandle, path: string, root: string): Promise<string> {
-  if (process.platform !== 'linux') return realInside(path, root);
-  return readlink(`/proc/self/fd/${fd}`).catch(() => realInside(path, root));
+function isInside(path: string, folder: string): boolean {
+  const inside = relative(folder, path);
+  return inside !== '..' && !inside.startsWith(`..${sep}`) && !isAbsolute(inside);
+}
+
+/**
+ * Refuses an open file that lies outside the root. Its place may be spelled in another way than its path: where cases are one, the system
+ * names both it and the root as they were first called.
+ */
+async function requireInside({ fd }: FileHandle, real: string, path: string, root: string): Promise<void> {
+  const place = await placeOf(fd);
+  if (place === real) return;
+  if (place === undefined) {
+    // Where its path leads by now is all that can be asked.
+    if ((await realInside(path, root)) !== real) throw changed(path);
+    return;
+  }
+  const folder = await open(root, constants.O_RDONLY | (constants.O_DIRECTORY ?? 0));
+  try {
+    if (!isInside(place, (await placeOf(folder.fd)) ?? root)) throw changed(path);
+  } finally {
+    await folder.close();
+  }
+}
+
+/** Where what is open lies. Only Linux tells. */
+async function placeOf(fd: number): Promise<string | undefined> {
+  return process.platform === 'linux' ? readlink(`/proc/self/fd/${fd}`).catch(() => undefined) : undefined;
 }
 
 async function readLooked(path: string, root: string, looked: Stats, signal: AbortSignal): ReturnType<LookedFile['read']> {
@@ -64,7 +87,7 @@ async function readLooked(path: string, root: string, looked: Stats, signal: Abo
     const file = await open(real, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOFOLLOW ?? 0));
     try {
       // A folder above it may have become a link meanwhile.
-      if ((await placeOf(file, path, root)) !== real) throw changed(path);
+      await requireInside(file, real, path, root);
       const before = await file.stat();
       requireRegular(before, path);
       requireSame(looked, before, path);
