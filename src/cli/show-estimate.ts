@@ -28,7 +28,7 @@ export async function tellEstimate(
 /** One line that says what is ahead. */
 export function describeEstimate(estimate: Estimate, items: string): string {
   const { unchanged, sampled, newTokens, reusedTokens, leastMs, mostMs, diskBytes } = estimate;
-  const known = unchanged === 0 ? '' : ` (${unchanged} unchanged)`;
+  const known = unchanged === 0 ? '' : ` (${estimate.unchangedIsAbout === true ? 'about ' : ''}${unchanged} unchanged)`;
   const reused = reusedTokens === 0 ? '' : ` and ${count(reusedTokens)} reused`;
   return (
     `Estimate from ${sampled} ${items}: ${estimate.items} ${items}${known}, ${count(newTokens)} tokens to compute${reused}, ` +

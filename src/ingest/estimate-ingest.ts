@@ -80,9 +80,10 @@ export async function estimateIngest(
   if (seen.items === 0 && missing !== undefined) throw missing;
   const each = beyond.looked === 0 ? 0 : (seen.items - lookedAtAll) / beyond.looked;
   const unchanged = seen.unchanged + Math.round(beyond.unchanged * each);
+  const counts = { items: seen.items, unchanged, ...(each > 1 ? { unchangedIsAbout: true as const } : {}) };
   const bytes = seen.bytes + beyond.bytes * each;
   if (seen.items === unchanged || seen.items - unchanged < call.leastItems) {
-    return { items: seen.items, unchanged, sampled: 0, newTokens: 0, reusedTokens: 0, leastMs: 0, mostMs: 0, diskBytes: 0 };
+    return { ...counts, sampled: 0, newTokens: 0, reusedTokens: 0, leastMs: 0, mostMs: 0, diskBytes: 0 };
   }
 
   const embedder = await parts.embedder();
@@ -133,8 +134,7 @@ export async function estimateIngest(
   const embedding = sample.embeddedTokens === 0 ? 0 : (tokens * sample.embedMs) / sample.embeddedTokens;
   const vectorBytes = options.embed === false ? 0 : embedder.model.dimensions * 2 * 2;
   return {
-    items: seen.items,
-    unchanged,
+    ...counts,
     sampled: sample.files,
     newTokens: options.embed === false ? 0 : Math.round(tokens),
     reusedTokens: 0,

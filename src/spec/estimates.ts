@@ -6,6 +6,8 @@ export const estimate = z.object({
   items: z.number().int().nonnegative(),
   /** Of them: those that need no work, because they are recorded as they are. */
   unchanged: z.number().int().nonnegative(),
+  /** `unchanged` is told from the share of them that was looked at. */
+  unchangedIsAbout: z.literal(true).optional(),
   /** Items that were done for the estimate; nothing of them is kept. */
   sampled: z.number().int().nonnegative(),
   /** Tokens to compute, and tokens that are computed once and reused. */

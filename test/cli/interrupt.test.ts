@@ -218,7 +218,7 @@ describe.skipIf(withoutModels || process.platform === 'win32')('with a record', 
     expect((await expectStopped(command, 130)).error).toMatch(/^Stopped\. The documents are kept, the answers are not: /m);
   });
 
-  it('a second Ctrl-C ends the process at once, and its children follow', async ({ skip }) => {
+  it('a second signal ends the process at once, and its children follow', async ({ skip }) => {
     skip(process.platform !== 'linux', 'only Linux tells the processes of a group');
     const command = start(...asking, '--temperature', '1', '--seed', '7');
     await command.output();
@@ -227,12 +227,12 @@ describe.skipIf(withoutModels || process.platform === 'win32')('with a record', 
         .find((line) => line.includes('llama'))
         ?.split(' ')[0],
     );
-    // It cannot end as it is asked to, so the first Ctrl-C has to wait for it.
+    // It cannot end as it is asked to, so the first signal, which has no limit of time as Ctrl-C does, has to wait for it.
     process.kill(engine, 'SIGSTOP');
-    command.kill('SIGINT');
+    command.kill('SIGTERM');
     await command.line(/^Stopped\./, 'error');
-    command.kill('SIGINT');
-    expect(await command.ended).toMatchObject({ exitCode: 130, signal: null });
+    command.kill('SIGHUP');
+    expect(await command.ended).toMatchObject({ exitCode: 129, signal: null });
     expect(processesOfGroup(command.pid)).toHaveLength(1);
     process.kill(engine, 'SIGCONT');
     await groupIsGone(command.pid);
