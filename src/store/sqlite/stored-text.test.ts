@@ -4,12 +4,14 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { DocumentId } from '../../spec/identifiers.ts';
+import type { ChunkId, DocumentId } from '../../spec/identifiers.ts';
 import type { Store } from '../../spec/store.ts';
 import { createManualClock } from '../../testing/manual-clock.ts';
 import { commitLines } from '../../testing/store-conformance.ts';
 import { createSeededRandom } from '../../util/random.ts';
 import { openStore } from '../open-store.ts';
+import { type Connection, openForReading } from './connection.ts';
+import { createQueries } from './queries.ts';
 import { piecedText } from './stored-text.ts';
 
 it('slices a text in pieces as the whole text', () => {
@@ -24,6 +26,27 @@ it('slices a text in pieces as the whole text', () => {
     }),
   );
 });
+
+/** The handle, with `onRead` called for each query of pieces. */
+function noticingPieces(connection: Connection, onRead: () => void): Connection {
+  return {
+    ...connection,
+    prepare(sql) {
+      const statement = connection.prepare(sql);
+      if (!sql.includes('text FROM text_pieces')) return statement;
+      return new Proxy(statement, {
+        get(target, property) {
+          const value: unknown = Reflect.get(target, property, target);
+          if (typeof value !== 'function') return value;
+          return (...parameters: unknown[]): unknown => {
+            onRead();
+            return Reflect.apply(value, target, parameters);
+          };
+        },
+      });
+    },
+  };
+}
 
 describe('a long text on record', () => {
   // An odd number of units before characters of two: some portion would end inside one.
@@ -66,6 +89,21 @@ describe('a long text on record', () => {
     expect(chunks).toHaveLength(9_000);
     expect(chunks.every((chunk) => chunk.text === text.slice(chunk.start, chunk.end))).toBe(true);
     expect(await store.verify()).toMatchObject({ ok: true, checked: { chunks: 9_000 } });
+  });
+
+  it('is read piece by piece, once each, where chunks are parts of a table whose header is in another piece', async () => {
+    change('UPDATE chunks SET table_header_start = 0, table_header_end = 20');
+    const ids = (await store.listChunks(id)).slice(-50);
+    const connection = openForReading(directory);
+    let reads = 0;
+    const queries = createQueries(noticingPieces(connection, () => (reads += 1)));
+    const right = lines.slice(-50).map((line) => ({ text: line, tableHeader: text.slice(0, 20) }));
+
+    expect(queries.readChunks(ids)).toMatchObject(right);
+    expect(reads).toBe(2);
+    expect(queries.listUnembedded('main', 'e', { after: ((ids[0] ?? 0) - 1) as ChunkId, limit: 50 })).toMatchObject(right);
+    expect(reads).toBe(4);
+    connection.close();
   });
 
   it('is told by verify where a piece was changed, and not quoted', async () => {

@@ -85,19 +85,26 @@ export function storedText(connection: Connection, document: string): SlicedText
 }
 
 function textInPieces(connection: Connection, document: string): SlicedText {
-  const covering = connection.prepare(
-    `SELECT start, text FROM text_pieces WHERE document = @document AND start < @end
-       AND start >= (SELECT max(start) FROM text_pieces WHERE document = @document AND start <= @start) ORDER BY start`,
-  );
-  /** The last one read: what is read next mostly lies in it or behind it. */
-  let last: Piece | undefined;
+  const covering = connection.prepare('SELECT start, text FROM text_pieces WHERE document = ? AND start <= ? ORDER BY start DESC LIMIT 1');
+  /** The two used last, the latest first: chunks are read one behind the other, and in turn with the header of their table. */
+  let kept: readonly Piece[] = [];
+
+  function pieceAt(position: number): Piece | undefined {
+    const known = kept.find(({ start, text }) => position >= start && position < start + text.length);
+    const piece = known ?? (covering.get(document, position) as Piece | undefined);
+    if (piece !== undefined && piece !== kept[0]) kept = [piece, ...kept.filter((other) => other !== piece).slice(0, 1)];
+    return piece;
+  }
+
   return {
     slice(start, end) {
-      if (last !== undefined && start >= last.start && end <= last.start + last.text.length) return partOf(last, start, end);
       let slice = '';
-      for (const piece of covering.all({ document, start, end }) as Piece[]) {
-        slice += partOf(piece, start, end);
-        last = piece;
+      for (let at = start; at < end;) {
+        const piece = pieceAt(at);
+        const pieceEnd = piece === undefined ? at : piece.start + piece.text.length;
+        if (piece === undefined || pieceEnd <= at) break;
+        slice += partOf(piece, at, end);
+        at = pieceEnd;
       }
       return slice;
     },
