@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -319,44 +318,6 @@ describe('purgeSource', () => {
     await store.commit([commitLines('a', 'shared words'), commitLines('b', 'shared words')]);
     expect((await store.purgeSource('main', 'a'))?.documents).toEqual([]);
     expect(await store.searchText('shared', { collection: 'main' }, 5)).toHaveLength(1);
-  });
-});
-
-describe('backup', () => {
-  it('is a whole directory of one moment, made while documents come in', async () => {
-    const store = await open();
-    await store.acceptSources('main', [handed('kept', 'these bytes')]);
-    await store.commit(Array.from({ length: 50 }, (_, number) => commitLines(`before-${number}`, `text ${number}\nof the mill`)));
-    let writing = true;
-    const more = (async () => {
-      let number = 0;
-      for (; writing; number += 1) await store.commit([commitLines(`during-${number}`, `later text ${number}`)]);
-      return number;
-    })();
-    const target = join(root, 'copies', 'monday');
-    await store.backup(target);
-    writing = false;
-    expect(await more).toBeGreaterThan(0);
-    await expect(store.backup(target)).rejects.toMatchObject({ code: 'E_OUTPUT_EXISTS' });
-
-    const copy = await open('write', target);
-    expect((await copy.verify()).problems).toEqual([]);
-    const keys = (await copy.listSources('main')).map(({ key }) => key);
-    expect(keys.filter((key) => key.startsWith('before-'))).toHaveLength(50);
-    expect(Buffer.from(await copy.readBlob(sha256('these bytes'))).toString()).toBe('these bytes');
-    expect(readdirSync(join(root, 'copies'))).toEqual(['monday']);
-  });
-
-  it('leaves alone what a user calls as it might call what is not whole yet, and removes what an ended process left', async () => {
-    const store = await open();
-    const own = ['monday.partial', `monday.${process.pid}.partial`, `tuesday.999999999.${randomUUID()}.partial`];
-    for (const name of own) {
-      mkdirSync(join(root, 'copies', name), { recursive: true });
-      writeFileSync(join(root, 'copies', name, 'mine.txt'), 'mine');
-    }
-    mkdirSync(join(root, 'copies', `monday.999999999.${randomUUID()}.partial`));
-    await store.backup(join(root, 'copies', 'monday'));
-    expect(readdirSync(join(root, 'copies')).toSorted()).toEqual(['monday', ...own].toSorted());
   });
 });
 

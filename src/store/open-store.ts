@@ -12,6 +12,7 @@ import { untilAborted } from '../util/until-aborted.ts';
 import { createBlobFiles } from './blob-files.ts';
 import { createKeptBytes } from './kept-bytes.ts';
 import { createIndexNotices } from './index-notices.ts';
+import { createPartialBackups } from './partial-backups.ts';
 import { hasLivingOwner } from './sqlite/lock.ts';
 import type { ReaderCall, WriterCall } from './sqlite/messages.ts';
 import type { PreparedOperation } from './sqlite/operations.ts';
@@ -83,6 +84,7 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
   const readerCount = Math.min(16, Math.max(1, options.readers ?? 2));
   const faults = createFaultPoints(process.env);
   const blobs = createBlobFiles(directory, faults);
+  const backups = createPartialBackups();
   if (mode === 'write') await makeDirectory(directory);
   const writer = mode === 'write' ? await startThread<WriterCall>('store-writer', data) : undefined;
   const readers: Promise<ThreadClient<ReaderCall>>[] = [];
@@ -313,7 +315,7 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     listRunItems: reading('listRunItems'),
     verify: async (settings) => (await apart({ type: 'read', method: 'verify', parameters: [] }, settings?.signal)) as VerifyReport,
     async backup(target, settings) {
-      await apart({ type: 'backup', target }, settings?.signal);
+      await backups.make(target, (partial) => apart({ type: 'backup', target, partial }, settings?.signal));
     },
     readBlob: (sha256) => blobs.read(sha256),
     commit,

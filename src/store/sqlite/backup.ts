@@ -1,57 +1,36 @@
-import { randomUUID } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { MillraceError } from '../../errors.ts';
-import { isRunning } from '../../util/is-running.ts';
 import { makePrivateFile } from '../../util/private-file.ts';
 import { syncPath } from '../../util/sync-path.ts';
 import { blobPath } from '../blob-files.ts';
 import { type Connection, recordPath } from './connection.ts';
 
-/** Process and number of a backup that is not whole yet: nothing else is called so. */
-const partialEnding = /^\.(\d+)\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.partial$/u;
-
 /**
  * A whole directory of one moment in a new folder: the record written anew (`VACUUM INTO` reads one state, whatever is committed
- * meanwhile), the kept bytes that it names, everything fsynced, and the folder named last. Indexes are made anew where it is opened.
+ * meanwhile), the kept bytes that it names, everything fsynced, and the folder named last: until then it is called `partial`, and the caller
+ * removes it, whatever ends this. Indexes are made anew where it is opened.
  * @throws MillraceError E_OUTPUT_EXISTS, E_STORE_CORRUPT (kept bytes are gone), E_DISK_FULL
  */
-export function backUp(connection: Connection, directory: string, target: string): void {
+export function backUp(connection: Connection, directory: string, target: string, partial: string): void {
   if (existsSync(target) && (readdirSync(target).length > 0 || existsSync(recordPath(target)))) {
     throw new MillraceError('E_OUTPUT_EXISTS', `The folder ${target} exists already and is not empty.`, { remedy: 'Name a new folder.' });
   }
-  removeAbandoned(target);
-  const partial = `${target}.${process.pid}.${randomUUID()}.partial`;
   mkdirSync(join(partial, 'blobs'), { recursive: true, mode: 0o700 });
-  try {
-    makePrivateFile(recordPath(partial));
-    // A snapshot cannot be taken inside a transaction, and the names of the kept bytes must be those of the snapshot.
-    connection.db.prepare('VACUUM INTO ?').run(recordPath(partial));
-    const names = blobsOf(connection, recordPath(partial));
-    for (const name of names) copyBlob(directory, partial, name);
-    connection.faults.reach('backup-copied');
-    writeFileSync(join(partial, '.gitignore'), '*\n', { mode: 0o600 });
-    syncPath(recordPath(partial), 'r+');
-    if (process.platform !== 'win32') for (const folder of [join(partial, 'blobs'), partial]) syncPath(folder, 'r');
-    connection.faults.reach('backup-synced');
-    if (existsSync(target)) rmSync(target, { recursive: true });
-    renameSync(partial, target);
-    connection.faults.reach('backup-named');
-    if (process.platform !== 'win32') syncPath(dirname(target), 'r');
-  } catch (error) {
-    rmSync(partial, { recursive: true, force: true });
-    throw error;
-  }
-}
-
-/** What a process that was ended in the middle of the same backup left. */
-function removeAbandoned(target: string): void {
-  const folder = dirname(target);
-  if (!existsSync(folder)) return;
-  for (const name of readdirSync(folder)) {
-    const [, pid] = name.startsWith(`${basename(target)}.`) ? (partialEnding.exec(name.slice(basename(target).length)) ?? []) : [];
-    if (pid !== undefined && !isRunning(Number(pid))) rmSync(join(folder, name), { recursive: true, force: true });
-  }
+  makePrivateFile(recordPath(partial));
+  // A snapshot cannot be taken inside a transaction, and the names of the kept bytes must be those of the snapshot.
+  connection.db.prepare('VACUUM INTO ?').run(recordPath(partial));
+  const names = blobsOf(connection, recordPath(partial));
+  for (const name of names) copyBlob(directory, partial, name);
+  connection.faults.reach('backup-copied');
+  writeFileSync(join(partial, '.gitignore'), '*\n', { mode: 0o600 });
+  syncPath(recordPath(partial), 'r+');
+  if (process.platform !== 'win32') for (const folder of [join(partial, 'blobs'), partial]) syncPath(folder, 'r');
+  connection.faults.reach('backup-synced');
+  if (existsSync(target)) rmSync(target, { recursive: true });
+  renameSync(partial, target);
+  connection.faults.reach('backup-named');
+  if (process.platform !== 'win32') syncPath(dirname(target), 'r');
 }
 
 function blobsOf(connection: Connection, snapshot: string): readonly string[] {

@@ -35,7 +35,7 @@ export type ReaderCall =
   | { readonly type: 'extendIndex' }
   /** Builds every vector index anew; answered when they are on the disk. */
   | { readonly type: 'rebuildIndex' }
-  | { readonly type: 'backup'; readonly target: string }
+  | { readonly type: 'backup'; readonly target: string; readonly partial: string }
   /** `extendsIndex`: the vector index may be behind the record. */
   | { readonly type: 'close'; readonly extendsIndex: boolean };
 

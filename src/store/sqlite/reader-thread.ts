@@ -92,7 +92,7 @@ function main(): void {
   function answer({ number, call }: ThreadRequest<Exclude<ReaderCall, { type: 'close' }>>): ThreadAnswer | undefined {
     try {
       if (call.type === 'read') return { number, value: read(call) };
-      if (call.type === 'backup') return { number, value: backUp(connection, directory, call.target) };
+      if (call.type === 'backup') return { number, value: backUp(connection, directory, call.target, call.partial) };
       if (call.type === 'extendIndex') return { number, value: reader.noticeNewVectors() };
       awaitingIndex.push(number);
       reader.rebuildIndex();

@@ -1,0 +1,66 @@
+import { randomUUID } from 'node:crypto';
+import { readdir, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { toMillraceError } from '../errors.ts';
+import { isRunning } from '../util/is-running.ts';
+
+/** Process and number of a backup that is not whole yet: nothing else is called so. */
+const partialEnding = /^\.(\d+)\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.partial$/u;
+
+export interface PartialBackups {
+  /**
+   * Has `make` write a backup into a folder that is not there yet, beside the target, and name it as the target last. However it ends,
+   * nothing is left of what is not whole; what a process that was ended in the middle of the same backup left goes first.
+   * @throws MillraceError E_STORE_FAILED (a folder cannot be read or removed), and what `make` rejects with
+   */
+  make(target: string, make: (partial: string) => Promise<unknown>): Promise<void>;
+}
+
+export function createPartialBackups(): PartialBackups {
+  const running = new Set<string>();
+
+  /** Numbers of processes are given again, in a container the same one at each start: our own says nothing. */
+  function isBeingMade(partial: string, pid: number): boolean {
+    return pid === process.pid ? running.has(partial) : isRunning(pid);
+  }
+
+  async function removeAbandoned(target: string): Promise<void> {
+    const folder = dirname(target);
+    for (const name of await namesIn(folder)) {
+      const [, pid] = name.startsWith(`${basename(target)}.`) ? (partialEnding.exec(name.slice(basename(target).length)) ?? []) : [];
+      const partial = join(folder, name);
+      if (pid !== undefined && !isBeingMade(partial, Number(pid))) await remove(partial);
+    }
+  }
+
+  return {
+    async make(target, make) {
+      await removeAbandoned(target);
+      const partial = join(dirname(target), `${basename(target)}.${process.pid}.${randomUUID()}.partial`);
+      running.add(partial);
+      try {
+        await make(partial);
+      } finally {
+        running.delete(partial);
+        await remove(partial);
+      }
+    },
+  };
+}
+
+async function namesIn(folder: string): Promise<readonly string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw toMillraceError(error, 'E_STORE_FAILED', `Looking into the folder ${folder}`);
+  }
+}
+
+async function remove(partial: string): Promise<void> {
+  try {
+    await rm(partial, { recursive: true, force: true });
+  } catch (error) {
+    throw toMillraceError(error, 'E_STORE_FAILED', `Removing the folder ${partial} of a backup that is not whole`);
+  }
+}
