@@ -2,11 +2,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { ChunkId } from '../../spec/identifiers.ts';
 import { commitLines } from '../../testing/store-conformance.ts';
 import { openForReading, openForWriting } from './connection.ts';
 import type { Connection } from './connection.ts';
 import { createGroupCommit } from './group-commit.ts';
 import type { ThreadRequest, WriterCall } from './messages.ts';
+import type { PreparedOperation } from './operations.ts';
+import { verifyRecord } from './verify.ts';
 
 let directory = '';
 let connection: Connection;
@@ -26,12 +29,27 @@ function request(number: number, lines = 1): ThreadRequest<WriterCall> {
   return { number, call: { type: 'commit', operations: [{ operation: commitLines(`key-${number}`, text), ids }] } };
 }
 
+const badVectors: PreparedOperation = {
+  operation: {
+    type: 'commitVectors',
+    embedderHash: 'e',
+    dimensions: 2,
+    vectors: [{ chunk: 1 as ChunkId, vector: Float32Array.of(Number.NaN, 0) }],
+  },
+  ids: { source: '', document: '' },
+};
+
 /** Keys that another handle sees. */
 function keysRead(): readonly string[] {
   const reader = openForReading(directory);
   const rows = reader.prepare('SELECT key FROM sources ORDER BY key').all() as { readonly key: string }[];
   reader.close();
   return rows.map((row) => row.key);
+}
+
+function indexedRows(): number {
+  const row = connection.prepare('SELECT count(*) AS count FROM chunk_index').get() as { readonly count: number };
+  return row.count;
 }
 
 /** The handle with one statement that fails as SQLite does, the first time it is run. */
@@ -86,25 +104,25 @@ describe('createGroupCommit', () => {
   );
 
   it('undoes a refused call alone', () => {
-    const bad: ThreadRequest<WriterCall> = {
-      number: 2,
-      call: {
-        type: 'commit',
-        operations: [
-          {
-            operation: {
-              type: 'commitVectors',
-              embedderHash: 'e',
-              dimensions: 2,
-              vectors: [{ chunk: 1 as never, vector: Float32Array.of(Number.NaN, 0) }],
-            },
-            ids: { source: '', document: '' },
-          },
-        ],
-      },
-    };
+    const bad: ThreadRequest<WriterCall> = { number: 2, call: { type: 'commit', operations: [badVectors] } };
     const answers = createGroupCommit(connection).commit([request(1), bad, request(3)]);
     expect(answers.map((answer) => 'error' in answer)).toEqual([false, true, false]);
     expect(keysRead()).toEqual(['key-1', 'key-3']);
+  });
+
+  it('undoes all that the only call of a transaction wrote before it was refused, and leaves nothing of it to the next one', () => {
+    const writer = createGroupCommit(connection);
+    const { number, call } = request(1, 20);
+    const operations = call.type === 'commit' ? [...call.operations, badVectors] : [];
+    const [refused] = writer.commit([{ number, call: { type: 'commit', operations } }]);
+    expect(refused).toMatchObject({ number: 1, error: { code: expect.any(String) as string } });
+    expect(keysRead()).toEqual([]);
+    expect(indexedRows()).toBe(0);
+    expect(connection.texts.mark().count).toBe(0);
+
+    expect(writer.commit([request(2, 3)])).toMatchObject([{ number: 2, value: [{ done: true }] }]);
+    expect(keysRead()).toEqual(['key-2']);
+    expect(indexedRows()).toBe(3);
+    expect(verifyRecord(connection, {})).toMatchObject({ ok: true, problems: [], checked: { documents: 1, chunks: 3 } });
   });
 });

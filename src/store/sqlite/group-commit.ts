@@ -59,7 +59,10 @@ function stopsWriting(error: unknown): boolean {
 }
 
 export interface GroupCommit {
-  /** One transaction for all calls, one savepoint each: a refused call undoes itself alone. Answers are given after the fsync. */
+  /**
+   * One transaction for all calls: a refused call undoes itself alone, by a savepoint of its own, or with the whole transaction where it
+   * is the only one. Answers are given after the fsync.
+   */
   commit(requests: readonly ThreadRequest<WriterCall>[]): readonly ThreadAnswer[];
   /** Overwrites on the disk what was freed before. */
   overwriteFreed(number: number): ThreadAnswer;
