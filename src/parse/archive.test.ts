@@ -5,6 +5,7 @@ import type { ParsedDocument } from '../spec/parser.ts';
 import { writeZip } from './fixtures/write-zip.ts';
 import { createFormatParsers } from './formats.ts';
 import { parseDocument } from './parse-document.ts';
+import { openZip, unpackLimits } from './zip.ts';
 
 const parsers = createFormatParsers();
 
@@ -109,6 +110,13 @@ describe('archives', () => {
     const document = await read(zip);
     expect(names(document)).toEqual(['in.zip', 'a.txt', 'a (2).txt', 'a (3).txt']);
     expect(contents(document).slice(1)).toEqual(['first', 'second', 'third']);
+  });
+
+  it('count no folders of a ZIP that was cut off', async () => {
+    const zip = writeZip({ 'a.txt': 'a', 'b.txt': 'b', 'c/': '' });
+    const cut = zip.subarray(0, zip.readUInt32LE(zip.length - 6));
+    expect((await openZip(cut, 'x.zip', { ...unpackLimits, entries: 2 })).entries.map(({ name }) => name)).toEqual(['a.txt', 'b.txt']);
+    await expect(openZip(cut, 'x.zip', { ...unpackLimits, entries: 1 })).rejects.toMatchObject({ code: 'E_DOCUMENT_TOO_LARGE' });
   });
 
   it('give every file of a name that several have, from a ZIP as from a TAR', async () => {

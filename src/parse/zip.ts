@@ -168,7 +168,6 @@ function scanEntries(buffer: Buffer<ArrayBuffer>, name: string, limits: UnpackLi
   const listedSizes = new Map(listed.map(({ at, packedSize }) => [at, packedSize]));
   let start = buffer.indexOf(localHeader);
   while (start !== -1 && start + 30 <= buffer.length) {
-    if (listed.length + found.length >= limits.entries) throw tooLarge(name, `more than ${limits.entries} entries`);
     const flags = buffer.readUInt16LE(start + 6);
     const method = buffer.readUInt16LE(start + 8);
     const nameEnd = start + 30 + buffer.readUInt16LE(start + 26);
@@ -176,6 +175,7 @@ function scanEntries(buffer: Buffer<ArrayBuffer>, name: string, limits: UnpackLi
     const begin = nameEnd + buffer.readUInt16LE(start + 28);
     const end = endOfData(buffer, begin, listedSizes.get(start) ?? sizeInHeader(buffer, start));
     if (!listedSizes.has(start) && entry !== '' && !entry.endsWith('/') && (method === 0 || method === 8)) {
+      if (listed.length + found.length >= limits.entries) throw tooLarge(name, `more than ${limits.entries} entries`);
       const packed = buffer.subarray(begin, end);
       found.push({
         at: start,
