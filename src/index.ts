@@ -100,9 +100,10 @@ export type {
   MemberFile,
   ParsedBlock,
   ParsedContent,
-  ParsedDocument,
   ParsedPage,
   ParseRequest,
+  ReadDocument,
 } from './spec/parser.ts';
+export type { SlicedText } from './util/pieced-text.ts';
 export type { DocumentRecord, RunRecord, SourceRecord } from './spec/store.ts';
 export type { CollectionStatus, RebuildReport, VerifyReport } from './spec/store-reports.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { isMillraceError, openParser, type DocumentParser, type ParsedDocument } from '../../src/index.ts';
+import { isMillraceError, openParser, type DocumentParser, type ReadDocument } from '../../src/index.ts';
 import { describeMachine } from '../machine.ts';
 import { alignColumns } from '../../src/util/align-columns.ts';
 import { summarise, type Summary } from '../statistics.ts';
@@ -114,7 +114,7 @@ async function measure(
 }
 
 interface Attempt {
-  readonly document?: ParsedDocument;
+  readonly document?: ReadDocument;
   readonly code?: string;
   readonly details?: Readonly<Record<string, unknown>>;
   readonly elapsedMs: number;
@@ -171,7 +171,7 @@ function formatFigures(format: string, files: readonly CorpusFile[], attempts: r
   const errors: Record<string, number> = {};
   for (const { code } of attempts) if (code !== undefined) errors[code] = (errors[code] ?? 0) + 1;
   const recalls = files.flatMap(({ reference }, index) =>
-    reference === undefined ? [] : [wordRecall(referenceText(reference), attempts[index]?.document?.text ?? '')],
+    reference === undefined ? [] : [wordRecall(referenceText(reference), attempts[index]?.document?.text.slice() ?? '')],
   );
   return {
     format,
@@ -202,9 +202,9 @@ async function measureArticles(parser: DocumentParser, { data, signal, print, pr
 }
 
 /** The references leave out the title, which we make the first heading. */
-function withoutTitle(document: ParsedDocument | undefined): string {
+function withoutTitle(document: ReadDocument | undefined): string {
   const [first] = document?.blocks ?? [];
-  return document === undefined ? '' : first?.kind === 'heading' && first.level === 1 ? document.text.slice(first.end) : document.text;
+  return document === undefined ? '' : first?.kind === 'heading' && first.level === 1 ? document.text.slice(first.end) : document.text.slice();
 }
 
 async function measureHostile(parser: DocumentParser, { data, signal, print, progress }: ParseBenchOptions): Promise<HostileFigures> {
@@ -243,7 +243,7 @@ async function measureLarge(parser: DocumentParser, { data, runs, signal, print,
   for (const file of corpusFiles(path.join(data, 'parse-large'))) {
     const bytes = readFileSync(file.path);
     const elapsed: number[] = [];
-    let document: ParsedDocument | undefined;
+    let document: ReadDocument | undefined;
     for (let run = 0; run < runs; run += 1) {
       progress(`${file.name}, run ${run + 1}`);
       const outcome = await attempt(parser, bytes, path.basename(file.path), signal);

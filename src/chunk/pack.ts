@@ -1,5 +1,5 @@
 import type { ChunkOptions, ChunkSpan, TextSpan } from '../spec/chunk.ts';
-import type { ParsedDocument } from '../spec/parser.ts';
+import type { ReadDocument } from '../spec/parser.ts';
 import { type Section, sectionsOf } from './sections.ts';
 import { splitOversized } from './split-oversized.ts';
 
@@ -23,7 +23,7 @@ export interface CountedSpan extends TextSpan {
  * Every character of the text that is not white space is in a chunk; chunks are in order; no chunk is above `maxTokens`.
  */
 export function packChunks(
-  document: Pick<ParsedDocument, 'text' | 'blocks'>,
+  document: Pick<ReadDocument, 'text' | 'blocks'>,
   spans: readonly TextSpan[],
   tokenCounts: Uint32Array,
   options: ChunkOptions,
@@ -37,7 +37,7 @@ const sliceSpans = 20_000;
 
 /** The same in slices, so that the caller can give others a turn in a long document. Empty ones come before the first chunk. */
 export function* packSlices(
-  document: Pick<ParsedDocument, 'text' | 'blocks'>,
+  document: Pick<ReadDocument, 'text' | 'blocks'>,
   spans: readonly TextSpan[],
   tokenCounts: Uint32Array,
   options: ChunkOptions,
@@ -100,7 +100,7 @@ function mergeTiny(sections: readonly Section[], { targetTokens }: ChunkOptions)
 function* cuts(
   spans: readonly CountedSpan[],
   group: Group,
-  { blocks }: Pick<ParsedDocument, 'blocks'>,
+  { blocks }: Pick<ReadDocument, 'blocks'>,
   targetTokens: number,
   maxTokens: number,
 ): Generator<Group> {
@@ -133,17 +133,17 @@ function* cuts(
   }
 }
 
-function isHeading(span: TextSpan | undefined, blocks: ParsedDocument['blocks']): boolean {
+function isHeading(span: TextSpan | undefined, blocks: ReadDocument['blocks']): boolean {
   return span !== undefined && blocks[span.block]?.kind === 'heading';
 }
 
-function onlyHeadings(spans: readonly TextSpan[], first: number, last: number, blocks: ParsedDocument['blocks']): boolean {
+function onlyHeadings(spans: readonly TextSpan[], first: number, last: number, blocks: ReadDocument['blocks']): boolean {
   for (let index = first; index <= last; index += 1) if (!isHeading(spans[index], blocks)) return false;
   return true;
 }
 
 function toChunk(
-  { blocks }: Pick<ParsedDocument, 'blocks'>,
+  { blocks }: Pick<ReadDocument, 'blocks'>,
   spans: readonly CountedSpan[],
   sections: readonly Section[],
   { first, last }: Group,

@@ -1,5 +1,5 @@
 import type { TextSpan } from '../spec/chunk.ts';
-import type { ParsedDocument } from '../spec/parser.ts';
+import type { ReadDocument } from '../spec/parser.ts';
 
 /** A heading with the text up to the next heading; the text before the first heading is a section of level 0. */
 export interface Section {
@@ -19,7 +19,7 @@ const maxHeadingLength = 200;
 
 /** Returns them all; pauses after every so many spans. */
 export function* sectionsOf(
-  { text, blocks }: Pick<ParsedDocument, 'text' | 'blocks'>,
+  { text, blocks }: Pick<ReadDocument, 'text' | 'blocks'>,
   spans: readonly (TextSpan & { readonly tokens: number })[],
   pauseSpans: number,
 ): Generator<never[], Section[]> {

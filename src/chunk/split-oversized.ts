@@ -1,4 +1,5 @@
 import type { TextSpan } from '../spec/chunk.ts';
+import type { SlicedText } from '../util/pieced-text.ts';
 import { splitSpan, utf8Bytes } from './split-span.ts';
 
 /**
@@ -6,7 +7,7 @@ import { splitSpan, utf8Bytes } from './split-span.ts';
  * UTF-8 byte, so a piece of at most `maxTokens` bytes fits whatever the tokenizer. Counting the pieces anew packs tighter.
  */
 export function splitOversized(
-  text: string,
+  text: SlicedText,
   spans: readonly TextSpan[],
   tokenCounts: Uint32Array,
   maxTokens: number,
@@ -15,9 +16,10 @@ export function splitOversized(
     const tokens = tokenCounts[index];
     if (tokens === undefined) throw new RangeError(`There are ${spans.length} spans but ${tokenCounts.length} token counts.`);
     if (tokens <= maxTokens) return [{ span, tokens }];
-    return splitSpan(text, span.start, span.end, maxTokens).map(({ start, end }) => ({
-      span: { start, end, block: span.block },
-      tokens: Math.min(utf8Bytes(text, start, end), maxTokens),
+    const part = text.slice(span.start, span.end);
+    return splitSpan(part, 0, part.length, maxTokens).map(({ start, end }) => ({
+      span: { start: span.start + start, end: span.start + end, block: span.block },
+      tokens: Math.min(utf8Bytes(part, start, end), maxTokens),
     }));
   });
 }
@@ -27,7 +29,7 @@ export function splitOversized(
  * indexes whose count is not known. Call it with new counts until nothing changes, at most a few times.
  */
 export function refineSpans(
-  text: string,
+  text: SlicedText,
   spans: readonly TextSpan[],
   tokenCounts: Uint32Array,
   maxTokens: number,
@@ -42,10 +44,11 @@ export function refineSpans(
       counts.push(tokens);
       continue;
     }
-    const bytesPerToken = utf8Bytes(text, span.start, span.end) / tokens;
-    for (const { start, end } of splitSpan(text, span.start, span.end, Math.floor(maxTokens * bytesPerToken * 0.8))) {
+    const part = text.slice(span.start, span.end);
+    const bytesPerToken = utf8Bytes(part, 0, part.length) / tokens;
+    for (const { start, end } of splitSpan(part, 0, part.length, Math.floor(maxTokens * bytesPerToken * 0.8))) {
       changed.push(refined.length);
-      refined.push({ start, end, block: span.block });
+      refined.push({ start: span.start + start, end: span.start + end, block: span.block });
       counts.push(tokens);
     }
   }

@@ -1,6 +1,6 @@
 import { MillraceError } from '../errors.ts';
 import type { Metadata } from '../spec/identifiers.ts';
-import type { MemberFile, ParsedDocument } from '../spec/parser.ts';
+import type { MemberFile, ReadDocument } from '../spec/parser.ts';
 import { type BytePermits, createBytePermits } from '../util/byte-permits.ts';
 
 /** A file inside a container, with the container's key and the place of its document: `uri!/member`. */
@@ -47,11 +47,11 @@ export interface Container {
 
 export interface MemberSteps {
   /** The first portion, parsed with the container. */
-  readonly first: ParsedDocument;
+  readonly first: ReadDocument;
   readonly permits: readonly BytePermits[];
   readonly signal: AbortSignal;
   /** Parses the container again for its next portion. */
-  next(membersFrom: number): Promise<ParsedDocument>;
+  next(membersFrom: number): Promise<ReadDocument>;
   prepare(member: MemberSource): Promise<void>;
 }
 

@@ -1,6 +1,6 @@
 import { MillraceError } from '../errors.ts';
 import type { DocumentId } from '../spec/identifiers.ts';
-import type { DocumentParser, ParsedDocument } from '../spec/parser.ts';
+import type { DocumentParser, ReadDocument } from '../spec/parser.ts';
 import type { DocumentRecord, NewSource, SourceRecord, Store } from '../spec/store.ts';
 import { canonicalJson, hashOf } from '../util/hash.ts';
 
@@ -53,7 +53,7 @@ const byOcr = '+ocr-';
 
 /** What made a document besides its bytes and parser. Of a container it says what became of the pages of its files. */
 export function parseOptionsOf(
-  { ocr, scannedPages, members }: Pick<ParsedDocument, 'ocr' | 'scannedPages' | 'members'>,
+  { ocr, scannedPages, members }: Pick<ReadDocument, 'ocr' | 'scannedPages' | 'members'>,
   parser: Versions['parser'],
 ): string {
   const language = members === undefined ? ocr : (parser.ocr ?? undefined);

@@ -4,11 +4,12 @@ import { refineSpans } from '../chunk/split-oversized.ts';
 import { createLanguageDetector } from '../language/detect-language.ts';
 import type { ChunkOptions, TextSpan } from '../spec/chunk.ts';
 import type { Embedder } from '../spec/engine.ts';
-import type { ParsedDocument } from '../spec/parser.ts';
+import type { ReadDocument } from '../spec/parser.ts';
 import { spanNumbers } from '../spec/parsed-numbers.ts';
 import type { NewChunk, NewDocument } from '../spec/store.ts';
 import { eventLoopTurn } from '../util/event-loop-turn.ts';
 import { sha256, sha256InSteps } from '../util/hash.ts';
+import type { SlicedText } from '../util/pieced-text.ts';
 
 export interface Chunker {
   readonly options: ChunkOptions;
@@ -34,7 +35,7 @@ const turnChunks = 100;
 
 /** A parsed document with its chunks, as it goes into the record: segment, count, pack. Gives the main thread back between slices. */
 export async function makeDocument(
-  parsed: ParsedDocument,
+  parsed: ReadDocument,
   identity: { readonly bytesSha256: string; readonly parseOptionsHash: string },
   chunker: Chunker,
   { tokenizer, model }: MakingEmbedder,
@@ -109,7 +110,7 @@ export async function makeDocument(
 const refineSlice = 20_000;
 
 async function refineInTurns(
-  text: string,
+  text: SlicedText,
   spans: readonly TextSpan[],
   counts: Uint32Array,
   maxTokens: number,
@@ -133,9 +134,9 @@ async function refineInTurns(
 const sliceSpans = 1_000;
 
 /** The spans that came with the document, or those that its text is cut into here. */
-function* spanSlices({ text, blocks, spans }: ParsedDocument): Generator<TextSpan[], void> {
+function* spanSlices({ text, blocks, spans }: ReadDocument): Generator<TextSpan[], void> {
   if (spans === undefined) {
-    yield* segmentSlices(text, blocks);
+    yield* segmentSlices(text.slice(), blocks);
     return;
   }
   for (let first = 0; first < spans.length; first += sliceSpans * spanNumbers) {
@@ -148,7 +149,7 @@ function* spanSlices({ text, blocks, spans }: ParsedDocument): Generator<TextSpa
 }
 
 /** What the document says of itself, else what its beginning is written in. */
-function languageOf({ language, text }: ParsedDocument): string | undefined {
+function languageOf({ language, text }: ReadDocument): string | undefined {
   return language ?? detect(text);
 }
 

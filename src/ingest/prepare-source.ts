@@ -1,7 +1,7 @@
 import { type MillraceError, toMillraceError } from '../errors.ts';
 import type { Tokenizer } from '../spec/engine.ts';
 import type { DocumentId } from '../spec/identifiers.ts';
-import { parseCost, type ParsedDocument } from '../spec/parser.ts';
+import { parseCost, type ReadDocument } from '../spec/parser.ts';
 import type { NewDocument, NewSource, StoreOperation } from '../spec/store.ts';
 import type { BoundedQueue } from '../util/bounded-queue.ts';
 import type { BytePermits } from '../util/byte-permits.ts';
@@ -133,7 +133,7 @@ async function readAndPrepare(context: PrepareContext, visit: Visit, looked: Loo
 
 interface ReadSource {
   readonly content: Required<SeenContent>;
-  readonly parsed: ParsedDocument;
+  readonly parsed: ReadDocument;
   /** Only containers are read again. The bytes of any other file are given up here: a large one must not be there beside its text. */
   readonly containerBytes: Uint8Array | undefined;
 }
@@ -216,7 +216,7 @@ async function parse(
   looked: LookedSource,
   bytes: Uint8Array,
   membersFrom = 0,
-): Promise<ParsedDocument> {
+): Promise<ReadDocument> {
   const cost = parseCost(bytes.length);
   await scheduler.ready('parse', cost, signal);
   const { name, contentType } = looked;
@@ -224,7 +224,7 @@ async function parse(
   return scheduler.submit({ lane: 'parse', class: 'background', input, cost, signal, deliver: 'final' }).result();
 }
 
-function chunk({ run, tokenizer }: PrepareContext, { signal }: Visit, parsed: ParsedDocument, sha256: string): Promise<NewDocument> {
+function chunk({ run, tokenizer }: PrepareContext, { signal }: Visit, parsed: ReadDocument, sha256: string): Promise<NewDocument> {
   const { parser, chunker } = run.parts;
   const { model } = run.embedder;
   return makeDocument(
@@ -242,7 +242,7 @@ async function settleMembers(
   visit: Visit,
   looked: LookedSource,
   bytes: Uint8Array,
-  first: ParsedDocument,
+  first: ReadDocument,
 ): Promise<readonly string[] | undefined> {
   if (first.members === undefined) return undefined;
   const { run, memberPermits } = context;

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { MillraceError } from '../errors.ts';
-import type { DocumentParser, ParsedDocument, ParseRequest } from '../spec/parser.ts';
+import type { DocumentParser, ReadDocument, ParseRequest } from '../spec/parser.ts';
 import { createManualClock } from '../testing/manual-clock.ts';
 import { systemClock } from '../util/clock.ts';
 import { createDocumentParser, type DocumentParserOptions } from './pool.ts';
@@ -24,11 +24,11 @@ function text(content: string, name = 'note.txt'): ParseRequest {
 /** What the faulty child tells about itself. */
 async function child(parser: DocumentParser): Promise<{ id: string; environment: string[]; directory: string }> {
   const document = await parser.parse(text('fine'), never);
-  return JSON.parse(document.text) as { id: string; environment: string[]; directory: string };
+  return JSON.parse(document.text.slice()) as { id: string; environment: string[]; directory: string };
 }
 
-function idsOf(outcomes: readonly PromiseSettledResult<ParsedDocument>[]): readonly string[] {
-  return outcomes.map((outcome) => (outcome.status === 'fulfilled' ? (JSON.parse(outcome.value.text) as { id: string }).id : ''));
+function idsOf(outcomes: readonly PromiseSettledResult<ReadDocument>[]): readonly string[] {
+  return outcomes.map((outcome) => (outcome.status === 'fulfilled' ? (JSON.parse(outcome.value.text.slice()) as { id: string }).id : ''));
 }
 
 async function failure(promise: Promise<unknown>): Promise<MillraceError> {

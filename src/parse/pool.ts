@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { isMillraceError, MillraceError, toMillraceError } from '../errors.ts';
-import type { DocumentParser, FormatParser, ParsedDocument, ParseRequest, ParseWork } from '../spec/parser.ts';
+import type { DocumentParser, FormatParser, ReadDocument, ParseRequest, ParseWork } from '../spec/parser.ts';
 import type { Clock } from '../util/clock.ts';
 import { entryPath } from '../util/entry.ts';
 import { createFormatParsers } from './formats.ts';
@@ -40,7 +40,7 @@ interface Slot {
   cancelIdle: (() => void) | undefined;
 }
 
-type Outcome = PromiseSettledResult<ParsedDocument>;
+type Outcome = PromiseSettledResult<ReadDocument>;
 
 interface TimedWork extends ParseWork {
   readonly deadlineMs: number;

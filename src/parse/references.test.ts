@@ -38,7 +38,7 @@ describe('T19: references in documents', () => {
     const read = new Map<string, string>();
     for (const [name, content] of Object.entries(referringDocuments(file, address))) {
       const { text } = await parser.parse({ bytes: Buffer.from(content as Uint8Array), name }, new AbortController().signal);
-      read.set(name, text);
+      read.set(name, text.slice());
     }
     for (const [name, text] of read) {
       expect(text, name).toContain('Text.');

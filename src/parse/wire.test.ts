@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { spanNumbers } from '../spec/parsed-numbers.ts';
 import type { ParsedBlock, ParsedDocument } from '../spec/parser.ts';
+import { sha256, sha256InSteps } from '../util/hash.ts';
 import { decodeDocument, encodeDocument } from './wire.ts';
 
 const blocks = 12_000;
@@ -51,4 +52,16 @@ it('refuses blocks and spans that are out of order, also far behind', async () =
   other.spans[220_000 * spanNumbers] = 0;
   const badSpans = payloadOf(other);
   await expect(decodeDocument(badSpans.header, badSpans.payload)).rejects.toThrow('Spans overlap');
+});
+
+it('gives a text of more than one turn in pieces, and every range of it as it was', async () => {
+  const text = `x${'🦀'.repeat(2 * 1024 * 1024)} end${'y'.repeat(5 * 1024 * 1024)}`;
+  const { header, payload } = payloadOf({ ...longDocument(), blocks: [], spans: new Uint32Array(), pages: [{ number: 1, start: 0, end: text.length }], text });
+  const { text: brought } = await decodeDocument(header, payload);
+  expect(typeof brought).toBe('object');
+  expect(brought.length).toBe(text.length);
+  expect(brought.slice() === text).toBe(true);
+  const border = 4 * 1024 * 1024;
+  expect(brought.slice(border - 10, border + 10)).toBe(text.slice(border - 10, border + 10));
+  expect(await sha256InSteps(brought)).toBe(sha256(text));
 });

@@ -1,6 +1,7 @@
-import type { ParsedBlock, ParsedDocument } from '../spec/parser.ts';
+import type { ParsedBlock, ParsedDocument, ReadDocument } from '../spec/parser.ts';
 import { blockKinds, spanNumbers } from '../spec/parsed-numbers.ts';
 import { eventLoopTurn } from '../util/event-loop-turn.ts';
+import { piecedText, type SlicedText } from '../util/pieced-text.ts';
 import type { DocumentHeader, ResponseHeader } from './answer-header.ts';
 
 /**
@@ -72,12 +73,14 @@ function bytesOf(numbers: Uint32Array): Uint8Array {
   return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
 }
 
+/** Of a text that is decoded in one turn, a few milliseconds. UTF-16 units. */
+const pieceUnits = 4 * 1024 * 1024;
 /** Blocks, and spans, that are checked in one turn of the event loop. */
 const turnBlocks = 10_000;
 const turnSpans = 200_000;
 
-/** The inverse of `encodeDocument`, in steps. Rejects with `RangeError` where lengths or ranges do not fit together. */
-export async function decodeDocument(header: DocumentHeader, payload: Buffer): Promise<ParsedDocument> {
+/** The inverse of `encodeDocument`, in steps; a long text in pieces. Rejects with `RangeError` where lengths or ranges do not fit together. */
+export async function decodeDocument(header: DocumentHeader, payload: Buffer): Promise<ReadDocument> {
   const { textUnits, unitBytes, blockCount, spanCount, pages, members, ...rest } = header;
   let position = 0;
   function take(length: number): Buffer {
@@ -91,7 +94,7 @@ export async function decodeDocument(header: DocumentHeader, payload: Buffer): P
     new Uint8Array(numbers.buffer).set(bytes);
     return numbers;
   }
-  const text = take(textUnits * unitBytes).toString(unitBytes === 1 ? 'latin1' : 'utf16le');
+  const text = await decodeText(take(textUnits * unitBytes), unitBytes);
   const blocks = await decodeBlocks(takeNumbers(blockCount * blockNumbers), textUnits);
   const spans = spanCount === undefined ? undefined : takeNumbers(spanCount * spanNumbers);
   if (spans !== undefined) await requireSpans(spans, textUnits, blockCount);
@@ -110,6 +113,18 @@ export async function decodeDocument(header: DocumentHeader, payload: Buffer): P
     // Copies: a member may outlive the message by far.
     ...(members === undefined ? {} : { members: members.map((member) => ({ ...member, bytes: Uint8Array.from(take(member.bytes)) })) }),
   };
+}
+
+async function decodeText(bytes: Buffer, unitBytes: 1 | 2): Promise<SlicedText> {
+  const encoding = unitBytes === 1 ? 'latin1' : 'utf16le';
+  const pieceBytes = pieceUnits * unitBytes;
+  if (bytes.length <= pieceBytes) return bytes.toString(encoding);
+  const pieces: string[] = [];
+  for (let at = 0; at < bytes.length; at += pieceBytes) {
+    if (pieces.length > 0) await eventLoopTurn();
+    pieces.push(bytes.toString(encoding, at, Math.min(at + pieceBytes, bytes.length)));
+  }
+  return piecedText(pieces);
 }
 
 async function decodeBlocks(numbers: Uint32Array, textUnits: number): Promise<ParsedBlock[]> {

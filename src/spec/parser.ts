@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { SlicedText } from '../util/pieced-text.ts';
 import { blockKinds } from './parsed-numbers.ts';
 
 /**
@@ -78,6 +79,9 @@ export const parsedDocument = z.object({
 });
 export type ParsedDocument = z.infer<typeof parsedDocument>;
 
+/** A document as it comes out of a parser process: a long text is in pieces. */
+export type ReadDocument = Omit<ParsedDocument, 'text'> & { readonly text: SlicedText };
+
 /** Files that go to a child together hold at most so many bytes; a larger one goes alone. */
 export const togetherBytes = 256 * 1024;
 
@@ -104,7 +108,7 @@ export interface ParseWork {
   readonly signal: AbortSignal;
 }
 
-/** Bytes in, `ParsedDocument` out, in an isolated child; cancelled or past its deadline the child is killed. */
+/** Bytes in, `ReadDocument` out, in an isolated child; cancelled or past its deadline the child is killed. */
 export interface DocumentParser {
   /** Hash of everything that changes the outcome besides the bytes, the version of the format's parser and OCR. */
   readonly optionsHash: string;
@@ -117,12 +121,12 @@ export interface DocumentParser {
    * `E_DOCUMENT_TOO_LARGE`, `E_SOURCE_TOO_LARGE`;
    * `E_PARSE_CRASHED` when the child died or ran past its limits (retryable by the scheduler, once).
    */
-  parse(request: ParseRequest, signal: AbortSignal): Promise<ParsedDocument>;
+  parse(request: ParseRequest, signal: AbortSignal): Promise<ReadDocument>;
   /**
    * The same for several files that one child reads one after the other: one outcome each, in order. A file that ends its child, or runs
    * past its own deadline, is the only one that fails; those behind it are read by another child. Absent: each is parsed alone.
    */
-  parseEach?(works: readonly ParseWork[]): Promise<PromiseSettledResult<ParsedDocument>[]>;
+  parseEach?(works: readonly ParseWork[]): Promise<PromiseSettledResult<ReadDocument>[]>;
   /** What stands around the children beside their limits, found out once, with a sentence for people. */
   isolation(): Promise<{ readonly kind: 'bubblewrap' | 'process'; readonly message: string }>;
   /** Children that may work at the same time. */

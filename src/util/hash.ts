@@ -1,5 +1,6 @@
 import { createHash, hash } from 'node:crypto';
 import { eventLoopTurn } from './event-loop-turn.ts';
+import type { SlicedText } from './pieced-text.ts';
 
 /** Lower-case hexadecimal sha256 of UTF-8 text or bytes. */
 export function sha256(data: string | Uint8Array): string {
@@ -34,17 +35,19 @@ export function createSha256(): { update(data: Uint8Array): void; digest(): stri
 const stepLength = 2 * 1024 * 1024;
 
 /** `sha256` of large data in steps of a few milliseconds, with a turn of the event loop between them. */
-export async function sha256InSteps(data: string | Uint8Array): Promise<string> {
-  if (data.length <= stepLength) return sha256(data);
+export async function sha256InSteps(data: SlicedText | Uint8Array): Promise<string> {
+  const isBytes = data instanceof Uint8Array;
+  if (data.length <= stepLength) return sha256(isBytes ? data : data.slice());
   const state = createHash('sha256');
   let start = 0;
   while (start < data.length) {
     let end = Math.min(start + stepLength, data.length);
-    if (typeof data === 'string') {
+    if (isBytes) state.update(data.subarray(start, end));
+    else {
       // Both halves of a surrogate pair are encoded together.
-      if (end < data.length && (data.charCodeAt(end) & 0xfc00) === 0xdc00) end += 1;
+      if (end < data.length && (data.slice(end, end + 1).charCodeAt(0) & 0xfc00) === 0xdc00) end += 1;
       state.update(data.slice(start, end), 'utf8');
-    } else state.update(data.subarray(start, end));
+    }
     start = end;
     await eventLoopTurn();
   }

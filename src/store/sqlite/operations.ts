@@ -71,7 +71,7 @@ function insertDocument(
         at,
       ]),
     );
-  connection.prepare(insertText).run(checkedRow('document_texts', [id, JSON.stringify(document.blocks), document.text]));
+  connection.prepare(insertText).run(checkedRow('document_texts', [id, JSON.stringify(document.blocks), document.text.slice()]));
   if (pieces !== undefined) insertPieces(connection, id, pieces);
   connection.faults.reach('document-inserted');
   const insertPage = connection.prepare(insertPageRow);

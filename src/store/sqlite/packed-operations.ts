@@ -40,7 +40,7 @@ export function packOperations(operations: readonly PreparedOperation[]): Packed
     const { operation } = one;
     if (operation.type === 'commitDocument') {
       const { text, pages, ...document } = operation.document;
-      texts.push(text);
+      texts.push(text.slice());
       const unboxed = pages.map(({ boxes: ofPage, ...page }, number) => {
         if (ofPage !== undefined) boxes.push({ operation: index, page: number, boxes: ofPage });
         return page;

@@ -5,7 +5,7 @@ import { piecedText, type PiecedText } from './stored-text.ts';
  * A long document goes to the writer thread in portions, ahead of its commit: to copy all of it into one message would hold the main thread
  * for as long as that takes.
  */
-export type DocumentPortion = Partial<Pick<NewDocument, 'text' | 'pages' | 'blocks' | 'chunks'>>;
+export type DocumentPortion = Partial<Pick<NewDocument, 'pages' | 'blocks' | 'chunks'> & { readonly text: string }>;
 
 /** A shorter text goes with its operation. UTF-16 units. */
 const longUnits = 128 * 1024;
@@ -24,8 +24,10 @@ export function isLong(operation: StoreOperation): operation is CommitDocument {
 export function* portionsOf({ text, pages, blocks, chunks }: NewDocument): Generator<DocumentPortion> {
   for (let at = 0, end = 0; at < text.length; at = end) {
     // Each portion of the text is a row of its own: half a character could not be kept.
-    end = at + portionUnits - (isHighSurrogate(text.charCodeAt(at + portionUnits - 1)) ? 1 : 0);
-    yield { text: text.slice(at, end) };
+    const portion = text.slice(at, at + portionUnits);
+    const cutsPair = at + portion.length < text.length && isHighSurrogate(portion.charCodeAt(portion.length - 1));
+    end = at + portion.length - (cutsPair ? 1 : 0);
+    yield { text: cutsPair ? portion.slice(0, -1) : portion };
   }
   for (let at = 0; at < pages.length; at += portionPages) yield { pages: pages.slice(at, at + portionPages) };
   for (let at = 0; at < blocks.length; at += portionBlocks) yield { blocks: blocks.slice(at, at + portionBlocks) };
