@@ -204,7 +204,11 @@ async function measureArticles(parser: DocumentParser, { data, signal, print, pr
 /** The references leave out the title, which we make the first heading. */
 function withoutTitle(document: ReadDocument | undefined): string {
   const [first] = document?.blocks ?? [];
-  return document === undefined ? '' : first?.kind === 'heading' && first.level === 1 ? document.text.slice(first.end) : document.text.slice();
+  return document === undefined
+    ? ''
+    : first?.kind === 'heading' && first.level === 1
+      ? document.text.slice(first.end)
+      : document.text.slice();
 }
 
 async function measureHostile(parser: DocumentParser, { data, signal, print, progress }: ParseBenchOptions): Promise<HostileFigures> {

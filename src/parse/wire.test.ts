@@ -56,7 +56,13 @@ it('refuses blocks and spans that are out of order, also far behind', async () =
 
 it('gives a text of more than one turn in pieces, and every range of it as it was', async () => {
   const text = `x${'🦀'.repeat(2 * 1024 * 1024)} end${'y'.repeat(5 * 1024 * 1024)}`;
-  const { header, payload } = payloadOf({ ...longDocument(), blocks: [], spans: new Uint32Array(), pages: [{ number: 1, start: 0, end: text.length }], text });
+  const { header, payload } = payloadOf({
+    ...longDocument(),
+    blocks: [],
+    spans: new Uint32Array(),
+    pages: [{ number: 1, start: 0, end: text.length }],
+    text,
+  });
   const { text: brought } = await decodeDocument(header, payload);
   expect(typeof brought).toBe('object');
   expect(brought.length).toBe(text.length);
