@@ -104,6 +104,6 @@ export type {
   ParseRequest,
   ReadDocument,
 } from './spec/parser.ts';
-export type { SlicedText } from './util/pieced-text.ts';
+export type { SlicedText } from './spec/sliced-text.ts';
 export type { DocumentRecord, RunRecord, SourceRecord } from './spec/store.ts';
 export type { CollectionStatus, RebuildReport, VerifyReport } from './spec/store-reports.ts';

@@ -1,5 +1,5 @@
 import type { TextSpan } from '../spec/chunk.ts';
-import type { SlicedText } from '../util/pieced-text.ts';
+import type { SlicedText } from '../spec/sliced-text.ts';
 import { splitSpan, utf8Bytes } from './split-span.ts';
 
 /**

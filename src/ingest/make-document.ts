@@ -9,7 +9,7 @@ import { spanNumbers } from '../spec/parsed-numbers.ts';
 import type { NewChunk, NewDocument } from '../spec/store.ts';
 import { eventLoopTurn } from '../util/event-loop-turn.ts';
 import { sha256, sha256InSteps } from '../util/hash.ts';
-import type { SlicedText } from '../util/pieced-text.ts';
+import type { SlicedText } from '../spec/sliced-text.ts';
 
 export interface Chunker {
   readonly options: ChunkOptions;

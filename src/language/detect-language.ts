@@ -1,4 +1,3 @@
-import type { SlicedText } from '../util/pieced-text.ts';
 import { functionWordLanguages, functionWords } from './function-words.ts';
 
 /** Scripts that one language of ours is written in, in the order they are looked for: Japanese mixes kana with Han. */
@@ -62,7 +61,7 @@ export interface LanguageDetector {
    * ISO 639-1 code of the language a text is written in; undefined when it cannot be told. By script, else by function words, each
    * counting for 1 / (languages that have it); the best language needs clearly more than the next. One-line questions suffice.
    */
-  detect(text: SlicedText): string | undefined;
+  detect(text: { slice(start: number, end: number): string }): string | undefined;
 }
 
 /** "Las Vegas", "Los Angeles": says nothing of the text around it. German writes its nouns so after every article. */

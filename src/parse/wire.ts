@@ -1,7 +1,8 @@
 import type { ParsedBlock, ParsedDocument, ReadDocument } from '../spec/parser.ts';
 import { blockKinds, spanNumbers } from '../spec/parsed-numbers.ts';
 import { eventLoopTurn } from '../util/event-loop-turn.ts';
-import { piecedText, type SlicedText } from '../util/pieced-text.ts';
+import type { SlicedText } from '../spec/sliced-text.ts';
+import { piecedText } from '../util/pieced-text.ts';
 import type { DocumentHeader, ResponseHeader } from './answer-header.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { SlicedText } from '../util/pieced-text.ts';
+import type { SlicedText } from './sliced-text.ts';
 import { blockKinds } from './parsed-numbers.ts';
 
 /**

@@ -1,7 +1,7 @@
 import type { ErrorData } from './failure.ts';
 import type { ChunkId, DocumentId, Metadata, MetadataFilter, RunId, SourceId } from './identifiers.ts';
 import type { ParsedBlock, ParsedPage } from './parser.ts';
-import type { SlicedText } from '../util/pieced-text.ts';
+import type { SlicedText } from './sliced-text.ts';
 import type { CollectionStatus, PurgeReport, RebuildReport, VerifyReport } from './store-reports.ts';
 
 /** One source as it is now, or as it was last seen. */

@@ -1,6 +1,6 @@
 import { createHash, hash } from 'node:crypto';
 import { eventLoopTurn } from './event-loop-turn.ts';
-import type { SlicedText } from './pieced-text.ts';
+import type { SlicedText } from '../spec/sliced-text.ts';
 
 /** Lower-case hexadecimal sha256 of UTF-8 text or bytes. */
 export function sha256(data: string | Uint8Array): string {

@@ -7,7 +7,9 @@ import { encodeUnitVector } from './half-float.ts';
 import { checkedRow, insertChecked } from './row-checksum.ts';
 import { runOperation } from './run-operations.ts';
 import { describeMembers, removeMembers, removeSource } from './member-operations.ts';
-import { insertPieces, type PiecedText, type SlicedText } from './stored-text.ts';
+import type { SlicedText } from '../../spec/sliced-text.ts';
+import type { PiecedText } from '../../util/pieced-text.ts';
+import { insertPieces } from './stored-text.ts';
 import { acceptSource, removeIfUnused, sealSources, touch, writeSource } from './source-operations.ts';
 
 /** Ids for what an operation may create, made by the caller so that the operation itself is deterministic. */

@@ -1,5 +1,5 @@
 import type { NewDocument, StoreOperation } from '../../spec/store.ts';
-import { piecedText, type PiecedText } from './stored-text.ts';
+import { piecedText, type PiecedText } from '../../util/pieced-text.ts';
 
 /**
  * A long document goes to the writer thread in portions, ahead of its commit: to copy all of it into one message would hold the main thread

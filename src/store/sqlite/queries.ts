@@ -7,7 +7,7 @@ import type { Connection } from './connection.ts';
 import { filterCondition } from './filter.ts';
 import { itemColumns, itemOf } from './run-rows.ts';
 import { createSourceQueries } from './source-queries.ts';
-import { readSpan, type SlicedText, storedText } from './stored-text.ts';
+import { readSpan, type StoredText, storedText } from './stored-text.ts';
 import { unlessDamaged } from './unless-damaged.ts';
 
 /** The reading methods that a reader thread answers from the record. */
@@ -24,11 +24,11 @@ export type RecordQueries = Omit<SynchronousReader, 'searchText' | 'searchVector
 
 interface LastText {
   readonly id: DocumentId;
-  readonly text: SlicedText;
+  readonly text: StoredText;
 }
 
 /** The last text read is kept during one call: neighbouring chunks come from one document. `last`: from the call before. */
-function createTextReader(connection: Connection, last?: LastText): { textOf(id: DocumentId): SlicedText; last(): LastText | undefined } {
+function createTextReader(connection: Connection, last?: LastText): { textOf(id: DocumentId): StoredText; last(): LastText | undefined } {
   let kept = last;
   return {
     last: () => kept,
@@ -59,12 +59,12 @@ interface ChunkRow {
 const chunkColumns = `c.id, c.document, c.number, c.start, c."end", c.heading_path AS headingPath,
   c.table_header_start AS tableHeaderStart, c.table_header_end AS tableHeaderEnd, c.tokens, c.sha256`;
 
-function tableHeaderOf(row: ChunkRow, documentText: SlicedText): string | null {
+function tableHeaderOf(row: ChunkRow, documentText: StoredText): string | null {
   if (row.tableHeaderStart === null || row.tableHeaderEnd === null) return null;
   return documentText.slice(row.tableHeaderStart, row.tableHeaderEnd);
 }
 
-function checkedText(row: ChunkRow, documentText: SlicedText): string {
+function checkedText(row: ChunkRow, documentText: StoredText): string {
   const text = documentText.slice(row.start, row.end);
   if (sha256(text) !== row.sha256) {
     throw new MillraceError('E_STORE_CORRUPT', `The stored text of chunk ${row.id} of document ${row.document} is damaged.`);
@@ -72,7 +72,7 @@ function checkedText(row: ChunkRow, documentText: SlicedText): string {
   return text;
 }
 
-function pendingChunk(row: ChunkRow, documentText: SlicedText): Awaited<ReturnType<StoreReader['listUnembedded']>>[number] {
+function pendingChunk(row: ChunkRow, documentText: StoredText): Awaited<ReturnType<StoreReader['listUnembedded']>>[number] {
   return {
     id: row.id,
     text: checkedText(row, documentText),
@@ -101,7 +101,7 @@ function sourceOf(connection: Connection, document: DocumentId, filter: Metadata
 function readChunk(
   connection: Connection,
   id: ChunkId,
-  textOf: (id: DocumentId) => SlicedText,
+  textOf: (id: DocumentId) => StoredText,
   filter: MetadataFilter | undefined,
 ): StoredChunk | undefined {
   const row = connection.prepare(`SELECT ${chunkColumns} FROM chunks c WHERE c.id = ?`).get(id) as ChunkRow | undefined;

@@ -12,7 +12,7 @@ import { createSeededRandom } from '../../util/random.ts';
 import { openStore } from '../open-store.ts';
 import { type Connection, openForReading } from './connection.ts';
 import { createQueries } from './queries.ts';
-import { piecedText } from './stored-text.ts';
+import { piecedText } from '../../util/pieced-text.ts';
 
 it('slices a text in pieces as the whole text', () => {
   fc.assert(

@@ -1,59 +1,15 @@
 import { MillraceError } from '../../errors.ts';
 import type { DocumentId } from '../../spec/identifiers.ts';
 import { createSha256, sha256 } from '../../util/hash.ts';
+import type { Piece, PiecedText } from '../../util/pieced-text.ts';
 import type { Connection } from './connection.ts';
 
 /**
- * A text of which ranges are read. Short ones are strings and lie in one row; a long one lies in pieces, in rows of `text_pieces`, and is
- * never whole in memory: that would take several times its size in the writing thread and in those that read.
+ * The text of a document on record, of which ranges are read. Short ones are strings and lie in one row; a long one lies in pieces, in rows of
+ * `text_pieces`, and is never whole in memory: that would take several times its size in the writing thread and in those that read.
  */
-export interface SlicedText {
+export interface StoredText {
   slice(start: number, end: number): string;
-}
-
-/** One piece of a text, and where in it the piece begins. */
-interface Piece {
-  readonly start: number;
-  readonly text: string;
-}
-
-/** Pieces that are in memory, as one text. */
-export interface PiecedText extends SlicedText {
-  /** UTF-16 units. */
-  readonly length: number;
-  readonly pieces: readonly Piece[];
-}
-
-export function piecedText(texts: readonly string[]): PiecedText {
-  const pieces: Piece[] = [];
-  let length = 0;
-  for (const text of texts) {
-    pieces.push({ start: length, text });
-    length += text.length;
-  }
-  return {
-    length,
-    pieces,
-    slice(start, end) {
-      let index = firstFor(pieces, start);
-      let slice = '';
-      for (let piece = pieces[index]; piece !== undefined && piece.start < end; piece = pieces[(index += 1)])
-        slice += partOf(piece, start, end);
-      return slice;
-    },
-  };
-}
-
-/** The piece that holds a position, by binary search. */
-function firstFor(pieces: readonly Piece[], position: number): number {
-  let low = 0;
-  let high = pieces.length - 1;
-  while (low < high) {
-    const middle = (low + high + 1) >> 1;
-    if ((pieces[middle]?.start ?? 0) <= position) low = middle;
-    else high = middle - 1;
-  }
-  return low;
 }
 
 function partOf({ start: at, text }: Piece, start: number, end: number): string {
@@ -79,12 +35,12 @@ function* readPieces(connection: Connection, document: string): Generator<Piece>
 }
 
 /** The text of a document on record, not checked; empty where there is none. */
-export function storedText(connection: Connection, document: string): SlicedText {
+export function storedText(connection: Connection, document: string): StoredText {
   const row = connection.prepare('SELECT text FROM document_texts WHERE document = ?').get(document) as { text: string } | undefined;
   return row === undefined || row.text !== '' ? (row?.text ?? '') : textInPieces(connection, document);
 }
 
-function textInPieces(connection: Connection, document: string): SlicedText {
+function textInPieces(connection: Connection, document: string): StoredText {
   const covering = connection.prepare('SELECT start, text FROM text_pieces WHERE document = ? AND start <= ? ORDER BY start DESC LIMIT 1');
   /** The two used last, the latest first: chunks are read one behind the other, and in turn with the header of their table. */
   let kept: readonly Piece[] = [];
