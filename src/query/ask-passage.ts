@@ -38,7 +38,8 @@ export async function askPassage(asking: Asking, hit: Hit, askedBefore: number):
   const prompt = passagePrompt(question, hit, family);
   const generated = await generate(asking, prompt, {});
   const candidate = await candidateOf(asking, generated, [hit], askedBefore);
-  if (pipeline.verify.by === 'none') return { candidate };
+  // The smallest models leave doubt nearly always: second looks would double what their answers cost.
+  if (pipeline.verify.by === 'none' || family === 'small') return { candidate };
   const { weights, meanLogProbability = 0 } = generated.final;
   const copied = isCopied(candidate, hit, asking);
   const about = { question, language, passages: [hit], hits: found, askedBefore, refusalLogProbability: weights?.[0] };

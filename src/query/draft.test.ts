@@ -88,7 +88,13 @@ describe('a question put to one passage after the other', () => {
 
   describe('that the model refuses, or says in words of its own', () => {
     const asked = 'How many passengers does the ferry carry?';
-    const askedTwice = async (first: string, second: string | Error, { text = sources[0]?.text ?? '', likelihood = -0.1 } = {}) => {
+    interface Told {
+      readonly text?: string;
+      readonly likelihood?: number;
+      readonly prompt?: 'plain' | 'small';
+    }
+    const askedTwice = async (first: string, second: string | Error, told: Told = {}) => {
+      const { text = sources[0]?.text ?? '', likelihood = -0.1, prompt = 'plain' } = told;
       const grammars: (string | undefined)[] = [];
       const answer = await answerOf(
         {
@@ -105,7 +111,7 @@ describe('a question put to one passage after the other', () => {
           },
         },
         asked,
-        { pipeline: { context: { passages: 1 } } },
+        { pipeline: { context: { passages: 1 }, generate: { prompt } } },
       );
       return { answer, times: grammars.length, grammar: grammars[1] };
     };
@@ -159,6 +165,10 @@ describe('a question put to one passage after the other', () => {
       const answer = await answerOf(both, 'How many passengers may go in calm weather?');
       expect(answer).toMatchObject({ abstained: false, citations: [{ source: 'second' }] });
       expect(grammars.every((one) => one === undefined)).toBe(true);
+    });
+
+    it('is not asked for again of the smallest models', async () => {
+      expect((await askedTwice('not in the documents', '48 passengers', { prompt: 'small' })).times).toBe(1);
     });
 
     it('is not asked for again where it was copied', async () => {
