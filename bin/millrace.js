@@ -54,16 +54,17 @@ function keepStrippedSources() {
   nodeModule.enableCompileCache?.(folder);
 }
 
-function stopBeforeStart() {
+function stopBeforeStart(_name, number) {
   process.stderr.write('Stopped. Nothing was begun.\n');
-  process.exit(130);
+  process.exit(128 + number);
 }
 
 async function start(entry) {
-  process.on('SIGINT', stopBeforeStart);
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+  for (const name of signals) process.on(name, stopBeforeStart);
   const { main } = await import(entry.href);
   const running = main(argumentList);
   // Only now, when it listens itself: a signal that arrived while modules were loaded reaches whoever listens next, or nobody.
-  process.off('SIGINT', stopBeforeStart);
+  for (const name of signals) process.off(name, stopBeforeStart);
   process.exitCode = await running;
 }

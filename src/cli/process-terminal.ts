@@ -4,7 +4,7 @@ import { reportError, type Stop, type Terminal } from './terminal.ts';
 
 /** Exit codes of a command that a signal ended: 128 and the number of the signal. */
 const signalExitCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
-/** After Ctrl-C the process ends by then, whatever it is in the middle of: the record needs no closing. */
+/** After a signal the process ends by then, whatever it is in the middle of: the record needs no closing. */
 const endWithinMs = 1_200;
 /** The same signal again so soon is the same Ctrl-C: a program around this one passes on what the terminal has sent to both. */
 const sameSignalMs = 150;
@@ -18,9 +18,9 @@ export interface ProcessTerminal extends Terminal {
 }
 
 /**
- * A first SIGINT, SIGTERM or SIGHUP aborts the terminal's signal, a second one ends the process at once; after SIGINT, which a person
- * waits for, it ends within two seconds in any case. A reader of standard output that leaves (`| head`) stops the command without a
- * word; output that cannot be written for another reason stops it with an error.
+ * A first SIGINT, SIGTERM or SIGHUP aborts the terminal's signal, and the process ends within two seconds in any case; a second one ends it
+ * at once. A reader of standard output that leaves (`| head`) stops the command without a word; output that cannot be written for another
+ * reason stops it with an error.
  */
 export function openProcessTerminal(): ProcessTerminal {
   const controller = new AbortController();
@@ -40,7 +40,7 @@ export function openProcessTerminal(): ProcessTerminal {
       if (controller.signal.aborted) process.exit(exitCode);
       first = { name, at: now };
       stopOnce({ exitCode, error: undefined });
-      if (name === 'SIGINT') systemClock.after(endWithinMs, () => process.exit(exitCode), { keepAlive: false });
+      systemClock.after(endWithinMs, () => process.exit(exitCode), { keepAlive: false });
     };
     process.on(name, handler);
     return { name, handler };

@@ -26,7 +26,8 @@ export interface SupervisedChildOptions {
 
 /**
  * A child process with one owner: messages both ways (structured clone), its standard error kept, ended by message, then by force.
- * Children ignore SIGINT and SIGTERM themselves and exit when the channel closes, so none outlives its parent.
+ * Children ignore SIGINT, SIGTERM and SIGHUP themselves, are killed when this process exits, and end when the channel closes, so none
+ * outlives its parent, whatever it is stuck in.
  */
 export interface SupervisedChild {
   readonly pid: number;
@@ -48,6 +49,8 @@ export function startSupervisedChild(options: SupervisedChildOptions): Supervise
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     windowsHide: true,
   });
+  const killAtExit = (): void => void child.kill('SIGKILL');
+  process.once('exit', killAtExit);
   const exited = createDeferred<ChildExit>();
   let log = '';
   let ended = false;
@@ -66,6 +69,7 @@ export function startSupervisedChild(options: SupervisedChildOptions): Supervise
   function settle(code: number | null, signal: NodeJS.Signals | null): void {
     if (ended) return;
     ended = true;
+    process.off('exit', killAtExit);
     const exit = { code, signal, log };
     exited.resolve(exit);
     options.onExit(exit);

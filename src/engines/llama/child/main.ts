@@ -5,9 +5,9 @@ import { createEngineServer } from './server.ts';
 
 /** Entry of an engine child. It lives as long as its parent: it ends on `shutdown` and when the channel closes. */
 
-process.on('SIGINT', () => {});
-process.on('SIGTERM', () => {});
-process.on('disconnect', () => process.exit(0));
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
+// An exit waits for the compute thread, which may be stuck in a call of the library for ever.
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 
 /** Resolves when the message was written, so that no more than one waits in this process. */
 function send(message: EngineMessage): Promise<void> {
