@@ -13,7 +13,7 @@ import { pipelineOf, queryDefaults, type ResolvedPipeline } from './resolve-pipe
 import { promptFamilyOf } from './prompt.ts';
 import { orderByLikelihood, rerank } from './rerank.ts';
 import type { Retrieved, RetrieveRequest } from './retrieve.ts';
-import { answerCosts, questionCosts, searchCosts, withPermit } from './with-permit.ts';
+import { questionCosts, rankedSearchCosts, withPermit } from './with-permit.ts';
 
 interface Call {
   readonly signal: AbortSignal;
@@ -59,8 +59,7 @@ export async function searchDocuments(parts: QueryParts, query: string, options:
   const asked = checkQuestion(query, 'query');
   const work = { class: 'interactive', tenant: options.tenant, cache: options.cache, ...call } as const;
   const byModel = pipeline.rerank.by === 'model';
-  const costs = { ...searchCosts(asked, pipeline.retrieve), ...(byModel ? answerCosts(asked, pipeline, 1) : {}) };
-  const found = await withPermit(parts.scheduler, { ...work, costs }, async (permit) => {
+  const found = await withPermit(parts.scheduler, { ...work, costs: rankedSearchCosts(asked, pipeline) }, async (permit) => {
     const request = { query: asked, ...work, permit };
     const ranked = await findRanked(parts, pipeline, request);
     return byModel ? rankByModel(parts, pipeline, ranked, request) : ranked;

@@ -21,8 +21,31 @@ describe('spanGrammar', () => {
 
   it('ends a word at a bracket, and takes no sign for one', () => {
     const footnoted = readGbnf(spanGrammar('It carries 48 passengers[1] daily | by day') ?? '');
-    expect(['48 passengers', '48 passengers[1] daily', 'daily | by day'].map(footnoted.matches)).toEqual([true, true, true]);
-    expect(['passengers[1', '|', '| by'].map(footnoted.matches)).toEqual([true, false, false]);
+    expect(['48 passengers', '48 passengers[1]', '48 passengers[1] daily', 'daily | by day'].every(footnoted.matches)).toBe(true);
+    expect(['|', '| by'].some(footnoted.matches)).toBe(false);
+  });
+
+  it('closes the brackets that it opens, and none else', () => {
+    const bracketed = readGbnf(spanGrammar('The passenger(s) of cabin 9 (two beds (of oak), a bath) [sic] pay 4 EUR.') ?? '');
+    const whole = [
+      'passenger',
+      'passenger(s)',
+      'passenger(s) of cabin',
+      's',
+      'two beds',
+      'oak',
+      '9 (two beds (of oak), a bath) [sic] pay 4',
+    ];
+    expect(whole.filter((span) => !bracketed.matches(span))).toEqual([]);
+    const broken = ['passenger(s', 's) of', '9 (two beds', '9 (two beds (of oak)', 'bath) [sic', 'bath) [sic]'];
+    expect(broken.filter(bracketed.matches)).toEqual([]);
+  });
+
+  it('takes no brackets for a pair that have no partner, or a far one', () => {
+    const listed = readGbnf(spanGrammar('a) milk, b) tea (green') ?? '');
+    expect(['milk, b) tea', 'tea (green'].every(listed.matches)).toBe(true);
+    const far = readGbnf(spanGrammar(`tea (green ${'and black '.repeat(25)}) milk`) ?? '');
+    expect(far.matches('tea (green and')).toBe(true);
   });
 
   it('writes nothing but what stands in the text', () => {

@@ -19,7 +19,10 @@ export async function withPermit<Result>(
   }
 }
 
-/** What a prompt of about so many tokens wants, with its answer. */
+/** Of a whole passage with the rules before it, about. */
+const passageTokens = 320;
+
+/** What a prompt of about so many tokens wants, or several together, with the answer. */
 export function promptCosts(lane: GenerateLaneName, promptTokens: number, maxTokens: number): AdmissionRequest['costs'] {
   return { [lane]: { tokens: promptTokens, kvTokens: promptTokens + maxTokens, bytes: promptTokens * 8 } };
 }
@@ -34,17 +37,24 @@ export function questionCosts(question: string, pipeline: ResolvedPipeline): Adm
   const { retrieve, generate, stages } = pipeline;
   const costs = searchCosts(question, retrieve);
   if (generate.by === 'quotes' || stages.generate !== undefined) return costs;
-  return { ...costs, ...answerCosts(question, pipeline, generate.maxTokens) };
+  const contextTokens = (pipeline.context.tokens ?? queryDefaults.contextTokens) + tokensOf(question);
+  return { ...costs, ...promptCosts(laneOf(pipeline), contextTokens + rankingTokens(question, pipeline), generate.maxTokens) };
 }
 
-/** What the generator of a pipeline is wanted for, if passages fill the context. */
-export function answerCosts(
-  question: string,
-  { context, generate }: Pick<ResolvedPipeline, 'context' | 'generate'>,
-  maxTokens: number,
-): AdmissionRequest['costs'] {
-  const lane = generate.model === undefined ? 'generate' : (`generate:${generate.model}` as const);
-  return promptCosts(lane, (context.tokens ?? queryDefaults.contextTokens) + tokensOf(question), maxTokens);
+/** What a search wants whose hits the pipeline ranks: one prompt a hit, where the generator does it. */
+export function rankedSearchCosts(question: string, pipeline: ResolvedPipeline): AdmissionRequest['costs'] {
+  const tokens = rankingTokens(question, pipeline);
+  return { ...searchCosts(question, pipeline.retrieve), ...(tokens === 0 ? {} : promptCosts(laneOf(pipeline), tokens, 1)) };
+}
+
+/** Of the prompts by which the generator orders hits, all together; 0 where it does not. */
+function rankingTokens(question: string, { rerank, retrieve }: ResolvedPipeline): number {
+  if (rerank.by !== 'model') return 0;
+  return Math.min(retrieve.limit, rerank.limit ?? Infinity) * (passageTokens + tokensOf(question));
+}
+
+function laneOf({ generate }: ResolvedPipeline): GenerateLaneName {
+  return generate.model === undefined ? 'generate' : `generate:${generate.model}`;
 }
 
 export function tokensOf(text: string): number {
