@@ -17,11 +17,9 @@ export function indexingSetting(collection: string): string {
   return `collection:${collection}:indexing`;
 }
 
-/** The same where nobody is left who writes: it was ended before it could say so. */
-export function withoutWriter(key: string, value: unknown): unknown {
-  if (!/^collection:.*:indexing$/su.test(key)) return value;
-  const { data } = indexingState.safeParse(value);
-  return data === undefined ? value : { ...data, state: 'interrupted' };
+/** Whether a setting says that a collection is being indexed. */
+export function saysIndexing(key: string, value: unknown): boolean {
+  return /^collection:.*:indexing$/su.test(key) && indexingState.safeParse(value).data?.state === 'running';
 }
 
 /** What a searcher should know of it, in a sentence; undefined when everything can be found. */

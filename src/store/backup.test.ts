@@ -11,6 +11,7 @@ import { commitLines } from '../testing/store-conformance.ts';
 import { sha256 } from '../util/hash.ts';
 import { createSeededRandom } from '../util/random.ts';
 import { openStore } from './open-store.ts';
+import { lockPartial } from './sqlite/lock.ts';
 
 let root = '';
 let directory = '';
@@ -79,8 +80,18 @@ describe('backup', () => {
     }
     // In a container a process has the number of the one before it.
     for (const pid of [999_999_999, process.pid]) mkdirSync(join(root, 'copies', `monday.${pid}.${randomUUID()}.partial`));
-    await store.backup(join(root, 'copies', 'monday'));
-    expect(readdirSync(join(root, 'copies')).toSorted()).toEqual(['monday', ...own].toSorted());
+    // Nor does the number of a process that runs say anything where the lock is free.
+    const [abandoned = '', locked = '', beginning = ''] = Array.from({ length: 3 }, () => `monday.${process.ppid}.${randomUUID()}.partial`);
+    for (const name of [abandoned, locked, beginning]) mkdirSync(join(root, 'copies', name));
+    writeFileSync(join(root, 'copies', abandoned, 'lock.sqlite'), '');
+    const lock = lockPartial(join(root, 'copies', locked));
+    try {
+      await store.backup(join(root, 'copies', 'monday'));
+      expect(readdirSync(join(root, 'copies')).toSorted()).toEqual(['monday', locked, beginning, ...own].toSorted());
+    } finally {
+      lock.release();
+    }
+    expect(readdirSync(join(root, 'copies', 'monday'))).not.toContain('lock.sqlite');
   });
 
   it.skipIf(process.platform === 'win32')('spares another that is being made, and leaves nothing where it is aborted', async () => {

@@ -1,15 +1,19 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setImmediate as immediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { RunId } from '../spec/identifiers.ts';
+import { indexingSetting } from '../spec/indexing.ts';
 import { createManualClock } from '../testing/manual-clock.ts';
 import { commitLines, describeStoreConformance } from '../testing/store-conformance.ts';
 import { createSeededRandom } from '../util/random.ts';
 import { openStore } from './open-store.ts';
+import { isLocked } from './sqlite/lock.ts';
 import type { Store } from '../spec/store.ts';
 
 let directory = '';
@@ -72,6 +76,46 @@ describe('openStore', () => {
     await writer.close();
     const next = await open();
     expect(await next.readSource('main', 'a')).toBeDefined();
+  });
+
+  it('tells readers that work goes on while somebody writes, and that it was interrupted when nobody does, whatever has its number', async () => {
+    const run = 'run-1' as RunId;
+    const key = indexingSetting('main');
+    const indexing = { state: 'running', found: 9, allFound: true, settled: 3, chunks: 5, embeddedChunks: 2 };
+    const seen = async (store: Store): Promise<unknown[]> => [
+      (await store.readRun(run))?.state,
+      ...(await store.listRuns()).map(({ state }) => state),
+      ((await store.readSetting(key)) as typeof indexing).state,
+    ];
+    const writer = await open();
+    await writer.commit([{ type: 'createRun', run, kind: 'ask-many', definition: {}, items: [], at: 1 }]);
+    await writer.writeSetting(key, indexing);
+    const reader = await open('read');
+    expect(await seen(reader)).toEqual(['running', 'running', 'running']);
+    // As it is left by a process that is killed, whose number is another's by now.
+    await writer.close();
+    writeFileSync(join(directory, 'owner.json'), JSON.stringify({ pid: process.pid, command: 'another', startedAt: 1 }));
+    expect(await seen(reader)).toEqual(['interrupted', 'interrupted', 'interrupted']);
+    expect(await reader.readSetting(key)).toEqual({ ...indexing, state: 'interrupted' });
+  });
+
+  it('opens for writing while readers look whether somebody writes', async () => {
+    await (await open()).close();
+    for (let round = 0; round < 20; round += 1) {
+      let opening = true;
+      const looking = (async () => {
+        while (opening) {
+          isLocked(directory);
+          await immediate();
+        }
+      })();
+      const writer = await open();
+      expect(isLocked(directory)).toBe(true);
+      await writer.close();
+      opening = false;
+      await looking;
+    }
+    expect(isLocked(directory)).toBe(false);
   });
 
   it('says that there is no record, or that it is newer', async () => {

@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillraceError, toMillraceError } from '../errors.ts';
-import { withoutWriter } from '../spec/indexing.ts';
-import type { OperationOutcome, RunItem, Store, StoreOperation, StoreReader } from '../spec/store.ts';
+import { saysIndexing } from '../spec/indexing.ts';
+import type { OperationOutcome, RunItem, RunRecord, Store, StoreOperation, StoreReader } from '../spec/store.ts';
 import type { VerifyReport } from '../spec/store-reports.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Random } from '../util/random.ts';
@@ -13,7 +13,6 @@ import { createBlobFiles } from './blob-files.ts';
 import { createKeptBytes } from './kept-bytes.ts';
 import { createIndexNotices } from './index-notices.ts';
 import { createPartialBackups } from './partial-backups.ts';
-import { hasLivingOwner } from './sqlite/lock.ts';
 import type { ReaderCall, WriterCall } from './sqlite/messages.ts';
 import type { PreparedOperation } from './sqlite/operations.ts';
 import { isPackable, packOperations } from './sqlite/packed-operations.ts';
@@ -56,6 +55,10 @@ async function makeDirectory(directory: string): Promise<void> {
   } catch (error) {
     throw describeDirectory(error, directory);
   }
+}
+
+function interrupted(run: RunRecord): RunRecord {
+  return run.state === 'running' ? { ...run, state: 'interrupted' } : run;
 }
 
 function describeDirectory(error: unknown, directory: string): MillraceError {
@@ -137,6 +140,20 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
       return thread.call({ type: 'read', method, parameters });
     }
     return read as StoreReader[Name];
+  }
+
+  /** What says that something is at work, when nobody writes any more: who was killed could not say that it ended. */
+  async function asItStands<Value>(
+    read: () => Promise<Value>,
+    isAtWork: (value: Value) => boolean,
+    ended: (value: Value) => Value,
+  ): Promise<Value> {
+    const value = await read();
+    if (mode === 'write' || !isAtWork(value)) return value;
+    if (await (await readerAt(leastBusyPlace(false))).call({ type: 'hasWriter' })) return value;
+    // It may have ended since, and said so.
+    const last = await read();
+    return isAtWork(last) ? ended(last) : last;
   }
 
   async function write<Value>(call: WriterCall): Promise<Value> {
@@ -306,12 +323,24 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     collections: reading('collections'),
     countChunks: reading('countChunks'),
     readRevision: reading('readRevision'),
-    async readSetting(key) {
-      const value = await reading('readSetting')(key);
-      return mode === 'write' || hasLivingOwner(directory) ? value : withoutWriter(key, value);
-    },
-    listRuns: reading('listRuns'),
-    readRun: reading('readRun'),
+    readSetting: (key) =>
+      asItStands(
+        () => reading('readSetting')(key),
+        (value) => saysIndexing(key, value),
+        (value) => ({ ...(value as object), state: 'interrupted' }),
+      ),
+    listRuns: () =>
+      asItStands(
+        reading('listRuns'),
+        (runs) => runs.some(({ state }) => state === 'running'),
+        (runs) => runs.map(interrupted),
+      ),
+    readRun: (id) =>
+      asItStands(
+        () => reading('readRun')(id),
+        (run) => run?.state === 'running',
+        (run) => (run === undefined ? run : interrupted(run)),
+      ),
     listRunItems: reading('listRunItems'),
     verify: async (settings) => (await apart({ type: 'read', method: 'verify', parameters: [] }, settings?.signal)) as VerifyReport,
     async backup(target, settings) {

@@ -3,6 +3,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { toMillraceError } from '../errors.ts';
 import { isRunning } from '../util/is-running.ts';
+import { holdsLockFile, isLocked } from './sqlite/lock.ts';
 
 /** Process and number of a backup that is not whole yet: nothing else is called so. */
 const partialEnding = /^\.(\d+)\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.partial$/u;
@@ -19,9 +20,13 @@ export interface PartialBackups {
 export function createPartialBackups(): PartialBackups {
   const running = new Set<string>();
 
-  /** Numbers of processes are given again, in a container the same one at each start: our own says nothing. */
+  /**
+   * Its lock tells, from soon after the folder was made until it is whole. Before and after that its process must do: numbers of processes
+   * are given again, in a container the same one at each start, so that our own says nothing.
+   */
   function isBeingMade(partial: string, pid: number): boolean {
-    return pid === process.pid ? running.has(partial) : isRunning(pid);
+    if (running.has(partial) || isLocked(partial)) return true;
+    return pid !== process.pid && isRunning(pid) && !holdsLockFile(partial);
   }
 
   async function removeAbandoned(target: string): Promise<void> {

@@ -5,6 +5,7 @@ import { makePrivateFile } from '../../util/private-file.ts';
 import { syncPath } from '../../util/sync-path.ts';
 import { blobPath } from '../blob-files.ts';
 import { type Connection, recordPath } from './connection.ts';
+import { lockPartial } from './lock.ts';
 
 /**
  * A whole directory of one moment in a new folder: the record written anew (`VACUUM INTO` reads one state, whatever is committed
@@ -17,6 +18,20 @@ export function backUp(connection: Connection, directory: string, target: string
     throw new MillraceError('E_OUTPUT_EXISTS', `The folder ${target} exists already and is not empty.`, { remedy: 'Name a new folder.' });
   }
   mkdirSync(join(partial, 'blobs'), { recursive: true, mode: 0o700 });
+  // Whoever finds the folder can tell whether it is still being made.
+  const lock = lockPartial(partial);
+  try {
+    fill(connection, directory, partial);
+  } finally {
+    lock.release();
+  }
+  if (existsSync(target)) rmSync(target, { recursive: true });
+  renameSync(partial, target);
+  connection.faults.reach('backup-named');
+  if (process.platform !== 'win32') syncPath(dirname(target), 'r');
+}
+
+function fill(connection: Connection, directory: string, partial: string): void {
   makePrivateFile(recordPath(partial));
   // A snapshot cannot be taken inside a transaction, and the names of the kept bytes must be those of the snapshot.
   connection.db.prepare('VACUUM INTO ?').run(recordPath(partial));
@@ -27,10 +42,6 @@ export function backUp(connection: Connection, directory: string, target: string
   syncPath(recordPath(partial), 'r+');
   if (process.platform !== 'win32') for (const folder of [join(partial, 'blobs'), partial]) syncPath(folder, 'r');
   connection.faults.reach('backup-synced');
-  if (existsSync(target)) rmSync(target, { recursive: true });
-  renameSync(partial, target);
-  connection.faults.reach('backup-named');
-  if (process.platform !== 'win32') syncPath(dirname(target), 'r');
 }
 
 function blobsOf(connection: Connection, snapshot: string): readonly string[] {

@@ -1,8 +1,7 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { MillraceError } from '../../errors.ts';
-import { isRunning } from '../../util/is-running.ts';
 import { makePrivateFile } from '../../util/private-file.ts';
 import { toStoreError } from './connection.ts';
 
@@ -34,10 +33,51 @@ export function readOwner(directory: string): StoreOwner | undefined {
   }
 }
 
-/** Whether the process that last said it writes here is there; one that was killed says so still. */
-export function hasLivingOwner(directory: string): boolean {
-  const owner = readOwner(directory);
-  return owner !== undefined && isRunning(owner.pid);
+/** Time that a new writer gives to those who look whether there is one, ms. */
+const lookMs = 250;
+
+function lockPath(directory: string): string {
+  return join(directory, 'lock.sqlite');
+}
+
+/** Whether somebody has locked it ever. */
+export function holdsLockFile(directory: string): boolean {
+  return existsSync(lockPath(directory));
+}
+
+/**
+ * Whether a process writes to the directory now: the lock of a living one keeps everybody else from reading the file. Numbers of processes
+ * would not tell, they are given again. What cannot be opened nobody holds.
+ */
+export function isLocked(directory: string): boolean {
+  if (!holdsLockFile(directory)) return false;
+  let db: Database.Database | undefined;
+  try {
+    db = new Database(lockPath(directory), { readonly: true, timeout: 0 });
+    db.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get();
+    return false;
+  } catch (error) {
+    return String((error as NodeJS.ErrnoException).code).startsWith('SQLITE_BUSY');
+  } finally {
+    db?.close();
+  }
+}
+
+function openLock(directory: string): Database.Database {
+  makePrivateFile(lockPath(directory));
+  return new Database(lockPath(directory), { timeout: lookMs });
+}
+
+/** The same for a folder that is not whole yet: the file goes with the release. */
+export function lockPartial(folder: string): StoreLock {
+  const db = openLock(folder);
+  db.exec('BEGIN EXCLUSIVE');
+  return {
+    release() {
+      db.close();
+      rmSync(lockPath(folder), { force: true });
+    },
+  };
 }
 
 /**
@@ -45,9 +85,7 @@ export function hasLivingOwner(directory: string): boolean {
  * ends it with the process, so a killed writer leaves no lock behind. Throws `E_LOCKED` with the owner's description.
  */
 export function lockDirectory(directory: string, owner: StoreOwner): StoreLock {
-  const path = join(directory, 'lock.sqlite');
-  makePrivateFile(path);
-  const db = new Database(path, { timeout: 0 });
+  const db = openLock(directory);
   try {
     db.exec('BEGIN EXCLUSIVE');
   } catch (error) {

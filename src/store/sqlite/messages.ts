@@ -35,6 +35,8 @@ export type ReaderCall =
   | { readonly type: 'extendIndex' }
   /** Builds every vector index anew; answered when they are on the disk. */
   | { readonly type: 'rebuildIndex' }
+  /** Whether a process writes to the directory. */
+  | { readonly type: 'hasWriter' }
   | { readonly type: 'backup'; readonly target: string; readonly partial: string }
   /** `extendsIndex`: the vector index may be behind the record. */
   | { readonly type: 'close'; readonly extendsIndex: boolean };

@@ -5,6 +5,7 @@ import { createFaultPoints } from '../../util/fault-points.ts';
 import { backUp } from './backup.ts';
 import { openForReading, toStoreError } from './connection.ts';
 import type { Connection } from './connection.ts';
+import { isLocked } from './lock.ts';
 import { startNumber } from './messages.ts';
 import type { ReaderCall, ThreadAnswer, ThreadData, ThreadRequest } from './messages.ts';
 import { createReader } from './reader.ts';
@@ -92,6 +93,7 @@ function main(): void {
   function answer({ number, call }: ThreadRequest<Exclude<ReaderCall, { type: 'close' }>>): ThreadAnswer | undefined {
     try {
       if (call.type === 'read') return { number, value: read(call) };
+      if (call.type === 'hasWriter') return { number, value: isLocked(directory) };
       if (call.type === 'backup') return { number, value: backUp(connection, directory, call.target, call.partial) };
       if (call.type === 'extendIndex') return { number, value: reader.noticeNewVectors() };
       awaitingIndex.push(number);
@@ -122,7 +124,9 @@ function main(): void {
       }
       const given = answer({ number, call });
       if (given !== undefined) answers.push(given);
-      if (call.type !== 'read' || call.method === 'searchVectors') startAdvancing();
+      if (call.type === 'extendIndex' || call.type === 'rebuildIndex' || (call.type === 'read' && call.method === 'searchVectors')) {
+        startAdvancing();
+      }
       // Quick answers go together; none waits for a slow one behind it.
       if (answers.length === 0 || systemClock.monotonic() - since < quickMs) continue;
       port.postMessage(answers);
