@@ -46,6 +46,7 @@ const containerParser = {
       members: portion.map(([file, content]) => ({
         name: file,
         bytes: Buffer.from(typeof content === 'string' ? content : JSON.stringify(content)),
+        ...(content === 'broken' ? { failure: { code: 'E_DOCUMENT_DAMAGED' as const, message: `${file} is broken.` } } : {}),
       })),
       ...(membersFrom + 2 < files.length ? { nextMember: membersFrom + 2 } : {}),
     });
@@ -56,6 +57,26 @@ const containerParser = {
 const box = (files: Readonly<Record<string, unknown>>): string => JSON.stringify(files);
 
 describe('containers', () => {
+  it('have a failed source for each member that could not be taken out, and again until it can', async () => {
+    const { run, write, folder, texts } = bench();
+    write('box.json', box({ 'a.txt': 'The first.', 'b.txt': 'broken', 'c.txt': 'The third.' }));
+    for (const _round of ['first', 'second']) {
+      const events = await run([folder]);
+      expect(ofType(events, 'document-failed')).toMatchObject([
+        {
+          source: expect.stringMatching(/box\.json!\/b\.txt$/) as string,
+          error: { code: 'E_DOCUMENT_DAMAGED', message: 'b.txt is broken.' },
+        },
+      ]);
+      const { 'box.json!/b.txt': broken, ...others } = await texts();
+      expect(broken ?? null).toBeNull();
+      expect(others).toEqual({ 'box.json': 'a.txt\nb.txt\nc.txt', 'box.json!/a.txt': 'The first.', 'box.json!/c.txt': 'The third.' });
+    }
+    write('box.json', box({ 'a.txt': 'The first.', 'b.txt': 'The second, mended.', 'c.txt': 'The third.' }));
+    expect(ofType(await run([folder]), 'document-failed')).toEqual([]);
+    expect((await texts())['box.json!/b.txt']).toBe('The second, mended.');
+  });
+
   it('become a document with a document for each member, however deep, committed before it', async () => {
     const { run, write, folder, texts, requireWhole, commits, store } = bench();
     write('box.json', box({ 'a.txt': 'The first.', 'in.json': { 'b.txt': 'The second.' }, 'c.txt': 'The third.' }));

@@ -89,13 +89,16 @@ async function readKept(store: Pick<Store, 'readBlob'>, blob: string, key: strin
 }
 
 function lookAtMember({ key, uri, file, metadata }: MemberSource): LookedSource {
-  const { bytes, contentType } = file;
+  const { bytes, contentType, failure } = file;
   return {
     source: { key, uri, size: bytes.length, metadata },
     size: bytes.length,
     name: file.name,
     ...(contentType === undefined ? {} : { contentType }),
-    read: async () => ({ bytes, sha256: await sha256InSteps(bytes) }),
+    async read() {
+      if (failure !== undefined) throw new MillraceError(failure.code, failure.message);
+      return { bytes, sha256: await sha256InSteps(bytes) };
+    },
   };
 }
 

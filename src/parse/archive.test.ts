@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { packTar } from 'modern-tar';
 import { describe, expect, it } from 'vitest';
@@ -5,7 +6,8 @@ import type { ParsedDocument } from '../spec/parser.ts';
 import { writeZip } from './fixtures/write-zip.ts';
 import { createFormatParsers } from './formats.ts';
 import { parseDocument } from './parse-document.ts';
-import { openZip, unpackLimits } from './zip.ts';
+import { unpackLimits } from './unpack-limits.ts';
+import { openZip } from './zip.ts';
 
 const parsers = createFormatParsers();
 
@@ -99,6 +101,117 @@ describe('archives', () => {
       Array.from({ length: 2_600 }, (_, at) => ({ name: `${at}.zip`, content: writeZip({ a: '', b: '', c: '' }), stored: true })),
     );
     expect((await read(many.subarray(0, many.readUInt32LE(many.length - 6)))).text.split('\n')).toHaveLength(2_600);
+  });
+
+  describe.each([
+    ['stored', 'signed'],
+    ['stored', 'unsigned'],
+    ['deflated', 'signed'],
+    ['deflated', 'unsigned'],
+  ] as const)('that hold archives, %s, with their sizes behind them, %s', (packing, sizesBehind) => {
+    // What is packed already is kept as it is in a packed stream, headers and all.
+    const noise = Buffer.concat(Array.from({ length: 100 }, (_, at) => createHash('sha256').update(`${at}`).digest()));
+    const inner = ['a', 'b', 'c'].map((name) => ({
+      name: `${name}.docx`,
+      content: writeZip([
+        { name: 'same', content: Buffer.concat([Buffer.from(name), noise]), stored: true, sizesBehind: 'signed' },
+        { name: 'x/same', content: name, sizesBehind },
+      ]),
+      stored: packing === 'stored',
+      sizesBehind,
+    }));
+    const zip = writeZip(inner);
+    const records = zip.readUInt32LE(zip.length - 6);
+    const expectAll = (document: ParsedDocument): void => {
+      expect(names(document)).toEqual(['a.docx', 'b.docx', 'c.docx']);
+      expect(document.members?.map(({ bytes }) => Buffer.from(bytes))).toEqual(inner.map(({ content }) => content));
+    };
+
+    it('are read by the directory', async () => {
+      const document = await read(zip);
+      expectAll(document);
+      expect(document.warnings).toEqual([]);
+    });
+
+    it('are read whole where the end of the directory is gone, or all of it', async () => {
+      for (const end of [zip.length - 22, records]) {
+        const document = await read(zip.subarray(0, end));
+        expectAll(document);
+        expect(document.warnings).toEqual(['files.zip is cut off or damaged: what is left of it was read.']);
+      }
+    });
+
+    it('are read whole by what is left of the directory where the sizes behind them are damaged', async () => {
+      const damaged = Buffer.from(zip);
+      const second = zip.indexOf('b.docx', 0, 'latin1') - 30;
+      damaged.fill(0xff, second - (sizesBehind === 'signed' ? 16 : 12), second);
+      const document = await read(damaged.subarray(0, -22));
+      expectAll(document);
+      expect(document.warnings).toHaveLength(1);
+    });
+
+    it('come as far as they go where the last one is cut off', async () => {
+      const document = await read(zip.subarray(0, records - 1_000));
+      expect(names(document)).toEqual(['a.docx', 'b.docx', 'c.docx']);
+      const last = Buffer.from(document.members?.[2]?.bytes ?? []);
+      expect(last.length).toBeGreaterThan(1_000);
+      expect(inner[2]?.content.subarray(0, last.length)).toEqual(last);
+    });
+  });
+
+  it.each([
+    ['cut off', (zip: Buffer) => zip.subarray(0, zip.readUInt32LE(zip.length - 6))],
+    ['whole', (zip: Buffer) => zip],
+  ])('give the files of a ZIP that is %s beside one that is damaged and one that has a password', async (_what, cut) => {
+    const zip = Buffer.from(
+      writeZip([
+        { name: 'a.txt', content: 'The first.' },
+        { name: 'b.txt', content: 'The second.' },
+        { name: 'c.txt', content: 'x', encrypted: true },
+        { name: 'd.txt', content: 'The last.' },
+      ]),
+    );
+    const data = zip.indexOf('b.txt', 0, 'latin1') + 5;
+    zip.fill(0xff, data, data + 10);
+    const document = await read(cut(zip));
+    expect(names(document)).toEqual(['a.txt', 'b.txt', 'c.txt', 'd.txt']);
+    expect(contents(document)).toEqual(['The first.', '', '', 'The last.']);
+    expect(document.members?.map(({ failure }) => failure?.code)).toEqual([
+      undefined,
+      'E_DOCUMENT_DAMAGED',
+      'E_DOCUMENT_ENCRYPTED',
+      undefined,
+    ]);
+  });
+
+  it('say of which file of a damaged ZIP nothing tells the end', async () => {
+    const content = Buffer.concat([Buffer.from('begin '), writeZip({ x: 'inside' })]);
+    const zip = writeZip([
+      { name: 'a.bin', content, stored: true, sizesBehind: 'signed' },
+      { name: 'b.txt', content: 'The second.' },
+    ]);
+    const damaged = Buffer.from(zip.subarray(0, zip.readUInt32LE(zip.length - 6)));
+    const second = zip.indexOf('b.txt', 0, 'latin1') - 30;
+    damaged.fill(0xff, second - 16, second);
+    const document = await read(damaged);
+    expect(names(document)).toEqual(['a.bin', 'x', 'b.txt']);
+    expect(contents(document)[0]).toBe('begin ');
+    expect(document.warnings).toEqual([
+      'files.zip is cut off or damaged: what is left of it was read.',
+      'files.zip does not tell any more where a.bin ends: what lies before the next file of the archive was read.',
+    ]);
+  });
+
+  it('look for the ends of many hostile streams within bounds', async () => {
+    // Each would unpack to far more than it is.
+    const bomb = { content: Buffer.alloc(1024 * 1024), sizesBehind: 'signed' as const };
+    const zip = Buffer.from(writeZip(Array.from({ length: 40 }, (_, at) => ({ ...bomb, name: `${at}` }))));
+    for (let at = zip.indexOf('PK\u0007\u0008', 0, 'latin1'); at !== -1; at = zip.indexOf('PK\u0007\u0008', at, 'latin1'))
+      zip.fill(0, at, at + 16);
+    const cut = zip.subarray(0, zip.readUInt32LE(zip.length - 6));
+    const archive = await openZip(cut, 'x.zip', { ...unpackLimits, bytes: 4 * 1024 * 1024 });
+    expect(archive.entries).toHaveLength(40);
+    expect(archive.guessed).toHaveLength(35);
   });
 
   it('read two files of one name behind a damaged record of the directory of a ZIP', async () => {

@@ -6,9 +6,13 @@ import type { FormatParser, ParsedContent } from '../spec/parser.ts';
 import { createDocumentBuilder } from './document-builder.ts';
 import { type ListedMember, memberPortion } from './members.ts';
 import { isTar } from './tar-header.ts';
-import { createUnpackMeter, openZip, tooLarge, unpackLimits } from './zip.ts';
+import { createUnpackMeter, tooLarge, unpackLimits } from './unpack-limits.ts';
+import { openZip } from './zip.ts';
 
 const unzip = promisify(gunzip);
+
+/** Names of files in a warning. */
+const shownNames = 5;
 
 /** What systems put beside the files of a user. */
 const notForReading = /(?:^|\/)(?:__MACOSX\/|\.DS_Store$|Thumbs\.db$|desktop\.ini$|\.git\/)/;
@@ -17,7 +21,7 @@ const notForReading = /(?:^|\/)(?:__MACOSX\/|\.DS_Store$|Thumbs\.db$|desktop\.in
 export const parseZip: FormatParser['parse'] = async (bytes, { name, membersFrom = 0 }) => {
   const archive = await openZip(bytes, name);
   const listed = archive.entries.filter((entry) => !notForReading.test(entry.name)).map(({ name: entry, read }) => ({ name: entry, read }));
-  const warnings = archive.recovered ? [cutOff(name)] : [];
+  const warnings = [...(archive.recovered ? [cutOff(name)] : []), ...guessedEnds(name, archive.guessed)];
   return container(name, listed, membersFrom, warnings);
 };
 
@@ -33,6 +37,13 @@ export const parseGzip: FormatParser['parse'] = async (bytes, { name, membersFro
 
 function cutOff(name: string): string {
   return `${name} is cut off or damaged: what is left of it was read.`;
+}
+
+function guessedEnds(name: string, entries: readonly string[]): string[] {
+  if (entries.length === 0) return [];
+  const shown = entries.slice(0, shownNames).join(', ');
+  const which = entries.length > shownNames ? `${shown} and ${entries.length - shownNames} more` : shown;
+  return [`${name} does not tell any more where ${which} ends: what lies before the next file of the archive was read.`];
 }
 
 async function tarContainer(bytes: Uint8Array, name: string, membersFrom: number): Promise<ParsedContent> {

@@ -177,7 +177,7 @@ function containerFormats(versions: number): FormatParser[] {
   return [
     {
       name: 'zip',
-      version: versions + 3,
+      version: versions + 4,
       isContainer: true,
       contentTypes: ['application/zip'],
       parse: lazily(async () => (await import('./archive.ts')).parseZip),

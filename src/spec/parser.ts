@@ -46,6 +46,8 @@ export const memberFile = z.object({
   bytes: z.instanceof(Uint8Array),
   /** A hint, as with `ParseRequest`. */
   contentType: z.string().optional(),
+  /** Why it could not be taken out of its container, which has others that could; `bytes` is empty then. */
+  failure: z.object({ code: z.enum(['E_DOCUMENT_DAMAGED', 'E_DOCUMENT_ENCRYPTED']), message: z.string() }).optional(),
 });
 export type MemberFile = z.infer<typeof memberFile>;
 

@@ -4,7 +4,7 @@ import type { FormatParser } from '../../spec/parser.ts';
 import { decodeText, detectEncoding } from '../decode-text.ts';
 import { createDocumentBuilder } from '../document-builder.ts';
 import { memberPortion } from '../members.ts';
-import { unpackLimits } from '../zip.ts';
+import { unpackLimits } from '../unpack-limits.ts';
 import { attachmentName, messageDocument } from './message-document.ts';
 
 const mimeLimits = { forceRfc822Attachments: true, maxNestingDepth: 100, maxHeadersSize: 2 * 1024 * 1024 } as const;
