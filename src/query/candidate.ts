@@ -1,6 +1,7 @@
 import { numbersAsSpelled } from '../language/number-words.ts';
 import type { Hit, StageTimings, Usage } from '../spec/answers.ts';
 import type { GenerateUsage, Generator } from '../spec/engine.ts';
+import { asWritten } from './as-written.ts';
 import { checkAnswer } from './cite.ts';
 import { askWhetherStated, isWorthAsking, withReply } from './confirm.ts';
 import { type EngineCall, type GeneratedAnswer, generateAnswer } from './generate.ts';
@@ -80,7 +81,7 @@ export async function candidateOf(asking: Asking, { final }: GeneratedAnswer, hi
   const { question, language, pipeline, found, family } = asking;
   const verifies = pipeline.verify.by !== 'none';
   const written = final.text.trim();
-  const text = verifies ? numbersAsSpelled(written, hits.map((hit) => hit.text).join('\n'), language) : written;
+  const text = verifies ? inTheirWords(written, hits, language) : written;
   const checked = checkAnswer(text, hits, { question, language, drop: verifies });
   if (checked.abstained || !verifies) return { text, hits, checked, verdict: undefined };
   const sources = [...new Set(checked.uses.map((use) => use.passage))].flatMap((index) => hits[index] ?? []);
@@ -102,6 +103,12 @@ export async function candidateOf(asking: Asking, { final }: GeneratedAnswer, hi
     generate(asking, prompt, { weigh, maxTokens: 1 }),
   );
   return { text, hits, checked, verdict: withReply(verdict, odds) };
+}
+
+/** What the hits say with other signs, or with numbers in words, as they write it. */
+function inTheirWords(statement: string, hits: readonly Hit[], language: string | undefined): string {
+  const sources = hits.map(({ text }) => text);
+  return asWritten(numbersAsSpelled(statement, sources.join('\n'), language), sources, language);
 }
 
 export type Spent = ReturnType<typeof createSpent>;
