@@ -35,6 +35,12 @@ describe('numbersAsSpelled', () => {
     ['2', 'There are 2, or two.', '2'],
     ['2.5', 'two or three', '2.5'],
     ['Paris', 'two', 'Paris'],
+    ['19th century', 'It was the nineteenth century.', 'nineteenth century'],
+    ['the 21st and 40th', 'The Twenty-first came before the fortieth.', 'the Twenty-first and fortieth'],
+    ['19th century', 'There were nineteen of them.', '19th century'],
+    ['1st', 'the twenty-first', '1st'],
+    ['7:30th', 'the last day', '7:30th'],
+    ['2nd, 100th, 0th', 'the second of a hundred', 'second, 100th, 0th'],
   ])('%s from "%s": %s', (statement, source, expected) => {
     expect(numbersAsSpelled(statement, source, 'en')).toBe(expected);
   });

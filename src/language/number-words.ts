@@ -38,16 +38,35 @@ export function everyValueIn(text: string, language: string | undefined): Set<st
   return new Set([...valuesIn(text), ...spelledNumbersIn(text, language).map(({ value }) => value)]);
 }
 
-/** The statement with the numbers that it writes in digits as the source spells them, where it has none of those digits: "2" becomes "two". */
+/**
+ * The statement with the numbers that it writes in digits as the source spells them, where it has none of those digits: "2" becomes "two",
+ * and in English "19th" becomes "nineteenth".
+ */
 export function numbersAsSpelled(statement: string, source: string, language: string | undefined): string {
   const inDigits = valuesIn(source);
   const strange = numbersOf(statement).filter((number) => !standsAmong(number, inDigits));
   if (strange.length === 0) return statement;
   const spelled = new Map(spelledNumbersIn(source, language).map(({ value, start, end }) => [value, source.slice(start, end)]));
+  const isEnglish = (language ?? 'en') === 'en';
   return strange.reduceRight((text, { start, end, readings }) => {
+    const suffix = isEnglish ? /^(?:st|nd|rd|th)\b/i.exec(text.slice(end))?.[0] : undefined;
+    if (suffix !== undefined) {
+      const ordinal = readings.map((reading) => findOrdinal(Number(reading), source)).find((found) => found !== undefined);
+      return ordinal === undefined ? text : `${text.slice(0, start)}${ordinal}${text.slice(end + suffix.length)}`;
+    }
     const words = readings.map((reading) => spelled.get(reading)).find((found) => found !== undefined);
     return words === undefined ? text : `${text.slice(0, start)}${words}${text.slice(end)}`;
   }, statement);
+}
+
+/** An English ordinal number up to ninety-nine, as the source writes it. */
+function findOrdinal(value: number, source: string): string | undefined {
+  if (!Number.isInteger(value) || value < 1 || value > 99) return undefined;
+  const { units, tens } = englishOrdinals;
+  const [ten, unit] = [Math.floor(value / 10) - 2, value % 10];
+  const compound = (): string => (unit === 0 ? tens[ten]!.replace(/y$/, 'ieth') : `${tens[ten]!}[\\s-]${units[unit - 1]!}`);
+  const words = value < 20 ? units[value - 1]! : compound();
+  return new RegExp(`(?<!\\p{L})(?<!\\p{L}-)${words}(?!\\p{L})`, 'iu').exec(source)?.[0];
 }
 
 /** In the order of the text. */
@@ -176,6 +195,18 @@ const spellings: Readonly<Record<string, Spelling>> = {
     and: undefined,
   },
 };
+
+const englishOrdinals = {
+  units: wordsIn(
+    `first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth sixteenth
+     seventeenth eighteenth nineteenth`,
+  ),
+  tens: wordsIn('twenty thirty forty fifty sixty seventy eighty ninety'),
+};
+
+function wordsIn(list: string): readonly string[] {
+  return list.split(/\s+/);
+}
 
 interface Numerals {
   /** 0 to 19. */
