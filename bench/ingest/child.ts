@@ -1,12 +1,12 @@
 import { createReadStream, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { createFakeEmbedder, openFakeMill } from '../../src/testing/index.ts';
-import type { Embedder, HandedSource, IngestSource } from '../../src/index.ts';
+import { createFakeEmbedder, openFakeMill } from 'millrace/testing';
+import type { Embedder, HandedSource, IngestSource } from 'millrace';
 import { boundHeap } from '../../src/util/bound-heap.ts';
 import { systemClock } from '../../src/util/clock.ts';
 import { createTurnMonitor } from '../../src/util/turn-monitor.ts';
 
-/** One ingestion in a process of its own, with the fake embedder. Prints its figures as JSON. */
+/** One ingestion by the built package in a process of its own, with the fake embedder. Prints its figures as JSON. */
 export interface IngestTask {
   readonly directory: string;
   /** JSONL of `{id, text}`, read as a stream so that the process holds none of it. */

@@ -1,6 +1,8 @@
 import { type MillraceError, toMillraceError } from '../errors.ts';
 import type { OperationOutcome, StoreOperation } from '../spec/store.ts';
+import { type BoundedQueue, createBoundedQueue } from '../util/bounded-queue.ts';
 import { inBatches } from '../util/in-batches.ts';
+import { runTogether } from '../util/run-together.ts';
 import type { IngestRun } from './ingest-run.ts';
 
 /** One write that waits for its batch. */
@@ -25,53 +27,93 @@ const storeFailures = new Set([
   'E_STORE_VERSION',
 ]);
 
-/** Commits what was prepared, several documents in one transaction, and acknowledges each. Ends the call when the record fails. */
+/** What became of a batch, told without throwing: it is awaited after others have been handed over. */
+type Written = { readonly outcomes: readonly OperationOutcome[] } | { readonly error: MillraceError };
+
+interface HandedBatch {
+  readonly batch: readonly PreparedCommit[];
+  readonly written: Promise<Written>;
+}
+
+/** Batches that wait behind the one that is awaited: the store has the next one when it is done with this one. */
+const handedAhead = 1;
+
+/**
+ * Commits what was prepared, several documents in one transaction, and acknowledges each, in order. The next batches are handed over while
+ * one is written. Ends the call when the record fails.
+ */
 export async function commitInBatches(
-  { parts, limits }: IngestRun,
+  run: IngestRun,
   prepared: AsyncIterable<PreparedCommit>,
   batchSize: number,
   onCommitted: () => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const { store, clock, faults } = parts;
+  const handed = createBoundedQueue<HandedBatch>({ maxItems: handedAhead, maxBytes: Number.POSITIVE_INFINITY });
+  await runTogether(signal, [(stop) => handAll(run, prepared, batchSize, handed, stop), () => acknowledgeAll(run, handed, onCommitted)]);
+  signal.throwIfAborted();
+}
 
-  async function commit(batch: readonly PreparedCommit[]): Promise<void> {
-    let outcomes: readonly OperationOutcome[];
-    try {
-      faults?.reach('documents-handed');
-      outcomes = await store.commit(batch.map(({ operation }) => operation));
-      faults?.reach('documents-acknowledged');
-    } catch (thrown) {
-      const error = toMillraceError(thrown, 'E_STORE_FAILED');
-      if (storeFailures.has(error.code)) throw error;
-      return commitSingly(batch, error);
+async function handAll(
+  { parts, limits }: IngestRun,
+  prepared: AsyncIterable<PreparedCommit>,
+  batchSize: number,
+  handed: BoundedQueue<HandedBatch>,
+  signal: AbortSignal,
+): Promise<void> {
+  const batches = inBatches(prepared, {
+    maxItems: batchSize,
+    maxBytes: limits.commitLength,
+    bytesOf: ({ length }) => length,
+    quietMs: limits.commitQuietMs,
+    clock: parts.clock,
+  });
+  let written: Promise<Written> | undefined;
+  try {
+    for await (const batch of batches) {
+      signal.throwIfAborted();
+      written = write(parts, batch);
+      await handed.push({ batch, written });
+    }
+  } finally {
+    handed.end();
+    // The call ends after what it gave to the store is written, also when it was cancelled.
+    await written;
+  }
+}
+
+async function write({ store, faults }: IngestRun['parts'], batch: readonly PreparedCommit[]): Promise<Written> {
+  try {
+    faults?.reach('documents-handed');
+    const outcomes = await store.commit(batch.map(({ operation }) => operation));
+    faults?.reach('documents-acknowledged');
+    return { outcomes };
+  } catch (thrown) {
+    return { error: toMillraceError(thrown, 'E_STORE_FAILED') };
+  }
+}
+
+async function acknowledgeAll({ parts }: IngestRun, handed: AsyncIterable<HandedBatch>, onCommitted: () => void): Promise<void> {
+  for await (const { batch, written } of handed) await acknowledge(batch, await written);
+
+  async function acknowledge(batch: readonly PreparedCommit[], written: Written): Promise<void> {
+    if ('error' in written) {
+      if (storeFailures.has(written.error.code)) throw written.error;
+      return commitSingly(batch, written.error);
     }
     onCommitted();
-    for (const [index, one] of batch.entries()) await one.committed(outcomes[index] ?? { done: false });
+    for (const [index, one] of batch.entries()) await one.committed(written.outcomes[index] ?? { done: false });
   }
 
   /** Finds the one document that the record cannot take. When it does not even take the note about it, the record has failed. */
   async function commitSingly(batch: readonly PreparedCommit[], error: MillraceError): Promise<void> {
     const [only] = batch;
     if (batch.length > 1) {
-      for (const one of batch) await commit([one]);
+      for (const one of batch) await acknowledge([one], await write(parts, [one]));
       return;
     }
     const instead = only?.refused(error);
     if (instead === undefined) throw error;
-    await commit([instead]);
+    await acknowledge([instead], await write(parts, [instead]));
   }
-
-  const batches = inBatches(prepared, {
-    maxItems: batchSize,
-    maxBytes: limits.commitLength,
-    bytesOf: ({ length }) => length,
-    quietMs: limits.commitQuietMs,
-    clock,
-  });
-  for await (const batch of batches) {
-    signal.throwIfAborted();
-    await commit(batch);
-  }
-  signal.throwIfAborted();
 }

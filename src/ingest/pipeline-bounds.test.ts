@@ -48,6 +48,59 @@ describe('commits of ingest', () => {
     expect(ofType(events, 'document-committed')).toHaveLength(25);
   });
 
+  it('are handed over while earlier ones are written, three in all, and acknowledged in order', async () => {
+    const clock = createManualClock();
+    const writes = Array.from({ length: 5 }, () => createDeferred<void>());
+    let handed = 0;
+    const { start } = bench({
+      clock,
+      onCommit: () => {
+        handed += 1;
+        return writes[handed - 1]?.promise;
+      },
+    });
+    const { events, ended } = collect(start(rows(25), { batchSize: 5, embed: false }));
+    const acknowledged = (): number => ofType(events, 'document-committed').length;
+    for (let turn = 0; turn < 50; turn += 1) await clock.settle();
+    expect([handed, acknowledged()]).toEqual([3, 0]);
+    writes[1]?.resolve();
+    for (let turn = 0; turn < 50; turn += 1) await clock.settle();
+    expect([handed, acknowledged()]).toEqual([3, 0]);
+    writes[0]?.resolve();
+    for (let turn = 0; turn < 50; turn += 1) await clock.settle();
+    expect([handed, acknowledged()]).toEqual([5, 10]);
+    for (const write of writes) write.resolve();
+    await ended;
+    expect(ofType(events, 'document-committed').map(({ source }) => source)).toEqual(rows(25).map(({ id }) => id));
+  });
+
+  it('that were handed over are written before a cancelled call ends', async () => {
+    const clock = createManualClock();
+    const writes = [createDeferred<void>(), createDeferred<void>()];
+    let handed = 0;
+    const controller = new AbortController();
+    const { start, commits, texts } = bench({
+      clock,
+      onCommit: () => {
+        handed += 1;
+        return writes[handed - 1]?.promise;
+      },
+    });
+    const { events, ended } = collect(start(rows(10), { batchSize: 5, embed: false, signal: controller.signal }));
+    for (let turn = 0; turn < 50; turn += 1) await clock.settle();
+    controller.abort();
+    for (let turn = 0; turn < 50; turn += 1) await clock.settle();
+    expect(commits).toEqual([]);
+    writes[0]?.resolve();
+    for (let turn = 0; turn < 50; turn += 1) await clock.settle();
+    expect(events.at(-1)?.type).toBe('document-found');
+    writes[1]?.resolve();
+    await ended;
+    expect(batches(commits)).toEqual([5, 5]);
+    expect(Object.keys(await texts())).toHaveLength(10);
+    expect(events.at(-1)).toMatchObject({ type: 'ingest-failed', error: { code: 'E_CANCELLED' } });
+  });
+
   it('are made when nothing else arrives for a few milliseconds', async () => {
     const clock = createManualClock();
     const more = createDeferred<void>();

@@ -29,8 +29,8 @@ export interface IngestBenchOptions {
   readonly parserVersion?: number;
   /** An earlier bench whose record goes on. */
   readonly store?: Store;
-  /** Runs before each commit; may throw. */
-  readonly onCommit?: (operations: readonly StoreOperation[]) => void;
+  /** Runs before each commit, which waits for it; may throw. */
+  readonly onCommit?: (operations: readonly StoreOperation[]) => Promise<void> | void;
 }
 
 /** Ingestion over the memory store, the fake embedder and a parser that takes every file as text. */
@@ -60,7 +60,7 @@ export function createIngestBench(options: IngestBenchOptions = {}) {
   const watched: Store = {
     ...store,
     async commit(operations) {
-      options.onCommit?.(operations);
+      await options.onCommit?.(operations);
       const outcomes = await store.commit(operations);
       commits.push(operations);
       return outcomes;
