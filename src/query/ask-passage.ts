@@ -3,7 +3,7 @@ import type { Hit } from '../spec/answers.ts';
 import { type Asking, type Candidate, candidateOf, generate } from './candidate.ts';
 import { choosePieces, joinPieces, scorePieces } from './excerpt.ts';
 import { groundOf, standsVerbatim } from './grounding.ts';
-import { fold, sentencesOf } from './matching.ts';
+import { contentWords, coverage, fold, sentencesOf } from './matching.ts';
 import { polarityOf } from './polarity.ts';
 import { type AnswerPrompt, modelRefusal, passagePrompt } from './prompt.ts';
 import { spanGrammar } from './span-grammar.ts';
@@ -11,8 +11,10 @@ import { mayState } from './verify.ts';
 
 /** A second answer is one phrase; what is cut here is none. */
 const mostSecondTokens = 32;
-/** Mean log-probability of an answer of which the model was not sure. */
-const unsure = -0.2;
+/** Of an answer of which the model was not sure: its mean log-probability at most, and that it had begun as the refusal does at least. */
+const unsure = { likelihood: -0.1, refusal: -6 } as const;
+/** Share of its words that an answer may have from the question, where the one before has no more: what repeats it answers nothing. */
+const mostRepeated = 0.5;
 /** The same of words that the model would not have written by itself. */
 const forced = -4;
 /** Sentences, lines or table rows of a passage that are read again by themselves. */
@@ -45,9 +47,10 @@ export async function askPassage(asking: Asking, hit: Hit, askedBefore: number):
   const about = { question, language, passages: [hit], hits: found, askedBefore, refusalLogProbability: weights?.[0] };
   const insist = copied || !mayState(about) ? undefined : () => holdToWords(asking, prompt, hit, askedBefore);
   if (candidate.verdict?.supported !== true) return insist === undefined ? { candidate } : { candidate, insist };
-  if (copied && meanLogProbability > unsure) return { candidate };
+  const isSure = meanLogProbability > unsure.likelihood || (weights?.[0] ?? -Infinity) < unsure.refusal;
+  if (copied && isSure) return { candidate };
   try {
-    const second = await (copied ? lookCloser(asking, hit, askedBefore) : insist?.());
+    const second = await (copied ? lookCloser(asking, hit, askedBefore, candidate) : insist?.());
     return { candidate: second ?? candidate };
   } catch (error) {
     // A verified answer is there: it is given whatever becomes of the second.
@@ -56,9 +59,13 @@ export async function askPassage(asking: Asking, hit: Hit, askedBefore: number):
   }
 }
 
-async function lookCloser(asking: Asking, hit: Hit, askedBefore: number): Promise<Candidate | undefined> {
+async function lookCloser(asking: Asking, hit: Hit, askedBefore: number, first: Candidate): Promise<Candidate | undefined> {
   const prompt = await closerPrompt(asking, hit);
-  return prompt === undefined ? undefined : askAgain(asking, prompt, hit, { askedBefore });
+  const second = prompt === undefined ? undefined : await askAgain(asking, prompt, hit, { askedBefore });
+  if (second === undefined) return undefined;
+  const asked = contentWords(asking.question, asking.language);
+  const repeated = ({ text }: Candidate): number => coverage(contentWords(text, asking.language), asked);
+  return repeated(second) > Math.max(mostRepeated, repeated(first)) ? undefined : second;
 }
 
 async function holdToWords(asking: Asking, prompt: AnswerPrompt, hit: Hit, askedBefore: number): Promise<Candidate | undefined> {

@@ -179,7 +179,11 @@ describe('a question put to one passage after the other', () => {
   describe('of which the model was not sure', () => {
     const text = 'The ferry carries 48 passengers. It was painted by Ann Lee. Dogs travel free of charge. The mill stands beside it.';
     const isClose = ({ prompt }: GenerateRequest) => !(prompt.messages[1]?.parts[0] ?? '').includes('mill');
-    const surely = async (first: number, second: number, closer: string | Error = '48 passengers') => {
+    interface Looks {
+      readonly first?: { readonly says?: string; readonly likelihood?: number; readonly refusal?: number };
+      readonly closer?: string | Error;
+    }
+    const lookTwice = async ({ first: { says = 'passengers', likelihood = -0.5, refusal = -5 } = {}, closer = '48 passengers' }: Looks) => {
       const read: string[] = [];
       const { answer } = await answerOf(
         {
@@ -187,12 +191,12 @@ describe('a question put to one passage after the other', () => {
           generator: {
             answer(request) {
               read.push(request.prompt.messages[1]?.parts[0] ?? '');
-              if (!isClose(request)) return 'passengers';
+              if (!isClose(request)) return says;
               if (typeof closer !== 'string') throw closer;
               return closer;
             },
-            weigh: () => [-9],
-            likelihood: (request) => (isClose(request) ? second : first),
+            weigh: () => [refusal],
+            likelihood: (request) => (isClose(request) ? -0.1 : likelihood),
           },
         },
         'How many passengers does the ferry carry?',
@@ -201,20 +205,27 @@ describe('a question put to one passage after the other', () => {
     };
 
     it('is asked for once more, over the sentences that hold most of the question', async () => {
-      const { answer, read } = await surely(-0.5, -0.1);
+      const { answer, read } = await lookTwice({});
       expect(answer).toBe('48 passengers [1]');
       expect(read[1]).toContain('The ferry carries 48 passengers.');
       expect(read[1]).not.toContain('Dogs');
     });
 
-    it('stays where the model was sure, or says closer what does not stand there', async () => {
-      expect((await surely(-0.1, -0.01)).read).toHaveLength(1);
-      expect((await surely(-0.5, -0.1, '50 people')).answer).toBe('passengers [1]');
-      expect((await surely(-0.5, -0.1, 'not in the documents')).answer).toBe('passengers [1]');
+    it('is not asked for again where the model was sure, of its words or that there is an answer', async () => {
+      expect((await lookTwice({ first: { likelihood: -0.05 } })).read).toHaveLength(1);
+      expect((await lookTwice({ first: { refusal: -7 } })).read).toHaveLength(1);
+    });
+
+    it('stays where the model says closer what does not stand there, or what repeats the question', async () => {
+      expect((await lookTwice({ closer: '50 people' })).answer).toBe('passengers [1]');
+      expect((await lookTwice({ closer: 'not in the documents' })).answer).toBe('passengers [1]');
+      const repeating = await lookTwice({ first: { says: '48' }, closer: 'The ferry' });
+      expect([repeating.answer, repeating.read.length]).toEqual(['48 [1]', 2]);
     });
 
     it('stays where the second look fails', async () => {
-      expect((await surely(-0.5, -0.1, new MillraceError('E_DEADLINE_EXCEEDED', 'There was no time.'))).answer).toBe('passengers [1]');
+      const closer = new MillraceError('E_DEADLINE_EXCEEDED', 'There was no time.');
+      expect((await lookTwice({ closer })).answer).toBe('passengers [1]');
     });
   });
 
