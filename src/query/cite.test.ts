@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Hit } from '../spec/answers.ts';
 import { bestSentence, checkAnswer, isRefusal } from './cite.ts';
+import { sentencesOf } from './matching.ts';
 import { quoteAnswer } from './quotes.ts';
 
 function hit(text: string, title = 'Handbook', rank = 1): Hit {
@@ -98,9 +99,64 @@ describe('checkAnswer of what has few words of its own', () => {
     expect(checkAnswer('J. K. Rowling', passage).text).toBe('J. K. Rowling [1]');
     expect(checkAnswer('[2019] UKSC 12', passage).text).toBe('[2019] UKSC 12 [1]');
     expect(checkAnswer('items[0]', passage).text).toBe('items[0] [1]');
-    expect(checkAnswer('items[1]', [hit('The first is items[1].')]).text).toBe('items[1] [1]');
+    expect(checkAnswer('items[1]', [hit('The first is items[1].')]).text).toBe('“items[1]” [1]');
     expect(checkAnswer('items[1]', [hit('The first of the items.')]).text).toBe('items [1]');
     expect(checkAnswer('items [1]', [hit('The first is items[1].')]).text).toBe('items [1]');
+  });
+
+  describe('over a passage that has numbers in brackets of its own', () => {
+    const tower =
+      'The tower was completed in 1889.[1] It stands 330 metres tall[2] and weighs 10,100 tonnes.[3] Smith [2] measured it in 1990.';
+    const passages = [hit(tower), hit('Bridges are measured as well.'), hit('A third one.')];
+    it.each([
+      ['a footnote behind the sentence', 'The tower was completed in 1889.[1]', 'The tower was completed in 1889 [1].'],
+      ['a copy with one inside', 'It stands 330 metres tall[2].', '“It stands 330 metres tall[2].” [1]'],
+      ['a copy with one inside and a marker', '330 metres tall[2] [1].', '“330 metres tall[2].” [1]'],
+      [
+        'a copy that leaves them out',
+        'It stands 330 metres tall and weighs 10,100 tonnes.',
+        'It stands 330 metres tall and weighs 10,100 tonnes [1].',
+      ],
+      ['one with a space before it', 'Smith [2] measured it in 1990.', '“Smith [2] measured it in 1990.” [1]'],
+      ['words of its own', 'The tower, 330 metres tall[2], weighs 10,100 tonnes.', 'The tower, 330 metres tall, weighs 10,100 tonnes [1].'],
+      ['a marker that stands nowhere there', 'Smith [1] measured it in 1990.', 'Smith measured it in 1990 [1].'],
+    ])('%s is attributed once, and told from a citation', (_what, written, shown) => {
+      const checked = checkAnswer(written, passages);
+      expect(checked).toMatchObject({ text: shown, unsupported: [] });
+      expect(checked.uses.map(({ passage }) => passage)).toEqual([0]);
+    });
+
+    it('two sentences with footnotes are two, and each quote is the sentence of the record', async () => {
+      const checked = checkAnswer(
+        'The tower was completed in 1889.[1] It stands 330 metres tall[2] and weighs 10,100 tonnes.[3]',
+        passages,
+      );
+      expect(checked.text).toBe('The tower was completed in 1889 [1]. “It stands 330 metres tall[2] and weighs 10,100 tonnes.” [1]');
+      expect(checked.uses.map(({ sentence }) => sentence)).toEqual([
+        'The tower was completed in 1889.',
+        'It stands 330 metres tall[2] and weighs 10,100 tonnes.',
+      ]);
+      expect(checked.uses.map(({ sentence }) => bestSentence(tower, { claim: sentence, question: '', language: 'en' }))).toEqual([
+        expect.objectContaining({ start: 0, end: 35 }),
+        expect.objectContaining({ start: 36, end: 93 }),
+      ]);
+      expect(sentencesOf(tower).map(({ text }) => text)).toEqual([
+        'The tower was completed in 1889.[1]',
+        'It stands 330 metres tall[2] and weighs 10,100 tonnes.[3]',
+        'Smith [2] measured it in 1990.',
+      ]);
+    });
+
+    it('a word of code that is no copy of a sentence keeps its number in quotation marks', () => {
+      const code = [hit('The first is items[1] and the next array[0][2].')];
+      expect(checkAnswer('First items[1], next array[0][2].', code).text).toBe('First “items[1]”, next “array[0][2]” [1].');
+    });
+
+    it('quotes end where their sentences do', () => {
+      expect(quoteAnswer('How tall is the tower, and how many tonnes does it weigh?', passages, { limit: 1 }).text).toBe(
+        '“It stands 330 metres tall[2] and weighs 10,100 tonnes.[3]” [1]',
+      );
+    });
   });
 
   it('leaves out what no passage supports where that is asked for', () => {

@@ -6,6 +6,7 @@ import { everyValueIn } from '../language/number-words.ts';
 import { numbersOf, standsAmong } from '../language/numbers.ts';
 import { groundOf, standingOf, standsVerbatim } from './grounding.ts';
 import { contentWords, coverage, fold, sentencesOf } from './matching.ts';
+import { readMarkers, withOwnNumbers } from './markers.ts';
 import { isStandardRefusal, refusalIn } from './refusals.ts';
 
 export interface CitedAnswer {
@@ -35,7 +36,7 @@ export interface CheckOptions {
  * Checks an answer sentence by sentence against the passages it was made from. A marker [n] stays only where passage n exists and
  * holds what the sentence says (`standingOf`); a sentence without a marker that stands is attributed to the passage that supports it best
  * (of several, the one that also holds most of the question), and told as unsupported when there is none. Markers in the checked text are
- * ranks of hits.
+ * ranks of hits; a number in brackets of a document that could be taken for one stands in quotation marks.
  */
 export function checkAnswer(
   text: string,
@@ -45,6 +46,7 @@ export function checkAnswer(
   if (isRefusal(text)) return { text: refusalIn(language), abstained: true, uses: [], unsupported: [], supported: [] };
   const asked = contentWords(question, language);
   const grounds = hits.map((hit) => groundOf(hit, language));
+  const texts = hits.map((hit) => hit.text);
   const order = grounds.map(({ words }) => coverage(asked, words));
 
   const uses: Use[] = [];
@@ -53,9 +55,7 @@ export function checkAnswer(
   let checked = '';
   let copied = 0;
   for (const sentence of joinMarkers(sentencesOf(text))) {
-    const plain = withoutMarkers(sentence.text, hits);
-    const kept = new Set([...plain.matchAll(markers)].map((match) => Number(match[1]) - 1));
-    const named = new Set([...sentence.text.matchAll(markers)].map((match) => Number(match[1]) - 1).filter((index) => !kept.has(index)));
+    const { plain, named, isAmbiguous } = readMarkers(sentence.text, texts);
     const standing = grounds
       .map((ground, index) => ({ index, ...standingOf(plain, ground, { question, language }) }))
       .filter(({ share }) => share > 0)
@@ -66,24 +66,14 @@ export function checkAnswer(
     if (isStatement) (sources.length === 0 ? unsupported : supported).push(plain);
     for (const { index, sentence: said = plain } of sources) uses.push({ passage: index, sentence: said });
     const ranks = sources.map(({ index }) => hits[index]?.rank ?? index + 1);
-    const shown = drop && isStatement && sources.length === 0 ? '' : withMarkers(plain, ranks);
+    const [source] = sources;
+    const passage = source === undefined ? '' : (texts[source.index] ?? '');
+    const written = isAmbiguous ? withOwnNumbers(plain, passage, standsVerbatim(plain, passage, language)) : plain;
+    const shown = drop && isStatement && source === undefined ? '' : withMarkers(written, ranks);
     checked += shown === '' && checked === '' ? '' : text.slice(copied, sentence.start) + shown;
     copied = sentence.end;
   }
   return { text: (checked + text.slice(copied)).trim(), abstained: false, uses, unsupported, supported };
-}
-
-const markers = /\[(\d{1,3})\]/g;
-
-/** Without markers that cite; what looks like one and stands in a passage ("items[0]", "[2019] UKSC 12") is part of the sentence. */
-function withoutMarkers(sentence: string, hits: readonly Hit[]): string {
-  return sentence.replace(/(?<!\s)\s*\[(\d{1,3})\]/g, (found, number: string, at: number) => {
-    const isPassage = Number(number) >= 1 && Number(number) <= hits.length;
-    // The number of a passage is a marker, but where the passage has it behind the same word.
-    const [word = ''] = isPassage ? (/[\p{L}\p{M}\p{N}\])]+$/u.exec(sentence.slice(0, at)) ?? []) : [];
-    const written = isPassage && word !== '' ? `${word}${found}` : isPassage ? '' : found.trim();
-    return written !== '' && hits.some(({ text }) => text.includes(written)) ? found : '';
-  });
 }
 
 export interface Use {

@@ -3,6 +3,7 @@ import { numbersOf, standsAmong } from '../language/numbers.ts';
 import { isUnspaced } from '../language/scripts.ts';
 import type { Hit } from '../spec/answers.ts';
 import { contentWords, coverage, everyWordOf, fold, missingNames, namesIn, sentencesOf } from './matching.ts';
+import { withoutNumbers } from './markers.ts';
 import { polarityOf, saysSo } from './polarity.ts';
 
 /** What a statement is compared with: a passage with where it stands. Made once for many statements. */
@@ -89,18 +90,30 @@ export function standingOf(statement: string, ground: Ground, { question, langua
 }
 
 /**
- * Whether the text holds the words as they are, with nothing else in their first and last word. A statement of function words alone ("US",
- * "The Who") also in their case.
+ * Whether the text holds the words as they are, with nothing else in their first and last word; also where one of them lacks numbers in
+ * brackets of the other, such as marks of footnotes. A statement of function words alone ("US", "The Who") also in their case.
  */
 export function standsVerbatim(words: string, text: string, language: string | undefined): boolean {
-  const plain = (one: string): string => one.normalize('NFC').replaceAll(/\s+/g, ' ');
-  const wanted = plain(words)
-    .replaceAll(/\[\d{1,3}\]/g, '')
+  if (holds(trimmed(words), text, language)) return true;
+  const [bareWords, bareText] = [withoutNumbers(words), withoutNumbers(text)];
+  return (bareWords !== words || bareText !== text) && holds(trimmed(bareWords), bareText, language);
+}
+
+function onOneLine(text: string): string {
+  return text.normalize('NFC').replaceAll(/\s+/g, ' ');
+}
+
+/** Without quotation marks and full stops around. */
+function trimmed(words: string): string {
+  return onOneLine(words)
     .trim()
     .replace(/^["“”„«»']+|(?<!["“”„«»'.。!])["“”„«»'.。!]+$/gu, '');
+}
+
+function holds(wanted: string, text: string, language: string | undefined): boolean {
   if (wanted === '') return false;
   const asWritten = contentWords(wanted, language).size === 0;
-  const [needle, haystack] = asWritten ? [wanted, plain(text)] : [fold(wanted), fold(plain(text))];
+  const [needle, haystack] = asWritten ? [wanted, onOneLine(text)] : [fold(wanted), fold(onOneLine(text))];
   for (let at = haystack.indexOf(needle); at !== -1; at = haystack.indexOf(needle, at + 1)) {
     if (isBoundary(haystack[at - 1], needle[0]) && isBoundary(haystack[at + needle.length], needle.at(-1))) return true;
   }

@@ -175,9 +175,9 @@ export function describeAnswer(answer: Answer, streamed: string): string {
   return `\n${corrected}${answer.abstained ? describeNearest(answer.hits) : describeCitations(answer)}`;
 }
 
-/** Without markers and spaces: how an answer is compared with its checked form, whose markers are put right. */
+/** Without markers, spaces and quotation marks: how an answer is compared with its checked form, whose markers are put right. */
 function bare(text: string): string {
-  return text.replace(/\[\d+\]|[\s.]/g, '');
+  return text.replace(/\[\d+\]|[\s.“”]/g, '');
 }
 
 const nearestHits = 3;

@@ -137,7 +137,7 @@ async function fillCell(parts: QueryParts, settings: CellSettings, cell: ReadCel
   const { text, stopReason, usage, meanLogProbability = null } = generated.final;
   // The beginning of a value is another value; free text says as much as it says.
   if (stopReason === 'length' && reader.grammar !== undefined) throw cutAnswer(text);
-  const value = reader.read(text);
+  const value = reader.read(text, reading.passages);
   const told = {
     meanLogProbability,
     read: document.type,

@@ -3,6 +3,7 @@ import { grammarOfSchema } from '../../formats/grammar/grammar-of-schema.ts';
 import type { CellValue, TableColumn, ValueTypeName } from '../../spec/tables.ts';
 import { refusal } from '../refusals.ts';
 import { isRefusal } from '../cite.ts';
+import { readMarkers } from '../markers.ts';
 import { dateOf } from './date-of.ts';
 
 /** How the values of one column are asked for, constrained and read. */
@@ -13,10 +14,10 @@ export interface ValueReader {
   readonly grammar?: string;
   readonly maxTokens: number;
   /**
-   * The value in what the model wrote; null where the document does not hold it.
+   * The value in what the model wrote over these passages; null where the document does not hold it.
    * @throws MillraceError E_ANSWER_INVALID
    */
-  read(text: string): CellValue | null;
+  read(text: string, passages: readonly string[]): CellValue | null;
 }
 
 const shortTokens = 64;
@@ -28,7 +29,7 @@ const plainNumber = '"-"? ([0-9]{1,3} ("," [0-9]{3}){1,5} | [0-9]{1,15}) ("." [0
 /** @throws MillraceError E_SCHEMA_UNSUPPORTED, E_INPUT_INVALID for a type `json` without a schema */
 export function valueReader(column: TableColumn): ValueReader {
   const readers: Readonly<Record<ValueTypeName, () => ValueReader>> = {
-    text: () => ({ form: '', maxTokens: shortTokens, read: (text) => (isRefusal(text) ? null : plain(text)) }),
+    text: () => ({ form: '', maxTokens: shortTokens, read: (text, passages) => (isRefusal(text) ? null : plain(text, passages)) }),
     'yes/no': () => ({
       form: 'Answer with yes or no.',
       grammar: `root ::= "yes" | "no" | ${refused}\n`,
@@ -114,12 +115,9 @@ function requireSchema(column: TableColumn): unknown {
   throw new MillraceError('E_INPUT_INVALID', `The question "${column.question.slice(0, 100)}" is of type "json" and has no schema.`);
 }
 
-/** Without the marker of a passage that a model may have written, and in one line. */
-function plain(text: string): string {
-  return text
-    .replaceAll(/\s*\[\d+\]/gu, '')
-    .replaceAll(/\s+/gu, ' ')
-    .trim();
+/** Without the marker of a passage that a model may have written, and in one line; numbers in brackets of the document stay. */
+function plain(text: string, passages: readonly string[]): string {
+  return readMarkers(text, passages).plain.replaceAll(/\s+/gu, ' ').trim();
 }
 
 export function cutAnswer(text: string): MillraceError {
