@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { toMillraceError } from '../../errors.ts';
 import { openEngine, openParser } from '../../index.ts';
 import type { Models } from '../../spec/model.ts';
+import { openToOthers } from '../open-to-others.ts';
 import type { Session } from '../session.ts';
 import { formatBytes, visible } from '../terminal.ts';
 
@@ -25,7 +26,7 @@ export function addDoctor(program: Command, session: Session): void {
       const { directory, embedder } = session.settings();
       const checks = [
         machineCheck(),
-        await folderCheck('directory', resolve(terminal.workingDirectory, directory)),
+        await directoryCheck(resolve(terminal.workingDirectory, directory)),
         await folderCheck('models', models.home),
         await parserCheck(terminal.signal),
         await engineCheck(models, embedder),
@@ -46,12 +47,19 @@ function machineCheck(): Check {
 
 async function folderCheck(name: string, path: string): Promise<Check> {
   try {
-    await mkdir(path, { recursive: true });
+    await mkdir(path, { recursive: true, mode: 0o700 });
     await access(path, constants.R_OK | constants.W_OK);
     return { name, state: 'ok', message: path };
   } catch (error) {
     return { name, state: 'failed', message: `${path} cannot be written: ${toMillraceError(error).message}` };
   }
+}
+
+/** Also that nobody else can read the documents. */
+async function directoryCheck(path: string): Promise<Check> {
+  const check = await folderCheck('directory', path);
+  const open = check.state === 'ok' ? await openToOthers(path) : undefined;
+  return open === undefined ? check : { ...check, state: 'advice', message: open };
 }
 
 /** Parses a word in a parser process and tells what stands around it. */
