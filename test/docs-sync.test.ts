@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { generatePages } from '../scripts/docs.ts';
 import { configSchema, configSettings } from '../src/config.ts';
@@ -38,5 +38,26 @@ describe('what the reference is made from', () => {
       (file) => read(file).match(/\bE(?:_[A-Z]+){1,}\b/g) ?? [],
     );
     expect(mentioned.filter((code) => !known.has(code))).toEqual([]);
+  });
+});
+
+describe('ARCHITECTURE.md', () => {
+  const text = read('ARCHITECTURE.md');
+  const files = ['bin', 'src', 'test'].flatMap((folder) =>
+    readdirSync(new URL(`../${folder}`, import.meta.url), { recursive: true, encoding: 'utf8' }).map(
+      (file) => `${folder}/${file.replaceAll('\\', '/')}`,
+    ),
+  );
+
+  it('names files that there are', () => {
+    // What a place is called, not what is called like `*.ts` or ends a word.
+    const named = text.match(/(?<![\w*./-])[a-z][\w/-]*\.(?:ts|js)\b/g) ?? [];
+    expect(named.length).toBeGreaterThan(50);
+    expect(named.filter((name) => !files.some((file) => `/${file}`.endsWith(`/${name}`)))).toEqual([]);
+  });
+
+  it('names every folder of the source, and every file that is in none', () => {
+    const parts = readdirSync(new URL('../src', import.meta.url)).filter((name) => !name.endsWith('.test.ts'));
+    expect(parts.filter((name) => !text.includes(name))).toEqual([]);
   });
 });
