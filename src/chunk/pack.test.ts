@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { ChunkOptions } from '../spec/chunk.ts';
+import type { ChunkOptions, ChunkSpan, TextSpan } from '../spec/chunk.ts';
 import type { ParsedBlock } from '../spec/parser.ts';
-import { packChunks } from './pack.ts';
+import { createPacker, lookAheadSpans, packChunks } from './pack.ts';
 import { segment } from './segment.ts';
 import { refineSpans } from './split-oversized.ts';
 
@@ -235,4 +235,76 @@ describe('packChunks', () => {
       expect(headingPath).toEqual([]);
     }
   });
+
+  it('makes the same chunks of a document however it comes, and holds little of it', () => {
+    fc.assert(
+      fc.property(
+        fc.array(piece, { maxLength: 12 }),
+        fc.integer({ min: 8, max: 60 }),
+        fc.integer({ min: 0, max: 20 }),
+        fc.array(fc.nat({ max: 5 }), { minLength: 1, maxLength: 8 }),
+        (pieces, maxTokens, overlapTokens, portions) => {
+          const document = documentOf(...pieces);
+          const spans = segment(document.text, document.blocks);
+          const counts = countWords(document.text, spans);
+          const options = { targetTokens: Math.ceil(maxTokens * 0.8), maxTokens, overlapTokens };
+          expect(packIn(document, spans, counts, options, portions)).toEqual(packChunks(document, spans, counts, options));
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it.each([
+    ['one paragraph', (): Piece[] => [['paragraph', Array.from({ length: 20_000 }, (_, at) => `Word ${at}.`).join(' ')]]],
+    ['headings alone', (): Piece[] => Array.from({ length: 20_000 }, (_, at) => ['heading', `H${at}`, 2])],
+    [
+      'small sections under one',
+      (): Piece[] => [
+        ['heading', 'All', 1],
+        ...Array.from({ length: 10_000 }, (_, at): Piece[] => [
+          ['heading', `H${at}`, 2],
+          ['paragraph', `p ${at}`],
+        ]).flat(),
+      ],
+    ],
+  ])('packs a long document of %s by looking ahead so far only', (_what, pieces) => {
+    const document = documentOf(...pieces());
+    const spans = segment(document.text, document.blocks);
+    const counts = countWords(document.text, spans);
+    const options = { targetTokens: 20, maxTokens: 25, overlapTokens: 2 };
+    const whole = packChunks(document, spans, counts, options);
+    expect(packIn(document, spans, counts, options, [1, 700, 13])).toEqual(whole);
+    expect(whole.length).toBeGreaterThan(500);
+    expect(whole.at(-1)?.end).toBe(document.text.length);
+  });
 });
+
+/** Packs spans in portions of these sizes, over and over; nothing but what a packer may look at can be read. */
+function packIn(document: Document, spans: readonly TextSpan[], counts: Uint32Array, options: ChunkOptions, portions: readonly number[]) {
+  let pushed = 0;
+  let chunked = 0;
+  const packer = createPacker(
+    {
+      slice(start, end) {
+        expect(start).toBeGreaterThanOrEqual(packer.neededFrom);
+        return document.text.slice(start, end);
+      },
+      block: (index) => document.blocks[index],
+    },
+    options,
+  );
+  const chunks: ChunkSpan[] = [];
+  for (let turn = 0; pushed < spans.length; turn += 1) {
+    const end = pushed + (portions[turn % portions.length] ?? 0) + (turn % 7 === 0 ? 1 : 0);
+    const found = packer.push(spans.slice(pushed, end), counts.subarray(pushed, end));
+    pushed = Math.min(end, spans.length);
+    for (const chunk of found) {
+      chunks.push(chunk);
+      while (chunked < spans.length && (spans[chunked]?.start ?? 0) < chunk.end) chunked += 1;
+    }
+    // Spans of one section at most, and of the one behind it that may join it.
+    expect(pushed - chunked).toBeLessThanOrEqual(2 * lookAheadSpans + 700);
+  }
+  return [...chunks, ...packer.end()];
+}

@@ -1,5 +1,4 @@
-import type { TextSpan } from '../spec/chunk.ts';
-import type { ReadDocument } from '../spec/parser.ts';
+import type { ParsedBlock } from '../spec/parser.ts';
 
 /** A heading with the text up to the next heading; the text before the first heading is a section of level 0. */
 export interface Section {
@@ -7,8 +6,9 @@ export interface Section {
   readonly heading: string | undefined;
   /** The headings above it, outermost first. */
   readonly path: readonly string[];
-  /** Spans [first, last]. */
+  /** Number of its first span. */
   readonly first: number;
+  /** Number of its last span so far, and the tokens up to it. */
   last: number;
   tokens: number;
   hasBody: boolean;
@@ -16,35 +16,44 @@ export interface Section {
 
 /** Longer headings are cut in paths; they are whole in the text. UTF-16 units. */
 const maxHeadingLength = 200;
+/** So much of a heading is looked at. */
+const readHeadingLength = 4_096;
 
-/** Returns them all; pauses after every so many spans. */
-export function* sectionsOf(
-  { text, blocks }: Pick<ReadDocument, 'text' | 'blocks'>,
-  spans: readonly (TextSpan & { readonly tokens: number })[],
-  pauseSpans: number,
-): Generator<never[], Section[]> {
-  const sections: Section[] = [];
+/** A span with its tokens, its number, its block and the index of that. */
+export interface SectionSpan {
+  readonly number: number;
+  readonly tokens: number;
+  readonly block: number;
+  readonly of: ParsedBlock | undefined;
+}
+
+export interface SectionReader {
+  /** The section of the next span; the same object as before unless a new one begins with it. */
+  next(span: SectionSpan): Section;
+}
+
+/** @param slice of the text of the document, of which a heading is read when it begins */
+export function createSectionReader(slice: (start: number, end: number) => string): SectionReader {
   const open: { readonly level: number; readonly heading: string }[] = [];
   let current: Section | undefined;
   let currentBlock = -2;
-  for (const [index, span] of spans.entries()) {
-    if (index > 0 && index % pauseSpans === 0) yield [];
-    const block = blocks[span.block];
-    const isHeading = block?.kind === 'heading';
-    if (current === undefined || (isHeading && span.block !== currentBlock)) {
-      const level = isHeading ? (block.level ?? 1) : 0;
-      while ((open.at(-1)?.level ?? 0) >= level && open.length > 0) open.pop();
-      const heading = isHeading ? headingText(text.slice(block.start, block.end)) : undefined;
-      current = { level, heading, path: open.map((above) => above.heading), first: index, last: index, tokens: 0, hasBody: false };
-      if (heading !== undefined) open.push({ level, heading });
-      sections.push(current);
-    }
-    current.last = index;
-    current.tokens += span.tokens;
-    current.hasBody ||= !isHeading;
-    currentBlock = span.block;
-  }
-  return sections;
+  return {
+    next({ number, tokens, block, of }) {
+      const isHeading = of?.kind === 'heading';
+      if (current === undefined || (isHeading && block !== currentBlock)) {
+        const level = isHeading ? (of.level ?? 1) : 0;
+        while ((open.at(-1)?.level ?? 0) >= level && open.length > 0) open.pop();
+        const heading = isHeading ? headingText(slice(of.start, Math.min(of.end, of.start + readHeadingLength))) : undefined;
+        current = { level, heading, path: open.map((above) => above.heading), first: number, last: number, tokens: 0, hasBody: false };
+        if (heading !== undefined) open.push({ level, heading });
+      }
+      current.last = number;
+      current.tokens += tokens;
+      current.hasBody ||= !isHeading;
+      currentBlock = block;
+      return current;
+    },
+  };
 }
 
 function headingText(text: string): string {

@@ -7,7 +7,7 @@ import { splitSpan, utf8Bytes } from './split-span.ts';
  * UTF-8 byte, so a piece of at most `maxTokens` bytes fits whatever the tokenizer. Counting the pieces anew packs tighter.
  */
 export function splitOversized(
-  text: SlicedText,
+  text: Pick<SlicedText, 'slice'>,
   spans: readonly TextSpan[],
   tokenCounts: Uint32Array,
   maxTokens: number,
@@ -29,7 +29,7 @@ export function splitOversized(
  * indexes whose count is not known. Call it with new counts until nothing changes, at most a few times.
  */
 export function refineSpans(
-  text: SlicedText,
+  text: Pick<SlicedText, 'slice'>,
   spans: readonly TextSpan[],
   tokenCounts: Uint32Array,
   maxTokens: number,

@@ -132,6 +132,19 @@ export interface NewDocument extends DocumentKey {
   readonly chunks: readonly NewChunk[];
 }
 
+/** A part of a long document. A block that goes on in the next portion comes there again, with its end so far. */
+export type DocumentPortion = Partial<Pick<NewDocument, 'pages' | 'blocks' | 'chunks'> & { readonly text: string }>;
+
+/** A long document on its way to the record, in portions ahead of its commit. Nothing of it is found before, nor kept when the process ends. */
+export interface StagedDocument {
+  /** For `commitDocument`. */
+  readonly number: number;
+  /** The text in order, each piece ending at a whole character; a chunk not before the text that it and its table header lie in. */
+  add(portion: DocumentPortion): Promise<void>;
+  /** Gives up what was added, also after its commit; a commit that is under way is undone with `E_CANCELLED`. May be repeated. */
+  forget(): Promise<void>;
+}
+
 /**
  * Write operations: plain data, each one transaction named after what it makes true. `commit` makes several true together. Repeating
  * any of them is harmless.
@@ -144,6 +157,8 @@ export type StoreOperation =
       readonly document: NewDocument;
       /** Keys of the files of a container, which are on record before it: what else lies below its key goes. Absent: it holds none. */
       readonly members?: readonly string[];
+      /** Number of a staged document: its text, pages, blocks and chunks stand in for those of `document`, which are empty. */
+      readonly staged?: number;
       readonly at: number;
     }
   /** A source whose bytes are already a document of the collection: points it there. */
@@ -374,6 +389,8 @@ export interface Store extends StoreReader {
   readonly writable: boolean;
   /** Acknowledged (resolved) after the fsync. Operations of one call are one transaction: all or none. */
   commit(operations: readonly StoreOperation[]): Promise<readonly OperationOutcome[]>;
+  /** For a document that is not to be in memory as a whole. */
+  stageDocument(): StagedDocument;
   /** Keeps the bytes and notes their sources as pending, all or none; resolves when both are on the disk. */
   acceptSources(collection: string, blobs: readonly NewBlob[]): Promise<void>;
   /**

@@ -3,7 +3,7 @@ import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillraceError, toMillraceError } from '../errors.ts';
 import { saysIndexing } from '../spec/indexing.ts';
-import type { OperationOutcome, RunItem, RunRecord, Store, StoreOperation, StoreReader } from '../spec/store.ts';
+import type { OperationOutcome, RunItem, RunRecord, StagedDocument, Store, StoreOperation, StoreReader } from '../spec/store.ts';
 import type { VerifyReport } from '../spec/store-reports.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Random } from '../util/random.ts';
@@ -179,15 +179,27 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
   }
 
   function writeAll(operations: readonly PreparedOperation[]): Promise<readonly OperationOutcome[]> {
-    return write(
-      isPackable(operations) ? { type: 'commitPacked', operations: packOperations(operations) } : { type: 'commit', operations },
-    );
+    if (!isPackable(operations)) return write({ type: 'commit', operations });
+    const alone = operations.some(({ operation }) => operation.type === 'commitDocument' && operation.staged !== undefined);
+    return write({ type: 'commitPacked', operations: packOperations(operations), ...(alone ? { alone } : {}) });
   }
 
-  let longDocuments = 0;
+  let stagedDocuments = 0;
+  function stageDocument(): StagedDocument {
+    stagedDocuments += 1;
+    const document = stagedDocuments;
+    return {
+      number: document,
+      add: (portion) => write<undefined>({ type: 'portion', document, portion }),
+      async forget() {
+        if (writer !== undefined && !writer.ended) await writer.call({ type: 'forgetPortions', document });
+      },
+    };
+  }
+
   /** What is long goes ahead, so that no message takes long to be copied. */
   async function commitLong(operations: readonly PreparedOperation[]): Promise<readonly OperationOutcome[]> {
-    const sent: number[] = [];
+    const staged: StagedDocument[] = [];
     try {
       const shortened: PreparedOperation[] = [];
       for (const one of operations) {
@@ -195,16 +207,14 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
           shortened.push(one);
           continue;
         }
-        longDocuments += 1;
-        const document = longDocuments;
-        sent.push(document);
-        for (const portion of portionsOf(one.operation.document)) await write({ type: 'portion', document, portion });
-        shortened.push({ ...one, operation: withoutPortions(one.operation), portions: document });
+        const document = stageDocument();
+        staged.push(document);
+        for (const portion of portionsOf(one.operation.document)) await document.add(portion);
+        shortened.push({ ...one, operation: withoutPortions(one.operation, document.number) });
       }
       return await writeAll(shortened);
-    } catch (error) {
-      await Promise.allSettled(sent.map((document) => write({ type: 'forgetPortions', document })));
-      throw error;
+    } finally {
+      await Promise.allSettled(staged.map((document) => document.forget()));
     }
   }
 
@@ -348,6 +358,7 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     },
     readBlob: (sha256) => blobs.read(sha256),
     commit,
+    stageDocument,
     acceptSources,
     purgeSource,
     claimItems: (run, claim) => write<readonly RunItem[]>({ type: 'claimItems', run, options: claim }),

@@ -98,6 +98,48 @@ export function describeStoreConformance(runner: SuiteRunner, name: string, crea
       assert.deepEqual(await store.findDocuments('other', bytesSha256), []);
     });
 
+    test('commits a document that was staged in portions as if it had come whole, and keeps nothing of one that was given up', async (store) => {
+      const { pages, ...whole } = lineDocument('Top | Bottom\nfirst line\nsecond 🦀 line');
+      const [block, ...chunks] = [{ kind: 'table', start: 0, header: { start: 0, end: 12 } } as const, ...whole.chunks];
+      const header = { start: 0, end: 12 };
+      const staged = store.stageDocument();
+      const other = store.stageDocument();
+      await staged.add({ text: 'Top | Bottom\nfirst ', blocks: [{ ...block, end: 18 }] });
+      await staged.add({ chunks: chunks.slice(0, 1) });
+      await other.add({ text: 'another text' });
+      await staged.add({ text: 'line\nsecond 🦀 line', blocks: [{ ...block, end: 38 }] });
+      await staged.add({ pages, chunks: chunks.slice(1).map((chunk) => ({ ...chunk, tableHeader: header })) });
+      assert.deepEqual(await store.collections(), [], 'nothing is on record before the commit');
+      const operation = commitLines('a', '');
+      assert.ok(operation.type === 'commitDocument');
+      const document = { ...whole, text: '', pages: [], blocks: [], chunks: [] };
+      const [outcome] = await store.commit([{ ...operation, document, staged: staged.number }]);
+      const id = await documentOf(store, 'a');
+      assert.deepEqual([outcome?.done, outcome?.chunks], [true, await store.listChunks(id)]);
+      const read = await store.readChunks(await store.listChunks(id));
+      assert.deepEqual(
+        read.map(({ text, tableHeader }) => [text, tableHeader]),
+        [
+          ['Top | Bottom', null],
+          ['first line', 'Top | Bottom'],
+          ['second 🦀 line', 'Top | Bottom'],
+        ],
+      );
+      assert.equal(await store.readSpan(id, 13, 25), 'first line\ns');
+      const { textLength, pages: pageCount, chunks: chunkCount } = (await store.readDocument(id)) ?? {};
+      assert.deepEqual([textLength, pageCount, chunkCount], [38, 1, 3]);
+      // Nothing was forgotten yet: who is refused may try again.
+      const [again] = await store.commit([{ ...operation, document, staged: staged.number }]);
+      assert.deepEqual([again?.done, again?.chunks], [false, outcome?.chunks]);
+      await staged.forget();
+      await other.forget();
+      await other.forget();
+      const gone = { ...operation, document: { ...document, bytesSha256: sha256('others') }, staged: other.number };
+      await assert.rejects(store.commit([gone]));
+      assert.equal((await store.collections())[0]?.documents, 1);
+      assert.deepEqual((await store.verify()).problems, []);
+    });
+
     test('changes nothing when a commit is repeated', async (store) => {
       const [first] = await store.commit([commitLines('a', 'one\ntwo')]);
       const before = await store.collections();

@@ -1,10 +1,11 @@
 import { MillraceError } from '../../errors.ts';
-import type { Store, StoreOperation, StoreReader } from '../../spec/store.ts';
+import type { StagedDocument, Store, StoreOperation, StoreReader } from '../../spec/store.ts';
 import type { Clock } from '../../util/clock.ts';
 import { sha256 } from '../../util/hash.ts';
 import type { Random } from '../../util/random.ts';
 import { openInMemory, toStoreError } from '../sqlite/connection.ts';
 import { applyOperation } from '../sqlite/operations.ts';
+import { createHeldPortions } from '../sqlite/portions.ts';
 import { endPurge, overwriteFreed, purgeSource } from '../sqlite/purge.ts';
 import type { RecordMethod } from '../sqlite/queries.ts';
 import { createReader } from '../sqlite/reader.ts';
@@ -32,6 +33,22 @@ export function createMemoryStore(options: { readonly clock: Clock; readonly ran
     }
   }
 
+  const held = createHeldPortions();
+  let stagedDocuments = 0;
+
+  function stageDocument(): StagedDocument {
+    stagedDocuments += 1;
+    const number = stagedDocuments;
+    return {
+      number,
+      add: (portion) => attempt('Staging a document', () => held.add(number, structuredClone(portion))),
+      async forget() {
+        await Promise.resolve();
+        held.forget(number);
+      },
+    };
+  }
+
   const blobs = new Map<string, Uint8Array>();
 
   function reading<Name extends RecordMethod>(name: Name): StoreReader[Name] {
@@ -47,7 +64,9 @@ export function createMemoryStore(options: { readonly clock: Clock; readonly ran
   function commit(operations: readonly StoreOperation[]): ReturnType<Store['commit']> {
     const nowMs = clock.now();
     return writing(() =>
-      operations.map((operation) => applyOperation(connection, operation, { source: random.uuid(nowMs), document: random.uuid(nowMs) })),
+      operations.map((operation) =>
+        applyOperation(connection, operation, { source: random.uuid(nowMs), document: random.uuid(nowMs) }, held),
+      ),
     ).then((outcomes) => {
       for (const { freedBlob } of outcomes) if (freedBlob !== undefined) forget(freedBlob);
       return outcomes;
@@ -99,6 +118,7 @@ export function createMemoryStore(options: { readonly clock: Clock; readonly ran
       throw new MillraceError('E_NOT_AVAILABLE', `A store in memory cannot be backed up to ${target}.`);
     },
     commit,
+    stageDocument,
     async acceptSources(collection, accepted) {
       const at = clock.now();
       const operations = accepted.map(({ source, bytes }): StoreOperation => {

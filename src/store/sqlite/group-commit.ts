@@ -11,10 +11,7 @@ import { claimItems } from './run-operations.ts';
 import { rebuildTextIndex } from './verify.ts';
 
 function applyAll(connection: Connection, held: HeldPortions, operations: readonly PreparedOperation[]): readonly OperationOutcome[] {
-  return operations.map(({ operation, ids, portions }) => {
-    const whole = held.complete(operation, portions);
-    return applyOperation(connection, whole.operation, ids, whole.pieces);
-  });
+  return operations.map(({ operation, ids }) => applyOperation(connection, operation, ids, held));
 }
 
 function answerCall(connection: Connection, held: HeldPortions, call: WriterCall): unknown {
@@ -72,9 +69,8 @@ export interface GroupCommit {
  * The writing side of the record. After a full disk the next call tries again; after an error that leaves it unknown what is on the disk
  * every later call is refused until the directory is opened again, which checks the journal.
  */
-export function createGroupCommit(connection: Connection): GroupCommit {
+export function createGroupCommit(connection: Connection, held: HeldPortions = createHeldPortions()): GroupCommit {
   const { db } = connection;
-  const held = createHeldPortions();
   let broken: MillraceError | undefined;
 
   function fail(error: unknown): MillraceError {

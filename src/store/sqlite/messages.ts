@@ -1,14 +1,15 @@
 import type { ErrorData } from '../../errors.ts';
 import type { RunId } from '../../spec/identifiers.ts';
 import type { PreparedOperation } from './operations.ts';
+import type { DocumentPortion } from '../../spec/store.ts';
 import type { PackedOperations } from './packed-operations.ts';
-import type { DocumentPortion } from './portions.ts';
 import type { RecordMethod } from './queries.ts';
 
 /** What the main thread and the threads of the store say to each other. Every request gets one answer with its number. */
 export type WriterCall =
   | { readonly type: 'commit'; readonly operations: readonly PreparedOperation[] }
-  | { readonly type: 'commitPacked'; readonly operations: PackedOperations }
+  /** `alone`: with a long document, in no transaction with others. */
+  | { readonly type: 'commitPacked'; readonly operations: PackedOperations; readonly alone?: boolean }
   /** Part of a long document, ahead of the operation that names the same number. */
   | { readonly type: 'portion'; readonly document: number; readonly portion: DocumentPortion }
   | { readonly type: 'forgetPortions'; readonly document: number }

@@ -7,9 +7,8 @@ import { encodeUnitVector } from './half-float.ts';
 import { checkedRow, insertChecked } from './row-checksum.ts';
 import { runOperation } from './run-operations.ts';
 import { describeMembers, removeMembers, removeSource } from './member-operations.ts';
-import type { SlicedText } from '../../spec/sliced-text.ts';
-import type { PiecedText } from '../../util/pieced-text.ts';
-import { insertPieces } from './stored-text.ts';
+import { createBlocksJson, type HeldDocument, type HeldPortions } from './portions.ts';
+import { insertPiece, type StoredText, textInPieces } from './stored-text.ts';
 import { acceptSource, removeIfUnused, sealSources, touch, writeSource } from './source-operations.ts';
 
 /** Ids for what an operation may create, made by the caller so that the operation itself is deterministic. */
@@ -22,8 +21,6 @@ export interface OperationIds {
 export interface PreparedOperation {
   readonly operation: StoreOperation;
   readonly ids: OperationIds;
-  /** The text and lists of its document have gone ahead under this number. */
-  readonly portions?: number;
 }
 
 const insertDocumentRow = insertChecked('documents');
@@ -39,15 +36,62 @@ function chunkIdsOf(connection: Connection, document: string): readonly ChunkId[
   return rows.map((row) => row.id);
 }
 
-/** @param title under which it is found */
-function insertDocument(
+interface InsertedDocument {
+  readonly id: string;
+  readonly collection: string;
+  readonly document: NewDocument;
+  /** Under which it is found. */
+  readonly title: string | null;
+  readonly at: number;
+}
+
+/** Returns the ids of the chunks. */
+function insertDocument(connection: Connection, inserted: InsertedDocument): readonly ChunkId[] {
+  const { id, document } = inserted;
+  const text = document.text.slice();
+  const counts = { textLength: text.length, pages: document.pages.length, chunks: document.chunks.length };
+  insertFacts(connection, inserted, counts);
+  connection.prepare(insertText).run(checkedRow('document_texts', [id, JSON.stringify(document.blocks), text]));
+  connection.faults.reach('document-inserted');
+  insertPages(connection, id, document.pages);
+  const ids = insertChunks(connection, inserted, document.chunks, text);
+  connection.faults.reach('chunks-inserted');
+  return ids;
+}
+
+function stagedOf(held: HeldPortions | undefined, number: number): HeldDocument {
+  if (held === undefined) throw new RangeError('There are no staged documents here.');
+  return held.read(number);
+}
+
+/** A long document: one portion of it is in memory at a time. Returns the ids of the chunks. */
+function insertStaged(connection: Connection, inserted: InsertedDocument, held: HeldDocument): readonly ChunkId[] {
+  const { id } = inserted;
+  insertFacts(connection, inserted, held);
+  const blocks = createBlocksJson();
+  const text = textInPieces(connection, id);
+  const ids: ChunkId[] = [];
+  let textLength = 0;
+  connection.faults.reach('document-inserted');
+  for (const portion of held.portions()) {
+    if (portion.text !== undefined) {
+      insertPiece(connection, id, { start: textLength, text: portion.text });
+      textLength += portion.text.length;
+    }
+    insertPages(connection, id, portion.pages ?? []);
+    blocks.add(portion.blocks ?? []);
+    for (const chunk of insertChunks(connection, inserted, portion.chunks ?? [], text)) ids.push(chunk);
+  }
+  connection.prepare(insertText).run(checkedRow('document_texts', [id, blocks.end(), '']));
+  connection.faults.reach('chunks-inserted');
+  return ids;
+}
+
+function insertFacts(
   connection: Connection,
-  id: string,
-  collection: string,
-  document: NewDocument,
-  { title, at, pieces }: { readonly title: string | null; readonly at: number; readonly pieces: PiecedText | undefined },
-): readonly ChunkId[] {
-  const text: SlicedText = pieces ?? document.text;
+  { id, collection, document, at }: InsertedDocument,
+  counts: { readonly textLength: number; readonly pages: number; readonly chunks: number },
+): void {
   connection
     .prepare(insertDocumentRow)
     .run(
@@ -60,30 +104,38 @@ function insertDocument(
         document.parseOptionsHash,
         document.contentType,
         document.textSha256,
-        pieces?.length ?? document.text.length,
+        counts.textLength,
         document.title ?? null,
         document.author ?? null,
         document.language ?? null,
         document.createdAt ?? null,
         document.modifiedAt ?? null,
-        document.pages.length,
-        document.chunks.length,
+        counts.pages,
+        counts.chunks,
         document.chunkerHash,
         JSON.stringify(document.warnings),
         at,
       ]),
     );
-  connection.prepare(insertText).run(checkedRow('document_texts', [id, JSON.stringify(document.blocks), document.text.slice()]));
-  if (pieces !== undefined) insertPieces(connection, id, pieces);
-  connection.faults.reach('document-inserted');
+}
+
+function insertPages(connection: Connection, id: string, pages: NewDocument['pages']): void {
   const insertPage = connection.prepare(insertPageRow);
-  for (const page of document.pages) {
+  for (const page of pages) {
     const boxes = page.boxes === undefined ? null : Buffer.from(page.boxes.buffer, page.boxes.byteOffset, page.boxes.byteLength);
     const { number, label = null, start, end, width = null, height = null } = page;
     insertPage.run(checkedRow('pages', [id, number, label, start, end, width, height, boxes]));
   }
+}
+
+function insertChunks(
+  connection: Connection,
+  { id, collection, document, title }: InsertedDocument,
+  chunks: NewDocument['chunks'],
+  text: StoredText,
+): readonly ChunkId[] {
   const insertChunk = connection.prepare(insertChunkRow);
-  const ids = document.chunks.map((chunk) => {
+  return chunks.map((chunk) => {
     const { lastInsertRowid } = insertChunk.run(
       checkedRow('chunks', [
         collection,
@@ -105,17 +157,15 @@ function insertDocument(
     indexChunk(connection, { id: chunkId, text: ofChunk, headingPath: chunk.headingPath, tableHeader: header, title });
     return chunkId;
   });
-  connection.faults.reach('chunks-inserted');
-  return ids;
 }
 
 function commitDocument(
   connection: Connection,
   operation: Operation<'commitDocument'>,
   ids: OperationIds,
-  pieces: PiecedText | undefined,
+  held: HeldPortions | undefined,
 ): OperationOutcome {
-  const written = writeDocument(connection, operation, ids, pieces);
+  const written = writeDocument(connection, operation, ids, held);
   // What its former version held and this one does not goes with it.
   const removed = removeMembers(connection, operation.collection, operation.source.key, operation.members);
   return removed.length === 0 ? written : { ...written, done: true, removed };
@@ -125,9 +175,9 @@ function writeDocument(
   connection: Connection,
   operation: Operation<'commitDocument'>,
   ids: OperationIds,
-  pieces: PiecedText | undefined,
+  held: HeldPortions | undefined,
 ): OperationOutcome {
-  const { collection, document, source, at } = operation;
+  const { collection, document, source, staged, at } = operation;
   const existing = connection
     .prepare(
       `SELECT id, chunker_hash AS chunkerHash FROM documents
@@ -146,7 +196,9 @@ function writeDocument(
     connection.prepare('UPDATE sources SET document = ? WHERE document = ?').run(id, existing.id);
     removeIfUnused(connection, existing.id);
   }
-  const chunks = insertDocument(connection, id, collection, document, { title: document.title ?? source.title ?? null, at, pieces });
+  const inserted = { id, collection, document, title: document.title ?? source.title ?? null, at };
+  const chunks =
+    staged === undefined ? insertDocument(connection, inserted) : insertStaged(connection, inserted, stagedOf(held, staged));
   if (existing !== undefined) sealSources(connection, id, at);
   const written = writeSource(connection, collection, source, { id: ids.source, document: id, error: null, at });
   if (existing !== undefined) touch(connection, collection);
@@ -202,23 +254,23 @@ function commitVectors(connection: Connection, operation: Operation<'commitVecto
   return { done: touched.size > 0 };
 }
 
-/** Makes one operation true. The caller holds the transaction. `pieces`: the text of its document, where it is long. */
+/** Makes one operation true. The caller holds the transaction. `held`: the staged documents. */
 export function applyOperation(
   connection: Connection,
   operation: StoreOperation,
   ids: OperationIds,
-  pieces?: PiecedText,
+  held?: HeldPortions,
 ): OperationOutcome {
   const before = connection.removed.documents;
-  const outcome = apply(connection, operation, ids, pieces);
+  const outcome = apply(connection, operation, ids, held);
   connection.faults.reach('operation-applied');
   return connection.removed.documents === before ? outcome : { ...outcome, documentLeft: true };
 }
 
-function apply(connection: Connection, operation: StoreOperation, ids: OperationIds, pieces: PiecedText | undefined): OperationOutcome {
+function apply(connection: Connection, operation: StoreOperation, ids: OperationIds, held: HeldPortions | undefined): OperationOutcome {
   switch (operation.type) {
     case 'commitDocument':
-      return commitDocument(connection, operation, ids, pieces);
+      return commitDocument(connection, operation, ids, held);
     case 'commitSource':
       return commitSource(connection, operation, ids);
     case 'commitFailure': {

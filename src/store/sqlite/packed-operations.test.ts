@@ -21,7 +21,7 @@ function withBoxes(key: string, text: string): StoreOperation {
 const operations: readonly PreparedOperation[] = [
   { operation: withBoxes('one', 'text with "quotes", a 🦀, half of one: \ud83e and \u2028'), ids },
   { operation: failureOf('E_DOCUMENT_EMPTY'), ids },
-  { operation: withBoxes('two', 'another text'), ids, portions: 7 },
+  { operation: { ...withBoxes('two', 'another text'), staged: 7 }, ids },
   {
     operation: {
       type: 'commitVectors',

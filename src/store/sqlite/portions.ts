@@ -1,11 +1,7 @@
-import type { NewDocument, StoreOperation } from '../../spec/store.ts';
-import { piecedText, type PiecedText } from '../../util/pieced-text.ts';
-
-/**
- * A long document goes to the writer thread in portions, ahead of its commit: to copy all of it into one message would hold the main thread
- * for as long as that takes.
- */
-export type DocumentPortion = Partial<Pick<NewDocument, 'pages' | 'blocks' | 'chunks'> & { readonly text: string }>;
+import { MillraceError } from '../../errors.ts';
+import type { ParsedBlock } from '../../spec/parser.ts';
+import type { DocumentPortion, NewDocument, StoreOperation } from '../../spec/store.ts';
+import { createSpool, type Spool } from './spool.ts';
 
 /** A shorter text goes with its operation. UTF-16 units. */
 const longUnits = 128 * 1024;
@@ -17,8 +13,12 @@ const portionChunks = 1_000;
 
 type CommitDocument = Extract<StoreOperation, { type: 'commitDocument' }>;
 
+/**
+ * Goes to the writer thread in portions, ahead of its commit: to copy all of it into one message would hold the main thread for as long as
+ * that takes.
+ */
 export function isLong(operation: StoreOperation): operation is CommitDocument {
-  return operation.type === 'commitDocument' && operation.document.text.length > longUnits;
+  return operation.type === 'commitDocument' && operation.staged === undefined && operation.document.text.length > longUnits;
 }
 
 export function* portionsOf({ text, pages, blocks, chunks }: NewDocument): Generator<DocumentPortion> {
@@ -39,49 +39,104 @@ function isHighSurrogate(unit: number): boolean {
 }
 
 /** What is left of a document when its portions have gone ahead. */
-export function withoutPortions(operation: CommitDocument): CommitDocument {
-  return { ...operation, document: { ...operation.document, text: '', pages: [], blocks: [], chunks: [] } };
+export function withoutPortions(operation: CommitDocument, staged: number): CommitDocument {
+  return { ...operation, staged, document: { ...operation.document, text: '', pages: [], blocks: [], chunks: [] } };
 }
 
-/** Portions that have arrived, by the number of their document. */
+/** A document whose portions have arrived. */
+export interface HeldDocument {
+  /** UTF-16 units. */
+  readonly textLength: number;
+  readonly pages: number;
+  readonly chunks: number;
+  /** All of them in order, as often as wanted. Throws `E_CANCELLED` between two when they are given up meanwhile. */
+  portions(): Generator<DocumentPortion>;
+}
+
+/** Portions that have arrived, by the number of their document, until they are forgotten. */
 export interface HeldPortions {
   add(document: number, portion: DocumentPortion): void;
-  /**
-   * The whole operation, but for its text, which is never in one string here. What was held is forgotten, whatever becomes of it: who
-   * repeats it sends it anew.
-   */
-  complete(
-    operation: StoreOperation,
-    document: number | undefined,
-  ): { readonly operation: StoreOperation; readonly pieces: PiecedText | undefined };
+  /** Throws `RangeError` where nothing has arrived of it. */
+  read(document: number): HeldDocument;
   forget(document: number): void;
 }
 
-interface HeldDocument extends Mutable<Pick<NewDocument, 'pages' | 'blocks' | 'chunks'>> {
-  readonly texts: string[];
+interface Held {
+  readonly spool: Spool<DocumentPortion>;
+  textLength: number;
+  pages: number;
+  chunks: number;
 }
 
-export function createHeldPortions(): HeldPortions {
-  const held = new Map<number, HeldDocument>();
+export interface HeldPortionsOptions {
+  /** Where long documents wait. Default: in memory. */
+  readonly folder?: string;
+  /** Whether somebody has said meanwhile that the document is not wanted any more. */
+  readonly isGivenUp?: (document: number) => boolean;
+}
+
+export function createHeldPortions({ folder, isGivenUp = () => false }: HeldPortionsOptions = {}): HeldPortions {
+  const held = new Map<number, Held>();
   return {
-    add(document, { text, pages = [], blocks = [], chunks = [] }) {
-      const whole = held.get(document) ?? { texts: [], pages: [], blocks: [], chunks: [] };
-      if (text !== undefined) whole.texts.push(text);
-      whole.pages.push(...pages);
-      whole.blocks.push(...blocks);
-      whole.chunks.push(...chunks);
-      held.set(document, whole);
+    add(document, portion) {
+      let whole = held.get(document);
+      if (whole === undefined) {
+        whole = { spool: createSpool(folder, `document-${document}`), textLength: 0, pages: 0, chunks: 0 };
+        held.set(document, whole);
+      }
+      whole.spool.add(portion, sizeOf(portion));
+      whole.textLength += portion.text?.length ?? 0;
+      whole.pages += portion.pages?.length ?? 0;
+      whole.chunks += portion.chunks?.length ?? 0;
     },
-    complete(operation, document) {
-      if (document === undefined || operation.type !== 'commitDocument') return { operation, pieces: undefined };
-      const portions = held.get(document);
+    read(document) {
+      const whole = held.get(document);
+      if (whole === undefined) throw new RangeError('The portions of a document are not there.');
+      const { spool, textLength, pages, chunks } = whole;
+      return {
+        textLength,
+        pages,
+        chunks,
+        *portions() {
+          for (const portion of spool.values()) {
+            if (isGivenUp(document)) throw new MillraceError('E_CANCELLED', 'A long document was given up while it was being written.');
+            yield portion;
+          }
+        },
+      };
+    },
+    forget(document) {
+      held.get(document)?.spool.close();
       held.delete(document);
-      if (portions === undefined) throw new RangeError('The portions of a document are not there.');
-      const { texts, ...lists } = portions;
-      return { operation: { ...operation, document: { ...operation.document, ...lists } }, pieces: piecedText(texts) };
     },
-    forget: (document) => void held.delete(document),
   };
 }
 
-type Mutable<Lists> = { -readonly [Part in keyof Lists]: Lists[Part] extends readonly (infer Item)[] ? Item[] : Lists[Part] };
+/** About so much memory for a block, a chunk. Bytes. */
+const blockBytes = 64;
+const chunkBytes = 256;
+
+function sizeOf({ text = '', pages = [], blocks = [], chunks = [] }: DocumentPortion): number {
+  const boxes = pages.reduce((sum, page) => sum + (page.boxes?.byteLength ?? 0), 0);
+  return text.length + boxes + blocks.length * blockBytes + chunks.length * chunkBytes;
+}
+
+/** The blocks of a document as JSON, made of those of its portions: one that goes on is whole in it. */
+export function createBlocksJson(): { add(blocks: readonly ParsedBlock[]): void; end(): string } {
+  let json = '';
+  let open: ParsedBlock | undefined;
+  return {
+    add(blocks) {
+      const parts: string[] = [];
+      for (const block of blocks) {
+        if (open !== undefined && block.start !== open.start) parts.push(JSON.stringify(open));
+        open = block;
+      }
+      if (parts.length > 0) json += `${json === '' ? '' : ','}${parts.join(',')}`;
+    },
+    end() {
+      if (open === undefined) return '[]';
+      return `[${json}${json === '' ? '' : ','}${JSON.stringify(open)}]`;
+    },
+  };
+}

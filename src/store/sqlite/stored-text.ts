@@ -1,7 +1,7 @@
 import { MillraceError } from '../../errors.ts';
 import type { DocumentId } from '../../spec/identifiers.ts';
 import { createSha256, sha256 } from '../../util/hash.ts';
-import type { Piece, PiecedText } from '../../util/pieced-text.ts';
+import type { Piece } from '../../util/pieced-text.ts';
 import type { Connection } from './connection.ts';
 
 /**
@@ -16,11 +16,8 @@ function partOf({ start: at, text }: Piece, start: number, end: number): string 
   return text.slice(Math.max(0, start - at), Math.max(0, end - at));
 }
 
-const insertPiece = 'INSERT INTO text_pieces (document, start, text) VALUES (?, ?, ?)';
-
-export function insertPieces(connection: Connection, document: string, { pieces }: PiecedText): void {
-  const insert = connection.prepare(insertPiece);
-  for (const { start, text } of pieces) insert.run(document, start, text);
+export function insertPiece(connection: Connection, document: string, { start, text }: Piece): void {
+  connection.prepare('INSERT INTO text_pieces (document, start, text) VALUES (?, ?, ?)').run(document, start, text);
 }
 
 /** All pieces of a document in order, one at a time in memory. */
@@ -40,7 +37,8 @@ export function storedText(connection: Connection, document: string): StoredText
   return row === undefined || row.text !== '' ? (row?.text ?? '') : textInPieces(connection, document);
 }
 
-function textInPieces(connection: Connection, document: string): StoredText {
+/** Of a document whose text lies in pieces: as much as has been written. */
+export function textInPieces(connection: Connection, document: string): StoredText {
   const covering = connection.prepare('SELECT start, text FROM text_pieces WHERE document = ? AND start <= ? ORDER BY start DESC LIMIT 1');
   /** The two used last, the latest first: chunks are read one behind the other, and in turn with the header of their table. */
   let kept: readonly Piece[] = [];

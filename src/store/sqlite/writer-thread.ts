@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { MillraceError } from '../../errors.ts';
 import { systemClock } from '../../util/clock.ts';
@@ -7,8 +8,10 @@ import { lockDirectory } from './lock.ts';
 import { startNumber } from './messages.ts';
 import type { ThreadAnswer, ThreadData, ThreadRequest, WriterCall } from './messages.ts';
 import { createGroupCommit } from './group-commit.ts';
+import { createHeldPortions } from './portions.ts';
 import { interruptRuns } from './run-operations.ts';
 import type { Connection } from './connection.ts';
+import { removeSpools } from './spool.ts';
 import { refreshTextIndex } from './text-index.ts';
 
 const maxGroup = 256;
@@ -24,6 +27,7 @@ function main(): void {
     const lock = lockDirectory(directory, { pid: process.pid, command, startedAt });
     try {
       faults.reach('lock-taken');
+      removeSpools(stagedFolder(directory));
       const connection = openForWriting(directory, faults, isDurable);
       refreshTextIndex(connection);
       interruptRuns(connection, systemClock.now());
@@ -44,7 +48,6 @@ function main(): void {
     return;
   }
   const { connection, release } = opened;
-  const group = createGroupCommit(connection);
 
   /** Requests that have arrived and are not answered. */
   const arrived: ThreadRequest<WriterCall>[] = [];
@@ -54,6 +57,17 @@ function main(): void {
     }
   }
 
+  const group = createGroupCommit(
+    connection,
+    createHeldPortions({
+      folder: stagedFolder(directory),
+      isGivenUp(document) {
+        takeArrived();
+        return arrived.some(({ call }) => call.type === 'forgetPortions' && call.document === document);
+      },
+    }),
+  );
+
   /** What waits, up to a size, in one transaction; then what can be in none. */
   function answerArrived(): void {
     for (takeArrived(); arrived.length > 0; takeArrived()) {
@@ -61,11 +75,13 @@ function main(): void {
       let operations = 0;
       let alone: ThreadRequest<WriterCall> | undefined;
       while (alone === undefined && operations < maxGroup) {
-        const next = arrived.shift();
-        if (next === undefined) break;
+        const [next] = arrived;
+        if (next === undefined || (isLong(next.call) && requests.length > 0)) break;
+        arrived.shift();
         if (next.call.type === 'close' || next.call.type === 'overwriteFreed') alone = next;
         else requests.push(next);
         operations += operationsOf(next.call);
+        if (isLong(next.call)) break;
       }
       if (requests.length > 0) port?.postMessage(group.commit(requests));
       if (alone?.call.type === 'overwriteFreed') port?.postMessage([group.overwriteFreed(alone.number)]);
@@ -84,6 +100,14 @@ function main(): void {
     answerArrived();
   });
   port.postMessage([{ number: startNumber, value: undefined }] satisfies ThreadAnswer[]);
+}
+
+function isLong(call: WriterCall): boolean {
+  return call.type === 'commitPacked' && call.alone === true;
+}
+
+function stagedFolder(directory: string): string {
+  return join(directory, 'staged');
 }
 
 function operationsOf(call: WriterCall): number {
