@@ -1,6 +1,6 @@
 import { MillraceError } from './errors.ts';
 import type { CallOptions, EmbedKind, Embedder, GenerateLaneName, Generator, Reranker } from './spec/engine.ts';
-import { type DocumentParser, togetherBytes } from './spec/parser.ts';
+import { type DocumentParser, type StreamedBytes, togetherBytes } from './spec/parser.ts';
 import type { AdmittedWork, LaneDefinition, LaneTypes } from './spec/work.ts';
 import { allAborted } from './util/all-aborted.ts';
 
@@ -128,6 +128,18 @@ async function rerankOne(reranker: Reranker, { input, class: workClass, signal }
 /** Small files that go to a child in one exchange. */
 const filesTogether = 16;
 
+/** For a parser that takes files only as a whole. */
+async function wholeBytes(bytes: Uint8Array | StreamedBytes, signal: AbortSignal): Promise<Uint8Array> {
+  if (bytes instanceof Uint8Array) return bytes;
+  const whole = new Uint8Array(bytes.length);
+  let position = 0;
+  for await (const piece of bytes.read(signal)) {
+    whole.set(piece, position);
+    position += piece.length;
+  }
+  return whole;
+}
+
 export function parseLane(parser: DocumentParser): LaneDefinition<'parse'> {
   return {
     name: 'parse',
@@ -144,7 +156,7 @@ export function parseLane(parser: DocumentParser): LaneDefinition<'parse'> {
     },
     execute: (batch) =>
       parser.parseEach === undefined
-        ? Promise.allSettled(batch.map(({ input, signal }) => parser.parse(input, signal)))
+        ? Promise.allSettled(batch.map(async ({ input, signal }) => parser.parse({ ...input, bytes: await wholeBytes(input.bytes, signal) }, signal)))
         : parser.parseEach(batch.map(({ input, signal }) => ({ request: input, signal }))),
   };
 }

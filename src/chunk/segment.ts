@@ -59,16 +59,16 @@ function* pieces(text: string, blocks: readonly Block[]): Generator<Piece> {
 function* parts(text: string, piece: Piece): Generator<Piece> {
   let { start } = piece;
   while (piece.end - start > sliceLength) {
-    const cut = lastCut(
-      text,
-      start,
-      start + sliceLength,
-      piece.kind === 'table' || piece.kind === 'code' ? ['\n', ' '] : ['. ', '\n', ' '],
-    );
+    const cut = cutBefore(text, piece.kind, start, start + sliceLength);
     yield { ...piece, start, end: cut };
     start = cut;
   }
   yield { ...piece, start };
+}
+
+/** Where a text is best cut behind `start` and not behind `limit`: at the end of a sentence, or of a row or line. */
+export function cutBefore(text: string, kind: ParsedBlock['kind'], start: number, limit: number): number {
+  return lastCut(text, start, limit, kind === 'table' || kind === 'code' ? ['\n', ' '] : ['. ', '\n', ' ']);
 }
 
 /** The end of the last of the first separator that occurs, else `limit`, never inside a surrogate pair. */

@@ -7,7 +7,8 @@ import type { Store } from '../spec/store.ts';
 import type { Scheduler } from '../spec/work.ts';
 import type { Clock } from '../util/clock.ts';
 import type { GivenFacts } from './discover.ts';
-import type { Chunker } from './make-document.ts';
+import type { Chunker } from './chunk-maker.ts';
+import type { LongDocument } from './long-document.ts';
 
 export interface IngestParts {
   readonly store: Store;
@@ -98,6 +99,8 @@ export interface IngestRun {
   readonly counts: IngestCounts;
   /** Title and metadata that the call gives to a source, by its key. */
   factsOf(key: string): GivenFacts;
+  /** Long documents on their way to the record; those that are left are given up when the call ends. */
+  readonly staged: Set<Pick<LongDocument, 'forget'>>;
   /** Numbers the event and hands it over, one after another; waits while the consumer is slow. */
   emit(event: EventBody): Promise<void>;
 }

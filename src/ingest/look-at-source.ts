@@ -6,7 +6,7 @@ import type { NewSource, SourceRecord, Store } from '../spec/store.ts';
 import { sha256InSteps } from '../util/hash.ts';
 import type { MemberSource } from './container-members.ts';
 import type { GivenFacts, ReachedSource } from './discover.ts';
-import { lookAtFile } from './read-file.ts';
+import { lookAtFile, type ReadContent } from './read-file.ts';
 
 /** A source before its content is read. */
 export interface LookedSource {
@@ -16,7 +16,7 @@ export interface LookedSource {
   readonly name: string;
   /** Given by the program. */
   readonly contentType?: string;
-  read(signal: AbortSignal): Promise<{ readonly bytes: Uint8Array; readonly sha256: string }>;
+  read(signal: AbortSignal): Promise<ReadContent>;
 }
 
 /** The stable key of a source: its path, the program's own id, or the key of its container and its name there. A handed-over value may have any shape yet. */

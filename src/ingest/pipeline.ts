@@ -103,12 +103,12 @@ async function ingestAll(
   const factsOf = createFacts(options, parts.workingDirectory);
   if (options.dryRun === true) {
     await emit({ type: 'ingest-start', collection, embedder: null, dryRun: true });
-    await lookOnly({ parts, options, limits, collection, counts, factsOf, emit }, sources, signal);
+    await lookOnly({ parts, options, limits, collection, counts, factsOf, staged: new Set(), emit }, sources, signal);
     return counts;
   }
   const embedder = await parts.embedder();
   signal.throwIfAborted();
-  const run: IngestRun = { parts, options, limits, collection, embedder, counts, factsOf, emit };
+  const run: IngestRun = { parts, options, limits, collection, embedder, counts, factsOf, staged: new Set(), emit };
   parts.faults?.reach('ingest-started');
 
   await emit({ type: 'ingest-start', collection, embedder: options.embed === false ? null : embedder.model.id });
@@ -122,6 +122,9 @@ async function ingestAll(
     reading: Math.max(0, inFlight.size - prepared.size),
   }));
   let whole = false;
+  // At once: the writer of the record gives up a long document in the middle.
+  const onAbort = (): void => void giveUpStaged(run);
+  signal.addEventListener('abort', onAbort, { once: true });
   try {
     await runTogether(signal, [
       (stop) => discoverAll(run, sources, found, stop),
@@ -131,9 +134,16 @@ async function ingestAll(
     ]);
     whole = true;
   } finally {
+    signal.removeEventListener('abort', onAbort);
+    await giveUpStaged(run);
     await progress.stop(whole);
   }
   return counts;
+}
+
+/** What was not committed. The record may have failed, or be closed. */
+async function giveUpStaged({ staged }: IngestRun): Promise<void> {
+  await Promise.allSettled([...staged].map((long) => long.forget()));
 }
 
 /** Runs ahead of reading, so that progress can tell how much there is. */

@@ -1,8 +1,8 @@
 import { type MillraceError, toMillraceError } from '../errors.ts';
 import type { Tokenizer } from '../spec/engine.ts';
 import type { DocumentId } from '../spec/identifiers.ts';
-import { parseCost, type ReadDocument } from '../spec/parser.ts';
-import type { NewDocument, NewSource, StoreOperation } from '../spec/store.ts';
+import { parseCost, type ParseInput, type PortionTaker, type ReadDocument } from '../spec/parser.ts';
+import type { NewSource, StoreOperation } from '../spec/store.ts';
 import type { BoundedQueue } from '../util/bounded-queue.ts';
 import type { BytePermits } from '../util/byte-permits.ts';
 import type { Turns } from '../util/turns.ts';
@@ -26,8 +26,10 @@ import {
   type Versions,
 } from './known-source.ts';
 import { type LookedSource, lookAtSource, sourceKey, sourceUri } from './look-at-source.ts';
+import { createLongDocument, type LongDocument, type MadeDocument } from './long-document.ts';
 import { makeDocument } from './make-document.ts';
 import type { Progress } from './progress.ts';
+import type { ReadContent } from './read-file.ts';
 
 export interface PrepareContext {
   readonly run: IngestRun;
@@ -124,18 +126,20 @@ async function readAndPrepare(context: PrepareContext, visit: Visit, looked: Loo
   if (read === undefined) return;
   const { content, parsed, containerBytes } = read;
   const [document, members] = await rememberingFailure(visit, content, async () => {
-    const made = await chunk(context, visit, parsed, content.bytesSha256);
+    const made = await chunk(context, visit, read);
     run.parts.faults?.reach('document-made');
     return [made, containerBytes && (await settleMembers(context, visit, looked, containerBytes, parsed))] as const;
   });
-  await hand(context, visit, success(context, visit, looked.source, document, members));
+  await hand(context, visit, success(context, visit, looked.source, { made: document, long: read.long, members }));
 }
 
 interface ReadSource {
   readonly content: Required<SeenContent>;
   readonly parsed: ReadDocument;
+  /** Who has got its text, where that is long. */
+  readonly long: LongDocument | undefined;
   /** Only containers are read again. The bytes of any other file are given up here: a large one must not be there beside its text. */
-  readonly containerBytes: Uint8Array | undefined;
+  readonly containerBytes: ReadContent['bytes'] | undefined;
 }
 
 /** Undefined where its content settles the source. */
@@ -149,9 +153,9 @@ async function readAndParse(context: PrepareContext, visit: Visit, looked: Looke
   const same = await findSameContent(run.parts.store, run.collection, visit.versions, content);
   if (same !== undefined && (await settleMade(context, visit, looked, same, 'same-content'))) return undefined;
   return rememberingFailure(visit, content, async () => {
-    const parsed = await parse(run, visit, looked, bytes);
+    const { parsed, long } = await parseTaking(context, visit, looked, bytes);
     run.parts.faults?.reach('document-parsed');
-    return { content, parsed, containerBytes: parsed.members === undefined ? undefined : bytes };
+    return { content, parsed, long, containerBytes: parsed.members === undefined ? undefined : bytes };
   });
 }
 
@@ -210,30 +214,57 @@ async function settleMade(
   return true;
 }
 
+/** Parses it; a long text goes to the record meanwhile, and what came of attempts that failed is given up. */
+async function parseTaking(
+  { run, tokenizer }: PrepareContext,
+  visit: Visit,
+  looked: LookedSource,
+  bytes: ReadContent['bytes'],
+): Promise<{ readonly parsed: ReadDocument; readonly long: LongDocument | undefined }> {
+  const { store, chunker } = run.parts;
+  const attempts: LongDocument[] = [];
+  function taker(): PortionTaker {
+    const attempt = createLongDocument(store, chunker, { tokenizer, model: run.embedder.model }, visit.signal);
+    attempts.push(attempt);
+    run.staged.add(attempt);
+    return attempt.taker;
+  }
+  let long: LongDocument | undefined;
+  try {
+    const parsed = await parse(run, visit, looked, { bytes, taker });
+    long = attempts.find((attempt) => attempt.taker === parsed.taken);
+    return { parsed, long };
+  } finally {
+    for (const attempt of attempts) if (attempt !== long) await forget(run, attempt);
+  }
+}
+
+async function forget({ staged }: IngestRun, long: LongDocument | undefined): Promise<void> {
+  if (long === undefined) return;
+  staged.delete(long);
+  await long.forget();
+}
+
 async function parse(
   { parts: { scheduler } }: IngestRun,
   { signal }: Visit,
   looked: LookedSource,
-  bytes: Uint8Array,
-  membersFrom = 0,
+  given: Pick<ParseInput, 'bytes' | 'taker' | 'membersFrom'>,
 ): Promise<ReadDocument> {
-  const cost = parseCost(bytes.length);
+  const cost = parseCost(given.bytes.length);
   await scheduler.ready('parse', cost, signal);
   const { name, contentType } = looked;
-  const input = { bytes, name, membersFrom, ...(contentType === undefined ? {} : { contentType }) };
+  const input = { name, ...given, ...(contentType === undefined ? {} : { contentType }) };
   return scheduler.submit({ lane: 'parse', class: 'background', input, cost, signal, deliver: 'final' }).result();
 }
 
-function chunk({ run, tokenizer }: PrepareContext, { signal }: Visit, parsed: ReadDocument, sha256: string): Promise<NewDocument> {
+async function chunk({ run, tokenizer }: PrepareContext, { signal }: Visit, { parsed, long, content }: ReadSource): Promise<MadeDocument> {
   const { parser, chunker } = run.parts;
   const { model } = run.embedder;
-  return makeDocument(
-    parsed,
-    { bytesSha256: sha256, parseOptionsHash: parseOptionsOf(parsed, parser) },
-    chunker,
-    { tokenizer, model },
-    signal,
-  );
+  const identity = { bytesSha256: content.bytesSha256, parseOptionsHash: parseOptionsOf(parsed, parser) };
+  if (long !== undefined) return long.end(parsed, identity);
+  const document = await makeDocument(parsed, identity, chunker, { tokenizer, model }, signal);
+  return { document, textLength: document.text.length, pages: document.pages.length, chunks: document.chunks.length };
 }
 
 /** Prepares the files of a container. Returns their keys; undefined for what is none. */
@@ -241,7 +272,7 @@ async function settleMembers(
   context: PrepareContext,
   visit: Visit,
   looked: LookedSource,
-  bytes: Uint8Array,
+  bytes: ReadContent['bytes'],
   first: ReadDocument,
 ): Promise<readonly string[] | undefined> {
   if (first.members === undefined) return undefined;
@@ -253,7 +284,7 @@ async function settleMembers(
     first,
     permits: memberPermits,
     signal,
-    next: (membersFrom) => parse(run, visit, looked, bytes, membersFrom),
+    next: (membersFrom) => parse(run, visit, looked, { bytes, membersFrom }),
     prepare(member) {
       run.counts.found += 1;
       return prepareSource(context, member, signal);
@@ -266,35 +297,49 @@ function hand({ prepared }: PrepareContext, { signal }: Visit, commit: PreparedC
   return prepared.push(commit, { bytes: commit.length, signal });
 }
 
+interface Prepared {
+  readonly made: MadeDocument;
+  readonly long: LongDocument | undefined;
+  readonly members: readonly string[] | undefined;
+}
+
 function success(
   context: PrepareContext,
   visit: Visit,
   source: NewSource,
-  document: NewDocument,
-  members: readonly string[] | undefined,
+  { made, long, members }: Prepared,
 ): PreparedCommit {
   const { run, progress } = context;
-  const { chunks, pages, warnings } = document;
+  const { document, chunks, pages, staged } = made;
   const { collection } = run;
   return {
-    operation: { type: 'commitDocument', collection, source, document, ...(members === undefined ? {} : { members }), at: visit.lookedAt },
-    length: document.text.length,
+    operation: {
+      type: 'commitDocument',
+      collection,
+      source,
+      document,
+      ...(members === undefined ? {} : { members }),
+      ...(staged === undefined ? {} : { staged: staged.number }),
+      at: visit.lookedAt,
+    },
+    length: made.textLength,
     async committed(outcome) {
+      await forget(run, long);
       if (outcome.document !== undefined && outcome.document === visit.known?.document?.id) {
         // A container that was read again for its files.
         run.counts.skipped += 1;
         await run.emit({ type: 'document-skipped', source: visit.key, reason: 'unchanged' });
       } else {
         run.counts.indexed += 1;
-        run.counts.chunks += chunks.length;
-        progress.added(chunks.length);
+        run.counts.chunks += chunks;
+        progress.added(chunks);
         await run.emit({
           type: 'document-committed',
           source: visit.key,
           document: outcome.document ?? '',
-          chunks: chunks.length,
-          pages: pages.length,
-          warnings: [...warnings],
+          chunks,
+          pages,
+          warnings: [...document.warnings],
         });
       }
       await tellRemoved(run, outcome.removed);

@@ -2,6 +2,7 @@ import { constants, type Stats } from 'node:fs';
 import { type FileHandle, lstat, open, readlink, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, relative, sep } from 'node:path';
 import { MillraceError, toMillraceError } from '../errors.ts';
+import type { StreamedBytes } from '../spec/parser.ts';
 import { createSha256 } from '../util/hash.ts';
 
 /** A regular file as it was when it was looked at. */
@@ -9,8 +10,13 @@ export interface LookedFile {
   readonly size: number;
   /** Integer ms UTC. */
   readonly mtime: number;
-  /** The whole content, if the file still is as it was looked at, before and after. */
-  read(signal: AbortSignal): Promise<{ readonly bytes: Uint8Array; readonly sha256: string }>;
+  /** The whole content, if the file still is as it was looked at, before and after. That of a large one is read again whenever it is asked for. */
+  read(signal: AbortSignal): Promise<ReadContent>;
+}
+
+export interface ReadContent {
+  readonly bytes: Uint8Array | StreamedBytes;
+  readonly sha256: string;
 }
 
 /** Largest file that is read at all. */
@@ -18,6 +24,10 @@ const maxFileBytes = 1024 * 1024 * 1024;
 
 /** Read and hashed in slices of this size, so that the main thread is held for a few milliseconds at most. */
 const sliceBytes = 4 * 1024 * 1024;
+
+/** A larger file is never in memory as a whole, and goes to its parser in slices of this size. */
+const largeBytes = 8 * 1024 * 1024;
+const streamedSliceBytes = 1024 * 1024;
 
 /**
  * Looks at a file below `root` without opening it.
@@ -79,38 +89,70 @@ async function placeOf(fd: number): Promise<string | undefined> {
   return process.platform === 'linux' ? readlink(`/proc/self/fd/${fd}`).catch(() => undefined) : undefined;
 }
 
-async function readLooked(path: string, root: string, looked: Stats, signal: AbortSignal): ReturnType<LookedFile['read']> {
+async function readLooked(path: string, root: string, looked: Stats, signal: AbortSignal): Promise<ReadContent> {
+  const hash = createSha256();
+  if (looked.size > largeBytes) {
+    for await (const slice of readSlices(path, root, looked, streamedSliceBytes, signal)) hash.update(slice);
+    const sha256 = hash.digest();
+    return { bytes: { length: looked.size, read: (ofReader) => readAgain(path, root, looked, sha256, ofReader) }, sha256 };
+  }
+  const bytes = new Uint8Array(looked.size);
+  let position = 0;
+  for await (const slice of readSlices(path, root, looked, sliceBytes, signal, bytes)) {
+    hash.update(slice);
+    position += slice.length;
+  }
+  return { bytes: bytes.subarray(0, position), sha256: hash.digest() };
+}
+
+/** What was hashed before, and nothing else. */
+async function* readAgain(path: string, root: string, looked: Stats, sha256: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  const hash = createSha256();
+  for await (const slice of readSlices(path, root, looked, streamedSliceBytes, signal)) {
+    hash.update(slice);
+    yield slice;
+  }
+  if (hash.digest() !== sha256) throw changed(path);
+}
+
+/** The content slice by slice, each good until the next one, in `into` where it is given. */
+async function* readSlices(
+  path: string,
+  root: string,
+  looked: Stats,
+  length: number,
+  signal: AbortSignal,
+  into?: Uint8Array,
+): AsyncGenerator<Uint8Array> {
+  let file: FileHandle | undefined;
   try {
     const real = await realInside(path, root);
     signal.throwIfAborted();
     // A pipe that took the place of the file must not block.
-    const file = await open(real, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOFOLLOW ?? 0));
-    try {
-      // A folder above it may have become a link meanwhile.
-      await requireInside(file, real, path, root);
-      const before = await file.stat();
-      requireRegular(before, path);
-      requireSame(looked, before, path);
-      const bytes = new Uint8Array(before.size);
-      const hash = createSha256();
-      let position = 0;
-      while (position < bytes.length) {
-        signal.throwIfAborted();
-        const { bytesRead } = await file.read(bytes, position, Math.min(sliceBytes, bytes.length - position), position);
-        if (bytesRead === 0) break;
-        hash.update(bytes.subarray(position, position + bytesRead));
-        position += bytesRead;
-      }
-      if (position !== looked.size) throw changed(path);
-      requireSame(looked, await file.stat(), path);
-      requireSame(looked, await stat(real), path);
-      return { bytes, sha256: hash.digest() };
-    } finally {
-      await file.close();
+    file = await open(real, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOFOLLOW ?? 0));
+    // A folder above it may have become a link meanwhile.
+    await requireInside(file, real, path, root);
+    const before = await file.stat();
+    requireRegular(before, path);
+    requireSame(looked, before, path);
+    const buffer = into ?? new Uint8Array(length);
+    let position = 0;
+    while (position < looked.size) {
+      signal.throwIfAborted();
+      const at = into === undefined ? 0 : position;
+      const { bytesRead } = await file.read(buffer, at, Math.min(length, looked.size - position), position);
+      if (bytesRead === 0) break;
+      yield buffer.subarray(at, at + bytesRead);
+      position += bytesRead;
     }
+    if (position !== looked.size) throw changed(path);
+    requireSame(looked, await file.stat(), path);
+    requireSame(looked, await stat(real), path);
   } catch (error) {
     signal.throwIfAborted();
     throw describe(error, path);
+  } finally {
+    await file?.close();
   }
 }
 

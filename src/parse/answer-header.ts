@@ -10,11 +10,25 @@ const documentHeader = parsedDocument.omit({ text: true, blocks: true, pages: tr
   unitBytes: z.union([z.literal(1), z.literal(2)]),
   blockCount: z.number().int().nonnegative(),
   spanCount: z.number().int().nonnegative().optional(),
+  /** Units of the text that has gone ahead in portions; the document itself is without text then. */
+  portionUnits: z.number().int().positive().optional(),
   /** `boxes`: how many numbers, `undefined` where the page has none. */
   pages: z.array(parsedPage.omit({ boxes: true }).extend({ boxes: z.number().int().nonnegative().optional() })).min(1),
   /** `bytes`: how many. */
   members: z.array(memberFile.extend({ bytes: z.number().int().nonnegative() })).optional(),
 });
+
+/** A part of a document, ahead of the answer that ends it. */
+export const portionHeader = z.object({
+  outcome: z.literal('portion'),
+  start: z.number().int().nonnegative(),
+  firstBlock: z.number().int().nonnegative(),
+  textUnits: z.number().int().positive(),
+  unitBytes: z.union([z.literal(1), z.literal(2)]),
+  blockCount: z.number().int().nonnegative(),
+  spanCount: z.number().int().nonnegative(),
+});
+export type PortionHeader = z.infer<typeof portionHeader>;
 
 const errorData = z.object({
   code: z.custom<ErrorCode>((code) => typeof code === 'string' && Object.hasOwn(errorCatalogue, code)),

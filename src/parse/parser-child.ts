@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import type { Duplex } from 'node:stream';
+import type { PortionHeader } from './answer-header.ts';
 import { createFrameReader, type Frame } from './wire.ts';
 
 export interface ParserChildOptions {
@@ -13,6 +14,13 @@ export interface ParserChildOptions {
   readonly heapBytes: number;
   /** Puts a sandbox in front of the command, for example bubblewrap. The command's first element is the program. */
   readonly sandbox?: (command: readonly string[]) => readonly string[];
+}
+
+export interface AnswerReading {
+  /** Of one message. */
+  readonly maxAnswerBytes: number;
+  /** A portion that comes ahead of the answer. No more is read from the process until it resolves; it must not reject. */
+  takePortion(frame: Frame): Promise<void>;
 }
 
 export interface ChildEnd {
@@ -29,7 +37,9 @@ export interface ParserChild {
   /** Settles once, when the process is gone and its pipes are closed, or when it could not be started. Never rejects. */
   readonly ended: Promise<ChildEnd>;
   /** Writes a request; its answer, or `undefined` when the process ended or wrote something else. Answers come in the order of requests. */
-  exchange(pieces: readonly Uint8Array[], maxAnswerBytes: number): Promise<Frame | undefined>;
+  exchange(pieces: readonly Uint8Array[], reading: AnswerReading): Promise<Frame | undefined>;
+  /** More of the last request, which has named its length. Resolves when there is room for the next piece, also where the process has ended. */
+  write(piece: Uint8Array): Promise<void>;
   /** Memory in physical pages, in bytes, or `undefined` where the system does not tell. */
   residentBytes(): Promise<number | undefined>;
   kill(): void;
@@ -109,11 +119,34 @@ export function startParserChild(options: ParserChildOptions): ParserChild {
   const answers = child.stdio[3] as Duplex;
   if (stdin === null || stderr === null) throw new Error('A child with pipes has no pipes.');
   let errorOutput = '';
-  const waiting: { readonly maxAnswerBytes: number; readonly resolve: (frame: Frame | undefined) => void }[] = [];
+  const waiting: (AnswerReading & { readonly resolve: (frame: Frame | undefined) => void })[] = [];
   const reader = createFrameReader({ headerBytes: maxHeaderBytes, payloadBytes: () => waiting[0]?.maxAnswerBytes ?? 0 });
 
   function settleAll(): void {
     for (const { resolve } of waiting.splice(0)) resolve(undefined);
+  }
+
+  /** What has come is dealt with in its order. */
+  let dealing = Promise.resolve();
+  let portions = 0;
+
+  function receive(frame: Frame): void {
+    const [first] = waiting;
+    if (first === undefined) return;
+    if ((frame.header as Partial<PortionHeader> | null)?.outcome === 'portion') {
+      portions += 1;
+      answers.pause();
+      dealing = dealing
+        .then(() => first.takePortion(frame))
+        .finally(() => {
+          portions -= 1;
+          if (portions === 0) answers.resume();
+        });
+      return;
+    }
+    waiting.shift();
+    if (portions === 0) first.resolve(frame);
+    else void dealing.then(() => first.resolve(frame));
   }
 
   stderr.on('data', (chunk: Buffer) => {
@@ -121,7 +154,7 @@ export function startParserChild(options: ParserChildOptions): ParserChild {
   });
   answers.on('data', (chunk: Buffer) => {
     try {
-      for (const frame of reader.push(chunk)) waiting.shift()?.resolve(frame);
+      for (const frame of reader.push(chunk)) receive(frame);
     } catch (error) {
       errorOutput += `\n${String(error)}`;
       settleAll();
@@ -147,15 +180,21 @@ export function startParserChild(options: ParserChildOptions): ParserChild {
     pid: child.pid,
     heapBytes: options.heapBytes,
     ended,
-    exchange(pieces, maxAnswerBytes) {
+    exchange(pieces, reading) {
       return new Promise((resolve) => {
-        waiting.push({ maxAnswerBytes, resolve });
+        waiting.push({ ...reading, resolve });
         // Requests of one turn go in one write.
         if (stdin.writableCorked === 0) {
           stdin.cork();
           process.nextTick(() => stdin.uncork());
         }
         for (const piece of pieces) stdin.write(piece);
+      });
+    },
+    write(piece) {
+      return new Promise((resolve) => {
+        // A failed write is told by the end of the process.
+        stdin.write(piece, () => resolve());
       });
     },
     async residentBytes() {

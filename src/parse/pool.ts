@@ -1,14 +1,16 @@
 import { availableParallelism } from 'node:os';
 import { isMillraceError, MillraceError, toMillraceError } from '../errors.ts';
-import type { DocumentParser, FormatParser, ReadDocument, ParseRequest, ParseWork } from '../spec/parser.ts';
+import type { DocumentParser, FormatParser, ParseInput, ParseWork, ReadDocument, StreamedBytes } from '../spec/parser.ts';
 import type { Clock } from '../util/clock.ts';
 import { entryPath } from '../util/entry.ts';
 import { createFormatParsers } from './formats.ts';
-import { childHeapBytes, childResidentBytes, defaultParseLimits, documentDeadlineMs, type ParseLimits } from './limits.ts';
+import { childHeapBytes, defaultParseLimits, documentDeadlineMs, type ParseLimits } from './limits.ts';
 import { detectIsolation, type Isolation, ownProcess } from './isolation.ts';
 import { type ChildEnd, type ParserChild, startParserChild } from './parser-child.ts';
 import { responseHeader } from './answer-header.ts';
-import { decodeDocument, encodeFrame, type Frame } from './wire.ts';
+import { type ChildGuard, createChildGuard } from './child-guard.ts';
+import { createTakenPortions, type TakenPortions } from './taken-portions.ts';
+import { encodeFrame, type Frame } from './wire.ts';
 
 export interface DocumentParserOptions {
   readonly clock: Clock;
@@ -155,21 +157,29 @@ export function createDocumentParser(options: DocumentParserOptions): Required<D
   async function runInOneChild(works: readonly TimedWork[]): Promise<{ readonly outcomes: readonly Outcome[]; readonly suspects: number }> {
     const slot = await acquire(Math.max(...works.map(({ request }) => request.bytes.length)));
     const { child } = slot;
-    const sent = works.slice(0, Math.max(1, Math.round((1 - slot.used) * limits.documentsPerChild)));
+    const sent = sentTogether(works, Math.max(1, Math.round((1 - slot.used) * limits.documentsPerChild)));
     const outcomes: Outcome[] = [];
     let keep = false;
     try {
-      const answers = sent.map(({ request: { bytes, ...header } }) =>
-        child.exchange(encodeFrame(header, [bytes]), Math.min(256 * 1024 * 1024 + 64 * bytes.length, 0xffffffff)),
-      );
+      const guards = sent.map(({ request, deadlineMs, signal }) => createChildGuard({ child, clock, limits, request, deadlineMs, signal }));
+      const portions = sent.map(({ request }, index) => createTakenPortions(request, guards[index] as ChildGuard));
+      const answers = sent.map(({ request: { bytes, taker: _taker, ...header } }, index) => {
+        const reading = { maxAnswerBytes: maxAnswerBytes(bytes.length), takePortion: (portions[index] as TakenPortions).take };
+        return bytes instanceof Uint8Array
+          ? child.exchange(encodeFrame(header, [bytes]), reading)
+          : child.exchange(encodeFrame(header, [], bytes.length), reading);
+      });
       for (const [index, work] of sent.entries()) {
         if (work.signal.aborted && index > 0) {
           // It is in the pipe already.
           keep = false;
           break;
         }
-        const guard = guardChild(child, work.request, work.deadlineMs, work.signal);
-        const answer = await readAnswer(slot, work.request, answers[index], guard.reason).finally(guard.stop);
+        const guard = guards[index] as ChildGuard;
+        guard.start();
+        const sending = sendStreamed(child, work, guard);
+        const answer = await readAnswer(slot, work.request, answers[index], portions[index] as TakenPortions, guard).finally(guard.stop);
+        await sending.stop();
         ({ keep } = answer);
         if (answer.hasEnded && !work.signal.aborted && sent.length > 1) return { outcomes, suspects: sent.length - index };
         outcomes.push(answer.outcome);
@@ -188,15 +198,16 @@ export function createDocumentParser(options: DocumentParserOptions): Required<D
   /** `keep`: the child may read more. `hasEnded`: it gave no answer. */
   async function readAnswer(
     slot: Slot,
-    { name }: ParseRequest,
+    { name }: ParseInput,
     answer: Promise<Frame | undefined> | undefined,
-    endReason: () => MillraceError | undefined,
+    portions: TakenPortions,
+    guard: ChildGuard,
   ): Promise<{ readonly outcome: Outcome; readonly keep: boolean; readonly hasEnded: boolean }> {
     let keep = false;
     let hasEnded = true;
     try {
       const frame = await answer;
-      const ended = endReason();
+      const ended = guard.reason();
       if (ended !== undefined) throw ended;
       if (frame === undefined) {
         slot.child.kill();
@@ -209,7 +220,7 @@ export function createDocumentParser(options: DocumentParserOptions): Required<D
       // Shares do not add up exactly.
       keep = slot.used < 1 - 1e-6 && response.residentBytes <= limits.retainedBytes;
       if (response.outcome === 'parsed') {
-        return { outcome: { status: 'fulfilled', value: await decodeDocument(response.document, frame.payload) }, keep, hasEnded };
+        return { outcome: { status: 'fulfilled', value: await portions.whole(response.document, frame.payload) }, keep, hasEnded };
       }
       const { error } = response;
       // A damaged file may have left the parser's own state damaged.
@@ -220,46 +231,6 @@ export function createDocumentParser(options: DocumentParserOptions): Required<D
       const reason = toMillraceError(error, 'E_PARSE_CRASHED', `${name}: the parser process gave no valid answer`);
       return { outcome: { status: 'rejected', reason }, keep, hasEnded };
     }
-  }
-
-  /** Kills the child at the deadline, beyond its memory, and on cancellation; `reason` says which. */
-  function guardChild(
-    child: ParserChild,
-    { name, bytes }: ParseRequest,
-    deadlineMs: number,
-    signal: AbortSignal,
-  ): { reason(): MillraceError | undefined; stop(): void } {
-    let reason: MillraceError | undefined;
-    function end(error: MillraceError): void {
-      reason ??= error;
-      child.kill();
-    }
-    const maxResident = childResidentBytes(limits, bytes.length);
-    const cancelDeadline = clock.after(deadlineMs, () => {
-      const message = `The parser process did not finish ${name} within ${deadlineMs / 1000} s and was ended.`;
-      end(new MillraceError('E_PARSE_CRASHED', message, { details: { limit: 'deadline', deadlineMs } }));
-    });
-    let cancelSample = clock.after(limits.sampleMs, sample);
-    function sample(): void {
-      void child.residentBytes().then((resident) => {
-        if (stopped) return;
-        if (resident !== undefined && resident > maxResident) end(outOfMemory(name, maxResident));
-        else cancelSample = clock.after(limits.sampleMs, sample);
-      });
-    }
-    let stopped = false;
-    const onAbort = (): void => end(toMillraceError(signal.reason, 'E_CANCELLED', `Parsing ${name}`));
-    signal.addEventListener('abort', onAbort, { once: true });
-    if (signal.aborted) onAbort();
-    return {
-      reason: () => reason,
-      stop() {
-        stopped = true;
-        cancelDeadline();
-        cancelSample();
-        signal.removeEventListener('abort', onAbort);
-      },
-    };
   }
 
   /** What is not even given to a child. */
@@ -312,6 +283,42 @@ export function createDocumentParser(options: DocumentParserOptions): Required<D
   };
 }
 
+/** Of one message of an answer. */
+function maxAnswerBytes(bytes: number): number {
+  return Math.min(256 * 1024 * 1024 + 64 * bytes, 0xffffffff);
+}
+
+/** The first of them, at most so many. What is read bit by bit goes alone: others would wait behind it in the pipe. */
+function sentTogether(works: readonly TimedWork[], most: number): readonly TimedWork[] {
+  const streamed = works.findIndex(({ request }) => !(request.bytes instanceof Uint8Array));
+  return works.slice(0, Math.min(most, streamed === -1 ? works.length : Math.max(1, streamed)));
+}
+
+/** Sends a file that is read bit by bit; what fails ends the child. `stop` waits for the piece that is on its way. */
+function sendStreamed(child: ParserChild, { request: { bytes }, signal }: ParseWork, guard: ChildGuard): { stop(): Promise<void> } {
+  let isOver = false;
+  async function send(stream: StreamedBytes): Promise<void> {
+    let sent = 0;
+    try {
+      for await (const piece of stream.read(signal)) {
+        sent += piece.length;
+        if (isOver || guard.reason() !== undefined || sent > stream.length) break;
+        await child.write(piece);
+      }
+      if (sent !== stream.length) throw new RangeError(`There are other bytes than the ${stream.length} of the file.`);
+    } catch (error) {
+      if (!isOver) guard.end(toMillraceError(error));
+    }
+  }
+  const sending = bytes instanceof Uint8Array ? Promise.resolve() : send(bytes);
+  return {
+    stop() {
+      isOver = true;
+      return sending;
+    },
+  };
+}
+
 /** The text that was there is kept where OCR failed. */
 function withOcrOutcome(text: Outcome | undefined, read: Outcome | undefined, ocr: string, signal: AbortSignal): Outcome {
   if (read?.status === 'fulfilled') return { status: 'fulfilled', value: { ...read.value, ocr } };
@@ -339,11 +346,6 @@ function shutDown({ request }: Pick<ParseWork, 'request'>): MillraceError {
 
 function cancelled({ request, signal }: ParseWork): MillraceError {
   return toMillraceError(signal.reason, 'E_CANCELLED', `Parsing ${request.name}`);
-}
-
-function outOfMemory(name: string, limitBytes: number): MillraceError {
-  const message = `The parser process needed more than ${Math.round(limitBytes / (1024 * 1024))} MB of memory for ${name} and was ended.`;
-  return new MillraceError('E_PARSE_CRASHED', message, { details: { limit: 'memory', limitBytes } });
 }
 
 function crashed(name: string, end: ChildEnd): MillraceError {

@@ -1,9 +1,9 @@
-import type { ParsedBlock, ParsedDocument, ReadDocument } from '../spec/parser.ts';
+import type { ParsedBlock, ParsedDocument, ParsedPortion, ReadDocument } from '../spec/parser.ts';
 import { blockKinds, spanNumbers } from '../spec/parsed-numbers.ts';
 import { eventLoopTurn } from '../util/event-loop-turn.ts';
 import type { SlicedText } from '../spec/sliced-text.ts';
 import { piecedText } from '../util/pieced-text.ts';
-import type { DocumentHeader, ResponseHeader } from './answer-header.ts';
+import type { DocumentHeader, PortionHeader, ResponseHeader } from './answer-header.ts';
 
 /**
  * The messages between pool and child. A frame is two 32-bit little-endian lengths, that many bytes of JSON, that many raw bytes.
@@ -25,21 +25,53 @@ const blockNumbers = 6;
 /** A frame up to this size is one piece: a write costs more than a copy. Bytes. */
 const onePieceBytes = 64 * 1024;
 
-/** One frame, in pieces that are written one after another. */
-export function encodeFrame(header: RequestHeader | ResponseHeader, payload: readonly Uint8Array[]): Uint8Array[] {
+/** One frame, in pieces that are written one after another. `moreBytes` of its payload follow them. */
+export function encodeFrame(
+  header: RequestHeader | ResponseHeader | PortionHeader,
+  payload: readonly Uint8Array[],
+  moreBytes = 0,
+): Uint8Array[] {
   const json = Buffer.from(JSON.stringify(header), 'utf8');
   const lengths = Buffer.alloc(8);
   const payloadBytes = payload.reduce((sum, part) => sum + part.length, 0);
   lengths.writeUInt32LE(json.length, 0);
-  lengths.writeUInt32LE(payloadBytes, 4);
+  lengths.writeUInt32LE(payloadBytes + moreBytes, 4);
   const pieces = [lengths, json, ...payload];
   return payloadBytes <= onePieceBytes ? [Buffer.concat(pieces)] : pieces;
 }
 
 export function encodeDocument(document: ParsedDocument): { readonly header: DocumentHeader; readonly payload: Uint8Array[] } {
   const { text, blocks, pages, members, spans, ...rest } = document;
+  const unitBytes = unitBytesOf(text);
+  return {
+    header: {
+      ...rest,
+      textUnits: text.length,
+      unitBytes,
+      blockCount: blocks.length,
+      ...(spans === undefined ? {} : { spanCount: spans.length / spanNumbers }),
+      pages: pages.map(({ boxes, ...page }) => ({ ...page, ...(boxes === undefined ? {} : { boxes: boxes.length }) })),
+      ...(members === undefined ? {} : { members: members.map((member) => ({ ...member, bytes: member.bytes.length })) }),
+    },
+    payload: [
+      encodeText(text, unitBytes),
+      ...[encodeBlocks(blocks), ...(spans === undefined ? [] : [spans]), ...pages.flatMap((page) => page.boxes ?? [])].map(bytesOf),
+      ...(members ?? []).map(({ bytes }) => bytes),
+    ],
+  };
+}
+
+/** One byte a unit where all are below 256, else two. */
+function unitBytesOf(text: string): 1 | 2 {
   // eslint-disable-next-line no-control-regex -- every code unit that one byte can hold
-  const unitBytes = /^[\0-\u00FF]*$/.test(text) ? 1 : 2;
+  return /^[\0-\u00FF]*$/.test(text) ? 1 : 2;
+}
+
+function encodeText(text: string, unitBytes: 1 | 2): Uint8Array {
+  return Buffer.from(text, unitBytes === 1 ? 'latin1' : 'utf16le');
+}
+
+function encodeBlocks(blocks: readonly ParsedBlock[]): Uint32Array {
   const numbers = new Uint32Array(blocks.length * blockNumbers);
   for (const [index, block] of blocks.entries()) {
     const values = [
@@ -52,21 +84,18 @@ export function encodeDocument(document: ParsedDocument): { readonly header: Doc
     ];
     numbers.set(values, index * blockNumbers);
   }
+  return numbers;
+}
+
+export function encodePortion({ text, blocks, spans, start, firstBlock }: ParsedPortion): {
+  readonly header: PortionHeader;
+  readonly payload: Uint8Array[];
+} {
+  const unitBytes = unitBytesOf(text);
+  const counts = { textUnits: text.length, unitBytes, blockCount: blocks.length, spanCount: spans.length / spanNumbers };
   return {
-    header: {
-      ...rest,
-      textUnits: text.length,
-      unitBytes,
-      blockCount: blocks.length,
-      ...(spans === undefined ? {} : { spanCount: spans.length / spanNumbers }),
-      pages: pages.map(({ boxes, ...page }) => ({ ...page, ...(boxes === undefined ? {} : { boxes: boxes.length }) })),
-      ...(members === undefined ? {} : { members: members.map((member) => ({ ...member, bytes: member.bytes.length })) }),
-    },
-    payload: [
-      Buffer.from(text, unitBytes === 1 ? 'latin1' : 'utf16le'),
-      ...[numbers, ...(spans === undefined ? [] : [spans]), ...pages.flatMap((page) => page.boxes ?? [])].map(bytesOf),
-      ...(members ?? []).map(({ bytes }) => bytes),
-    ],
+    header: { outcome: 'portion', start, firstBlock, ...counts },
+    payload: [encodeText(text, unitBytes), bytesOf(encodeBlocks(blocks)), bytesOf(spans)],
   };
 }
 
@@ -80,28 +109,71 @@ const pieceUnits = 4 * 1024 * 1024;
 const turnBlocks = 10_000;
 const turnSpans = 200_000;
 
-/** The inverse of `encodeDocument`, in steps; a long text in pieces. Rejects with `RangeError` where lengths or ranges do not fit together. */
-export async function decodeDocument(header: DocumentHeader, payload: Buffer): Promise<ReadDocument> {
-  const { textUnits, unitBytes, blockCount, spanCount, pages, members, ...rest } = header;
+/** Takes a message apart. Throws `RangeError` where it is shorter than it says. */
+function createPayloadReader(payload: Buffer) {
   let position = 0;
   function take(length: number): Buffer {
     if (position + length > payload.length) throw new RangeError('The message of the parser process is too short.');
     position += length;
     return payload.subarray(position - length, position);
   }
-  function takeNumbers(count: number): Uint32Array<ArrayBuffer> {
-    const bytes = take(count * 4);
-    const numbers = new Uint32Array(count);
-    new Uint8Array(numbers.buffer).set(bytes);
-    return numbers;
+  return {
+    take,
+    takeNumbers(count: number): Uint32Array<ArrayBuffer> {
+      const bytes = take(count * 4);
+      const numbers = new Uint32Array(count);
+      new Uint8Array(numbers.buffer).set(bytes);
+      return numbers;
+    },
+  };
+}
+
+/** What has come of a document in portions. */
+export interface PortionsSoFar {
+  readonly textUnits: number;
+  readonly blockCount: number;
+  readonly lastBlock: ParsedBlock | undefined;
+}
+
+export const noPortions: PortionsSoFar = { textUnits: 0, blockCount: 0, lastBlock: undefined };
+
+/** The inverse of `encodePortion`, and what has come with it. Rejects with `RangeError` where it does not fit what came before. */
+export async function decodePortion(
+  { textUnits, unitBytes, start, firstBlock, blockCount, spanCount }: PortionHeader,
+  payload: Buffer,
+  before: PortionsSoFar,
+): Promise<{ readonly portion: ParsedPortion; readonly soFar: PortionsSoFar }> {
+  const { take, takeNumbers } = createPayloadReader(payload);
+  const text = take(textUnits * unitBytes).toString(unitBytes === 1 ? 'latin1' : 'utf16le');
+  const end = start + textUnits;
+  const goesOn = firstBlock === before.blockCount - 1 && blockCount > 0;
+  if (textUnits === 0 || start !== before.textUnits || !text.isWellFormed() || (firstBlock !== before.blockCount && !goesOn)) {
+    throw new RangeError('A portion does not follow the one before.');
   }
+  const { lastBlock } = before;
+  const blocks = await decodeBlocks(takeNumbers(blockCount * blockNumbers), end, goesOn ? (lastBlock?.start ?? 0) : start);
+  if (goesOn && (blocks[0]?.start !== lastBlock?.start || blocks[0]?.kind !== lastBlock?.kind)) {
+    throw new RangeError('A block does not go on where it ended.');
+  }
+  const spans = takeNumbers(spanCount * spanNumbers);
+  await requireSpans(spans, end, { from: start, firstBlock, blockCount });
+  return {
+    portion: { start, text, blocks, firstBlock, spans },
+    soFar: { textUnits: end, blockCount: firstBlock + blockCount, lastBlock: blocks.at(-1) ?? lastBlock },
+  };
+}
+
+/** The inverse of `encodeDocument`, in steps; a long text in pieces. Rejects with `RangeError` where lengths or ranges do not fit together. */
+export async function decodeDocument(header: DocumentHeader, payload: Buffer): Promise<ReadDocument> {
+  const { textUnits, unitBytes, blockCount, spanCount, pages, members, portionUnits = 0, ...rest } = header;
+  const { take, takeNumbers } = createPayloadReader(payload);
   const text = await decodeText(take(textUnits * unitBytes), unitBytes);
   const blocks = await decodeBlocks(takeNumbers(blockCount * blockNumbers), textUnits);
   const spans = spanCount === undefined ? undefined : takeNumbers(spanCount * spanNumbers);
-  if (spans !== undefined) await requireSpans(spans, textUnits, blockCount);
+  if (spans !== undefined) await requireSpans(spans, textUnits, { from: 0, firstBlock: 0, blockCount });
   let end = 0;
   const decodedPages = pages.map(({ boxes, ...page }) => {
-    if (page.start < end || page.end < page.start || page.end > textUnits) throw new RangeError('Pages overlap or leave the text.');
+    if (page.start < end || page.end < page.start || page.end > Math.max(textUnits, portionUnits)) throw new RangeError('Pages overlap or leave the text.');
     end = page.end;
     return { ...page, ...(boxes === undefined ? {} : { boxes: takeNumbers(boxes) }) };
   });
@@ -128,9 +200,9 @@ async function decodeText(bytes: Buffer, unitBytes: 1 | 2): Promise<SlicedText> 
   return piecedText(pieces);
 }
 
-async function decodeBlocks(numbers: Uint32Array, textUnits: number): Promise<ParsedBlock[]> {
+async function decodeBlocks(numbers: Uint32Array, textUnits: number, from = 0): Promise<ParsedBlock[]> {
   const blocks: ParsedBlock[] = [];
-  let previousEnd = 0;
+  let previousEnd = from;
   for (let at = 0; at < numbers.length; at += blockNumbers) {
     if ((blocks.length + 1) % turnBlocks === 0) await eventLoopTurn();
     const [kindIndex = 0, level = 0, start = 0, end = 0, headerStart = 0, headerEnd = 0] = numbers.subarray(at, at + blockNumbers);
@@ -151,13 +223,20 @@ async function decodeBlocks(numbers: Uint32Array, textUnits: number): Promise<Pa
   return blocks;
 }
 
-async function requireSpans(numbers: Uint32Array, textUnits: number, blockCount: number): Promise<void> {
-  let previousEnd = 0;
+/** `firstBlock`, `blockCount`: the blocks that a span may be of. */
+async function requireSpans(
+  numbers: Uint32Array,
+  textUnits: number,
+  { from, firstBlock, blockCount }: { readonly from: number; readonly firstBlock: number; readonly blockCount: number },
+): Promise<void> {
+  let previousEnd = from;
   for (let at = 0; at < numbers.length; at += spanNumbers) {
     if ((at / spanNumbers + 1) % turnSpans === 0) await eventLoopTurn();
     const start = numbers[at] ?? 0;
     const end = numbers[at + 1] ?? 0;
-    if (start < previousEnd || end <= start || end > textUnits || (numbers[at + 2] ?? 0) > blockCount) {
+    const block = numbers[at + 2] ?? 0;
+    const isOfBlock = block === 0 || (block > firstBlock && block <= firstBlock + blockCount);
+    if (start < previousEnd || end <= start || end > textUnits || !isOfBlock) {
       throw new RangeError('Spans overlap or leave the text.');
     }
     previousEnd = end;

@@ -81,8 +81,31 @@ export const parsedDocument = z.object({
 });
 export type ParsedDocument = z.infer<typeof parsedDocument>;
 
+/** A part of a long document as it comes out of a parser process, in order. All offsets are those of the document. */
+export interface ParsedPortion {
+  /** Where its text begins. */
+  readonly start: number;
+  /** Well-formed; not empty. */
+  readonly text: string;
+  /** Those that begin in it, and before them the one that goes on from the portion before, with its end so far. */
+  readonly blocks: readonly ParsedBlock[];
+  /** Index of the first of them in the document. */
+  readonly firstBlock: number;
+  /** As those of a document, each inside this portion. */
+  readonly spans: Uint32Array;
+}
+
+/** Takes the portions of one long document, each when the one before is dealt with: the parser waits for it. */
+export interface PortionTaker {
+  take(portion: ParsedPortion): Promise<void>;
+}
+
 /** A document as it comes out of a parser process: a long text is in pieces. */
-export type ReadDocument = Omit<ParsedDocument, 'text'> & { readonly text: SlicedText };
+export type ReadDocument = Omit<ParsedDocument, 'text'> & {
+  readonly text: SlicedText;
+  /** Who has got the text, the blocks and the spans, which are then empty here. */
+  readonly taken?: PortionTaker;
+};
 
 /** Files that go to a child together hold at most so many bytes; a larger one goes alone. */
 export const togetherBytes = 256 * 1024;
@@ -105,8 +128,22 @@ export interface ParseRequest {
   readonly ocr?: string;
 }
 
+/** A file that is read bit by bit, as often as needed. */
+export interface StreamedBytes {
+  readonly length: number;
+  /** Each piece is good until the next one is asked for. Rejects where the file is not what it was. */
+  read(signal: AbortSignal): AsyncIterable<Uint8Array>;
+}
+
+/** What goes to a parser process. */
+export interface ParseInput extends Omit<ParseRequest, 'bytes'> {
+  readonly bytes: Uint8Array | StreamedBytes;
+  /** Called for each attempt to parse a document that turns out to be long. Default: it comes as a whole, in pieces. */
+  readonly taker?: () => PortionTaker;
+}
+
 export interface ParseWork {
-  readonly request: ParseRequest;
+  readonly request: ParseInput;
   readonly signal: AbortSignal;
 }
 
@@ -139,6 +176,15 @@ export interface DocumentParser {
 /** What one format makes of the bytes. */
 export type ParsedContent = Omit<ParsedDocument, 'parser' | 'parserVersion' | 'contentType' | 'spans'>;
 
+/** A part of a text, canonical, and its blocks, with the offsets of the document; one that goes on in the next part comes there again. */
+export interface ContentPart {
+  readonly text: string;
+  readonly blocks: readonly ParsedBlock[];
+}
+
+/** What is known of a document when all of its parts have been given. */
+export type ContentBeyondParts = Omit<ParsedContent, 'text' | 'blocks'>;
+
 /** One format. A parser is one file with one of these and one line in the registry. */
 export interface FormatParser {
   readonly name: string;
@@ -156,4 +202,9 @@ export interface FormatParser {
     bytes: Uint8Array,
     context: { readonly name: string; readonly encoding?: string; readonly membersFrom?: number; readonly ocr?: string },
   ): Promise<ParsedContent>;
+  /** The same for a large file, so that its text is never in memory as a whole. Absent: it is. */
+  parseInParts?(
+    bytes: Uint8Array,
+    context: { readonly name: string; readonly encoding?: string },
+  ): AsyncGenerator<ContentPart, ContentBeyondParts> | Generator<ContentPart, ContentBeyondParts>;
 }

@@ -1,6 +1,6 @@
 import type { Deadline } from './time.ts';
 import type { EmbedKind, GeneratePart, GenerateRequest, WorkClass } from './engine.ts';
-import type { ParseRequest, ReadDocument } from './parser.ts';
+import type { ParseInput, ReadDocument } from './parser.ts';
 
 /**
  * The lanes, with what goes in, what streams out and what comes back. A lane is one engine capability on one device. `part` is
@@ -12,7 +12,7 @@ export interface LaneTypes {
   [further: `generate:${string}`]: GenerateLane;
   embed: { input: { readonly texts: readonly string[]; readonly kind: EmbedKind }; part: never; result: Float32Array[] };
   rerank: { input: { readonly query: string; readonly passages: readonly string[] }; part: never; result: Float32Array };
-  parse: { input: ParseRequest; part: never; result: ReadDocument };
+  parse: { input: ParseInput; part: never; result: ReadDocument };
 }
 export type LaneName = keyof LaneTypes;
 interface GenerateLane {

@@ -1,17 +1,44 @@
 import { segmentSlices } from '../../chunk/segment.ts';
 import { createLanguageDetector } from '../../language/detect-language.ts';
-import type { ParsedDocument } from '../../spec/parser.ts';
+import type { ContentPart, ParsedBlock, ParsedDocument, ParsedPortion } from '../../spec/parser.ts';
 import { spanNumbers } from '../../spec/parsed-numbers.ts';
 
 const { detect } = createLanguageDetector();
 
 /** What can be told of a document without counting tokens, told here: the main process has enough to do. */
 export function readyForChunks(document: ParsedDocument): ParsedDocument {
-  const language = document.language ?? detect(document.text);
-  return { ...document, spans: spansOf(document), ...(language === undefined ? {} : { language }) };
+  return { ...withLanguage(document, document.text), spans: spansOf(document, 0, 0) };
 }
 
-function spansOf({ text, blocks }: ParsedDocument): Uint32Array<ArrayBuffer> {
+/** `beginning`: of its text. */
+export function withLanguage(document: ParsedDocument, beginning: string): ParsedDocument {
+  const language = document.language ?? detect(beginning);
+  return language === undefined ? document : { ...document, language };
+}
+
+/** Makes portions of the parts of one document. */
+export function createPortions(): { next(part: ContentPart): ParsedPortion; readonly textUnits: number } {
+  let start = 0;
+  let blockCount = 0;
+  let last: ParsedBlock | undefined;
+  return {
+    get textUnits() {
+      return start;
+    },
+    next({ text, blocks }) {
+      const firstBlock = blockCount - (last !== undefined && blocks[0]?.start === last.start ? 1 : 0);
+      // A block that began before is here from the beginning of this text on.
+      const inside = blocks.map((block) => ({ ...block, start: Math.max(block.start - start, 0), end: block.end - start }));
+      const portion = { start, text, blocks, firstBlock, spans: spansOf({ text, blocks: inside }, start, firstBlock) };
+      start += text.length;
+      blockCount = firstBlock + blocks.length;
+      last = blocks.at(-1) ?? last;
+      return portion;
+    },
+  };
+}
+
+function spansOf({ text, blocks }: Pick<ParsedDocument, 'text' | 'blocks'>, from: number, firstBlock: number): Uint32Array<ArrayBuffer> {
   let numbers = new Uint32Array(spanNumbers * 64);
   let used = 0;
   for (const slice of segmentSlices(text, blocks)) {
@@ -21,9 +48,9 @@ function spansOf({ text, blocks }: ParsedDocument): Uint32Array<ArrayBuffer> {
       numbers = larger;
     }
     for (const { start, end, block } of slice) {
-      numbers[used] = start;
-      numbers[used + 1] = end;
-      numbers[used + 2] = block + 1;
+      numbers[used] = from + start;
+      numbers[used + 1] = from + end;
+      numbers[used + 2] = block === -1 ? 0 : firstBlock + block + 1;
       used += spanNumbers;
     }
   }

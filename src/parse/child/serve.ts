@@ -1,11 +1,11 @@
 import { Socket } from 'node:net';
 import { toMillraceError } from '../../errors.ts';
-import type { FormatParser } from '../../spec/parser.ts';
+import type { FormatParser, ParsedDocument, ParsedPortion } from '../../spec/parser.ts';
 import { systemClock } from '../../util/clock.ts';
-import { parseDocument } from '../parse-document.ts';
-import { readyForChunks } from './ready-for-chunks.ts';
-import type { ResponseHeader } from '../answer-header.ts';
-import { createFrameReader, encodeDocument, encodeFrame, type Frame, type RequestHeader } from '../wire.ts';
+import { contentParts, partUnits } from '../content-parts.ts';
+import { parseInParts } from '../parse-document.ts';
+import { createFrameReader, encodeDocument, encodeFrame, encodePortion, type Frame, type RequestHeader } from '../wire.ts';
+import { createPortions, readyForChunks, withLanguage } from './ready-for-chunks.ts';
 
 /** Answers wait so long, or up to so many bytes, for the next ones: each write wakes the parent. */
 const togetherMs = 2;
@@ -43,9 +43,13 @@ export async function serveParsers(parsers: readonly FormatParser[]): Promise<vo
 
   for await (const chunk of process.stdin) {
     for (const frame of reader.push(chunk as Buffer)) {
-      for (const piece of await answer(frame, parsers, residentBytes)) {
-        pieces.push(piece);
-        bytes += piece.length;
+      for await (const part of answers(frame, parsers, residentBytes)) {
+        for (const piece of part) {
+          pieces.push(piece);
+          bytes += piece.length;
+        }
+        // The parent has room for one part at a time.
+        if (bytes >= togetherBytes) await flush();
       }
       if (bytes >= togetherBytes || systemClock.monotonic() - since >= togetherMs) await flush();
     }
@@ -67,21 +71,41 @@ function createResidentBytes(): (documentBytes: number) => number {
   };
 }
 
-async function answer(
+/** The frames of an answer: portions of a long document, then what ends it. */
+async function* answers(
   frame: Frame,
   parsers: readonly FormatParser[],
   residentBytes: (documentBytes: number) => number,
-): Promise<Uint8Array[]> {
-  let header: ResponseHeader;
-  let payload: Uint8Array[] = [];
+): AsyncGenerator<Uint8Array[]> {
+  const { length } = frame.payload;
   try {
-    const request = { ...(frame.header as RequestHeader), bytes: frame.payload };
-    const encoded = encodeDocument(readyForChunks(await parseDocument(request, parsers)));
-    header = { outcome: 'parsed', residentBytes: residentBytes(frame.payload.length), document: encoded.header };
-    payload = encoded.payload;
+    const portions = createPortions();
+    let beginning: string | undefined;
+    let document: ParsedDocument | undefined;
+    const parts = parseInParts({ ...(frame.header as RequestHeader), bytes: frame.payload }, parsers);
+    while (document === undefined) {
+      const next = await parts.next();
+      if (next.done === true) document = next.value;
+      else {
+        beginning ??= next.value.text;
+        for (const part of contentParts(next.value, portions.textUnits)) yield encodePortionFrame(portions.next(part));
+      }
+    }
+    if (document.text.length > partUnits) {
+      beginning = document.text;
+      for (const part of contentParts(document, 0)) yield encodePortionFrame(portions.next(part));
+      document = { ...document, text: '', blocks: [] };
+    }
+    const encoded = encodeDocument(beginning === undefined ? readyForChunks(document) : withLanguage(document, beginning));
+    const header = beginning === undefined ? encoded.header : { ...encoded.header, portionUnits: portions.textUnits };
+    yield encodeFrame({ outcome: 'parsed', residentBytes: residentBytes(length), document: header }, encoded.payload);
   } catch (error) {
-    header = { outcome: 'failed', residentBytes: residentBytes(frame.payload.length), error: toMillraceError(error).toJSON() };
+    yield encodeFrame({ outcome: 'failed', residentBytes: residentBytes(length), error: toMillraceError(error).toJSON() }, []);
   }
+}
+
+function encodePortionFrame(portion: ParsedPortion): Uint8Array[] {
+  const { header, payload } = encodePortion(portion);
   return encodeFrame(header, payload);
 }
 

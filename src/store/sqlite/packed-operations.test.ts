@@ -8,20 +8,20 @@ import { isPackable, packOperations, unpackOperations } from './packed-operation
 const ids = { source: 'source', document: 'document' };
 const vector = (...numbers: readonly number[]): Float32Array => Float32Array.from([0, ...numbers]).subarray(1);
 
-function withBoxes(key: string, text: string): StoreOperation {
+function withBoxes(key: string, text: string, staged?: number): StoreOperation {
   const operation = commitLines(key, text);
   if (operation.type !== 'commitDocument') throw new Error('It is a document.');
   const pages = [
     { number: 1, start: 0, end: 4 },
     { number: 2, label: 'ii', start: 4, end: text.length, width: 595.28, height: 842, boxes: Uint32Array.of(4, 8, 1, 2, 3, 4_096) },
   ];
-  return { ...operation, document: { ...operation.document, pages } };
+  return { ...operation, ...(staged === undefined ? {} : { staged }), document: { ...operation.document, pages } };
 }
 
 const operations: readonly PreparedOperation[] = [
   { operation: withBoxes('one', 'text with "quotes", a 🦀, half of one: \ud83e and \u2028'), ids },
   { operation: failureOf('E_DOCUMENT_EMPTY'), ids },
-  { operation: { ...withBoxes('two', 'another text'), staged: 7 }, ids },
+  { operation: withBoxes('two', 'another text', 7), ids },
   {
     operation: {
       type: 'commitVectors',
