@@ -156,7 +156,9 @@ export function parseLane(parser: DocumentParser): LaneDefinition<'parse'> {
     },
     execute: (batch) =>
       parser.parseEach === undefined
-        ? Promise.allSettled(batch.map(async ({ input, signal }) => parser.parse({ ...input, bytes: await wholeBytes(input.bytes, signal) }, signal)))
+        ? Promise.allSettled(
+            batch.map(async ({ input, signal }) => parser.parse({ ...input, bytes: await wholeBytes(input.bytes, signal) }, signal)),
+          )
         : parser.parseEach(batch.map(({ input, signal }) => ({ request: input, signal }))),
   };
 }

@@ -26,7 +26,10 @@ export function packChunks(
   tokenCounts: Uint32Array,
   options: ChunkOptions,
 ): ChunkSpan[] {
-  const packer = createPacker({ slice: (start, end) => document.text.slice(start, end), block: (index) => document.blocks[index] }, options);
+  const packer = createPacker(
+    { slice: (start, end) => document.text.slice(start, end), block: (index) => document.blocks[index] },
+    options,
+  );
   return [...packer.push(spans, tokenCounts), ...packer.end()];
 }
 

@@ -1,7 +1,7 @@
 import { type MillraceError, toMillraceError } from '../errors.ts';
 import type { Tokenizer } from '../spec/engine.ts';
 import type { DocumentId } from '../spec/identifiers.ts';
-import { parseCost, type ParseInput, type PortionTaker, type ReadDocument } from '../spec/parser.ts';
+import type { ReadDocument } from '../spec/parser.ts';
 import type { NewSource, StoreOperation } from '../spec/store.ts';
 import type { BoundedQueue } from '../util/bounded-queue.ts';
 import type { BytePermits } from '../util/byte-permits.ts';
@@ -26,8 +26,9 @@ import {
   type Versions,
 } from './known-source.ts';
 import { type LookedSource, lookAtSource, sourceKey, sourceUri } from './look-at-source.ts';
-import { createLongDocument, type LongDocument, type MadeDocument } from './long-document.ts';
+import type { LongDocument, MadeDocument } from './long-document.ts';
 import { makeDocument } from './make-document.ts';
+import { forget, parse, parseTaking, type TakenDocument } from './parse-source.ts';
 import type { Progress } from './progress.ts';
 import type { ReadContent } from './read-file.ts';
 
@@ -133,11 +134,8 @@ async function readAndPrepare(context: PrepareContext, visit: Visit, looked: Loo
   await hand(context, visit, success(context, visit, looked.source, { made: document, long: read.long, members }));
 }
 
-interface ReadSource {
+interface ReadSource extends TakenDocument {
   readonly content: Required<SeenContent>;
-  readonly parsed: ReadDocument;
-  /** Who has got its text, where that is long. */
-  readonly long: LongDocument | undefined;
   /** Only containers are read again. The bytes of any other file are given up here: a large one must not be there beside its text. */
   readonly containerBytes: ReadContent['bytes'] | undefined;
 }
@@ -153,7 +151,7 @@ async function readAndParse(context: PrepareContext, visit: Visit, looked: Looke
   const same = await findSameContent(run.parts.store, run.collection, visit.versions, content);
   if (same !== undefined && (await settleMade(context, visit, looked, same, 'same-content'))) return undefined;
   return rememberingFailure(visit, content, async () => {
-    const { parsed, long } = await parseTaking(context, visit, looked, bytes);
+    const { parsed, long } = await parseTaking(run, context.tokenizer, looked, bytes, visit.signal);
     run.parts.faults?.reach('document-parsed');
     return { content, parsed, long, containerBytes: parsed.members === undefined ? undefined : bytes };
   });
@@ -214,50 +212,6 @@ async function settleMade(
   return true;
 }
 
-/** Parses it; a long text goes to the record meanwhile, and what came of attempts that failed is given up. */
-async function parseTaking(
-  { run, tokenizer }: PrepareContext,
-  visit: Visit,
-  looked: LookedSource,
-  bytes: ReadContent['bytes'],
-): Promise<{ readonly parsed: ReadDocument; readonly long: LongDocument | undefined }> {
-  const { store, chunker } = run.parts;
-  const attempts: LongDocument[] = [];
-  function taker(): PortionTaker {
-    const attempt = createLongDocument(store, chunker, { tokenizer, model: run.embedder.model }, visit.signal);
-    attempts.push(attempt);
-    run.staged.add(attempt);
-    return attempt.taker;
-  }
-  let long: LongDocument | undefined;
-  try {
-    const parsed = await parse(run, visit, looked, { bytes, taker });
-    long = attempts.find((attempt) => attempt.taker === parsed.taken);
-    return { parsed, long };
-  } finally {
-    for (const attempt of attempts) if (attempt !== long) await forget(run, attempt);
-  }
-}
-
-async function forget({ staged }: IngestRun, long: LongDocument | undefined): Promise<void> {
-  if (long === undefined) return;
-  staged.delete(long);
-  await long.forget();
-}
-
-async function parse(
-  { parts: { scheduler } }: IngestRun,
-  { signal }: Visit,
-  looked: LookedSource,
-  given: Pick<ParseInput, 'bytes' | 'taker' | 'membersFrom'>,
-): Promise<ReadDocument> {
-  const cost = parseCost(given.bytes.length);
-  await scheduler.ready('parse', cost, signal);
-  const { name, contentType } = looked;
-  const input = { name, ...given, ...(contentType === undefined ? {} : { contentType }) };
-  return scheduler.submit({ lane: 'parse', class: 'background', input, cost, signal, deliver: 'final' }).result();
-}
-
 async function chunk({ run, tokenizer }: PrepareContext, { signal }: Visit, { parsed, long, content }: ReadSource): Promise<MadeDocument> {
   const { parser, chunker } = run.parts;
   const { model } = run.embedder;
@@ -284,7 +238,7 @@ async function settleMembers(
     first,
     permits: memberPermits,
     signal,
-    next: (membersFrom) => parse(run, visit, looked, { bytes, membersFrom }),
+    next: (membersFrom) => parse(run, looked, { bytes, membersFrom }, signal),
     prepare(member) {
       run.counts.found += 1;
       return prepareSource(context, member, signal);
@@ -303,12 +257,7 @@ interface Prepared {
   readonly members: readonly string[] | undefined;
 }
 
-function success(
-  context: PrepareContext,
-  visit: Visit,
-  source: NewSource,
-  { made, long, members }: Prepared,
-): PreparedCommit {
+function success(context: PrepareContext, visit: Visit, source: NewSource, { made, long, members }: Prepared): PreparedCommit {
   const { run, progress } = context;
   const { document, chunks, pages, staged } = made;
   const { collection } = run;

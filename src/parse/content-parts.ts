@@ -17,7 +17,8 @@ export function* contentParts({ text, blocks }: ContentPart, base: number): Gene
     const crossing = blocks[next];
     const ofPart = blocks.slice(first, next);
     let end = limit;
-    if (crossing !== undefined && next > first && crossing.start < base + limit) end = crossing.start - base;
+    const isLong = crossing !== undefined && crossing.end - crossing.start > partUnits;
+    if (crossing !== undefined && next > first && !isLong && crossing.start < base + limit) end = crossing.start - base;
     else if (limit < text.length) {
       // Inside a block that is longer than a part, or behind all blocks.
       const from = Math.max(at, (crossing?.start ?? 0) - base);

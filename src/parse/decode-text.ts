@@ -105,11 +105,28 @@ function canDecode(encoding: string): boolean {
   return webDecoder(encoding) !== undefined || loadIconv().encodingExists(encoding);
 }
 
+/** The bytes behind a byte order mark, which is not part of the text. */
+export function withoutMark(bytes: Uint8Array): Uint8Array {
+  const mark = byteOrderMark(bytes);
+  return mark === undefined ? bytes : bytes.subarray(mark.length);
+}
+
 /** Bytes to text; bytes that are not valid in the encoding become U+FFFD. A byte order mark is not part of the text. */
 export function decodeText(bytes: Uint8Array, encoding: string): string {
-  const mark = byteOrderMark(bytes);
-  const content = mark === undefined ? bytes : bytes.subarray(mark.length);
+  const content = withoutMark(bytes);
   const decoder = webDecoder(encoding);
   if (decoder !== undefined) return decoder.decode(content);
-  return loadIconv().decode(Buffer.from(content.buffer, content.byteOffset, content.byteLength), encoding);
+  return loadIconv().decode(asBuffer(content), encoding);
+}
+
+/** `decodeText` bit by bit, for bytes without a mark. */
+export function createTextDecoder(encoding: string): { write(bytes: Uint8Array): string; end(): string } {
+  const decoder = webDecoder(encoding);
+  if (decoder !== undefined) return { write: (bytes) => decoder.decode(bytes, { stream: true }), end: () => decoder.decode() };
+  const other = loadIconv().getDecoder(encoding);
+  return { write: (bytes) => other.write(asBuffer(bytes)), end: () => other.end() ?? '' };
+}
+
+function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }

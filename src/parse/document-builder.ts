@@ -1,4 +1,4 @@
-import type { ParsedBlock, ParsedPage } from '../spec/parser.ts';
+import type { ContentPart, ParsedBlock, ParsedPage } from '../spec/parser.ts';
 import { canonicalText } from './canonical-text.ts';
 
 export interface DocumentBuilder {
@@ -13,6 +13,8 @@ export interface DocumentBuilder {
   startPage(label?: string): void;
   /** UTF-16 units so far. */
   readonly length: number;
+  /** What was added since the last part was taken, for documents without pages that are never built as a whole. */
+  takePart(): ContentPart;
   /** Text, blocks and pages so far. */
   build(): { readonly text: string; readonly blocks: ParsedBlock[]; readonly pages: ParsedPage[] };
 }
@@ -76,13 +78,17 @@ export function createDocumentBuilder(): DocumentBuilder {
     startPage(label) {
       pageStarts.push({ label, firstBlock: blocks.length });
     },
+    takePart() {
+      return { text: parts.splice(0).join(''), blocks: blocks.splice(0) };
+    },
     build() {
       return { text: parts.join(''), blocks, pages: pages() };
     },
   };
 }
 
-function tableLine(cells: readonly string[]): string {
+/** A row of a table as a line; empty where all cells are. */
+export function tableLine(cells: readonly string[]): string {
   const texts = cells.map((cell) => canonicalText(cell).replace(/\s+/g, ' ').trim());
   if (texts.every((text) => text === '')) return '';
   return texts.join(' | ').trim();

@@ -21,6 +21,16 @@ function lazily(load: () => Promise<FormatParser['parse']>): FormatParser['parse
   };
 }
 
+type PartsOf = NonNullable<FormatParser['parseInParts']>;
+
+/** The same for what gives a document in parts. */
+function partsLazily(load: () => Promise<PartsOf>): PartsOf {
+  return async function* parseInParts(bytes, context) {
+    const parse = await load();
+    return yield* parse(bytes, context);
+  };
+}
+
 const officeMedia = 'application/vnd.openxmlformats-officedocument';
 const openDocumentMedia = 'application/vnd.oasis.opendocument';
 
@@ -33,6 +43,7 @@ function textFormats(): FormatParser[] {
       isText: true,
       endings: { txt: 'text/plain', text: 'text/plain', log: 'text/plain' },
       parse: lazily(async () => (await import('./plain-text.ts')).parsePlainText),
+      parseInParts: partsLazily(async () => (await import('./plain-text.ts')).parsePlainTextInParts),
     },
     {
       name: 'markdown',
@@ -41,6 +52,7 @@ function textFormats(): FormatParser[] {
       isText: true,
       endings: { md: 'text/markdown', markdown: 'text/markdown', mdown: 'text/markdown', mkd: 'text/markdown' },
       parse: lazily(async () => (await import('./markdown.ts')).parseMarkdown),
+      parseInParts: partsLazily(async () => (await import('./markdown.ts')).parseMarkdownInParts),
     },
     {
       name: 'html',
@@ -57,6 +69,7 @@ function textFormats(): FormatParser[] {
       isText: true,
       endings: { csv: 'text/csv', tsv: 'text/tab-separated-values' },
       parse: lazily(async () => (await import('./data/csv.ts')).parseCsv),
+      parseInParts: partsLazily(async () => (await import('./data/csv.ts')).parseCsvInParts),
     },
     {
       name: 'json',
@@ -72,7 +85,8 @@ function textFormats(): FormatParser[] {
       contentTypes: ['application/x-ndjson', 'application/jsonl'],
       isText: true,
       endings: { jsonl: 'application/x-ndjson', ndjson: 'application/x-ndjson' },
-      parse: lazily(async () => (await import('./data/json.ts')).parseJsonLines),
+      parse: lazily(async () => (await import('./data/json-lines.ts')).parseJsonLines),
+      parseInParts: partsLazily(async () => (await import('./data/json-lines.ts')).parseJsonLinesInParts),
     },
     {
       name: 'xml',
@@ -97,6 +111,7 @@ function textFormats(): FormatParser[] {
       isText: true,
       endings: sourceCodeEndings,
       parse: lazily(async () => (await import('./data/source-code.ts')).parseSourceCode),
+      parseInParts: partsLazily(async () => (await import('./data/source-code.ts')).parseSourceCodeInParts),
     },
   ];
 }

@@ -56,7 +56,10 @@ async function escapes(sandbox: NonNullable<Isolation['sandbox']>): Promise<{ tr
     sandbox: (command) => sandbox(command.filter((argument) => !/^--(?:permission|allow-)/.test(argument))),
   });
   try {
-    const frame = await child.exchange(encodeFrame({ name: 'payload.txt' }, [Buffer.from(JSON.stringify(found))]), { maxAnswerBytes: 1_000_000, takePortion: () => Promise.resolve() });
+    const frame = await child.exchange(encodeFrame({ name: 'payload.txt' }, [Buffer.from(JSON.stringify(found))]), {
+      maxAnswerBytes: 1_000_000,
+      takePortion: () => Promise.resolve(),
+    });
     if (frame === undefined) throw new Error((await child.ended).errorOutput);
     const response = responseHeader.parse(frame.header);
     if (response.outcome !== 'parsed') throw new Error(response.error.message);

@@ -1,12 +1,18 @@
 import type { Token } from 'markdown-it';
-import type { FormatParser } from '../spec/parser.ts';
+import type { ContentBeyondParts, ContentPart, FormatParser } from '../spec/parser.ts';
 import { decodeText } from './decode-text.ts';
 import { createDocumentBuilder, type DocumentBuilder } from './document-builder.ts';
 import { addHtmlFragment, htmlFragmentText } from './html-blocks.ts';
 import { createMarkdownReader } from './markdown-tokens.ts';
+import { cutWindows, textWindows } from './text-windows.ts';
 
 /** Source longer than this is parsed in sections, so that the tokens of a huge file never exist as a whole. UTF-16 units. */
 const sectionLength = 512 * 1024;
+
+/** A large file is looked through for its sections in windows that are at least so long. UTF-16 units. */
+const windowLength = 2 * sectionLength;
+
+const tooDeep = 'Lists, quotes and notes that are nested deeper than 100 levels were left out.';
 
 /** The readable text: marks of emphasis, links and headings are gone, list markers and table bars stay. */
 export const parseMarkdown: FormatParser['parse'] = (bytes, { encoding = 'utf-8' }) => {
@@ -19,11 +25,10 @@ export const parseMarkdown: FormatParser['parse'] = (bytes, { encoding = 'utf-8'
   for (const section of sections(body, sectionLength)) {
     const { tokens, isCut } = readMarkdown(section);
     addBlocks(builder, tokens);
-    if (isCut) warnings.add('Lists, quotes and notes that are nested deeper than 100 levels were left out.');
+    if (isCut) warnings.add(tooDeep);
   }
   const { text, blocks } = builder.build();
-  const firstHeading = blocks.find((block) => block.kind === 'heading' && block.level === 1);
-  const title = properties.title ?? (firstHeading === undefined ? undefined : text.slice(firstHeading.start, firstHeading.end));
+  const title = properties.title ?? firstTitle({ text, blocks }, 0);
   return Promise.resolve({
     text,
     pages: [{ number: 1, start: 0, end: text.length }],
@@ -34,6 +39,62 @@ export const parseMarkdown: FormatParser['parse'] = (bytes, { encoding = 'utf-8'
     warnings: [...warnings],
   });
 };
+
+/** The same for a large file, section by section. */
+export function* parseMarkdownInParts(
+  bytes: Uint8Array,
+  { encoding = 'utf-8' }: { readonly encoding?: string },
+): Generator<ContentPart, ContentBeyondParts> {
+  const builder = createDocumentBuilder();
+  const readMarkdown = createMarkdownReader();
+  const warnings = new Set<string>();
+  let properties: FrontMatter | undefined;
+  let title: string | undefined;
+  for (const section of sectionsOf(cutWindows(textWindows(bytes, encoding)))) {
+    const { length } = builder;
+    let body = section;
+    if (properties === undefined) {
+      const front = frontMatter(section);
+      ({ properties, body } = front);
+      if (properties.raw !== undefined) builder.add('paragraph', properties.raw);
+    }
+    const { tokens, isCut } = readMarkdown(body);
+    addBlocks(builder, tokens);
+    if (isCut) warnings.add(tooDeep);
+    const part = builder.takePart();
+    title ??= properties.title ?? firstTitle(part, length);
+    yield part;
+  }
+  return {
+    pages: [{ number: 1, start: 0, end: builder.length }],
+    ...(title === undefined ? {} : { title }),
+    ...(properties?.author === undefined ? {} : { author: properties.author }),
+    ...(properties?.language === undefined ? {} : { language: properties.language }),
+    warnings: [...warnings],
+  };
+}
+
+/** `sections` of a text that comes window by window. */
+function* sectionsOf(windows: Iterable<string>): Generator<string> {
+  let waiting = '';
+  let least = windowLength;
+  for (const window of windows) {
+    waiting += window.replace(/\r\n?/g, '\n');
+    if (waiting.length < least) continue;
+    const found = sections(waiting, sectionLength);
+    waiting = found.pop() ?? '';
+    yield* found;
+    // What has no place to cut is not looked through again for every window.
+    least = Math.max(windowLength, 2 * waiting.length);
+  }
+  yield* sections(waiting, sectionLength);
+}
+
+/** The first heading of the first level. `base`: where the text begins. */
+function firstTitle({ text, blocks }: ContentPart, base: number): string | undefined {
+  const heading = blocks.find((block) => block.kind === 'heading' && block.level === 1);
+  return heading === undefined ? undefined : text.slice(heading.start - base, heading.end - base);
+}
 
 interface FrontMatter {
   /** The lines between the fences: they are part of the document. */

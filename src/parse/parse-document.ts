@@ -84,7 +84,9 @@ function parserOf({ contentType }: DetectedType, name: string, parsers: readonly
   if (parser !== undefined) return parser;
   const known = typeNames[contentType];
   const looks = known === undefined ? contentType : `${known} (${contentType})`;
-  throw new MillraceError('E_DOCUMENT_UNSUPPORTED', `${name} looks like ${looks}, which millrace cannot read.`, { details: { contentType } });
+  throw new MillraceError('E_DOCUMENT_UNSUPPORTED', `${name} looks like ${looks}, which millrace cannot read.`, {
+    details: { contentType },
+  });
 }
 
 /** Leaves out empty parts. */

@@ -7,7 +7,8 @@ it.skipIf(process.platform === 'win32')('a parser child outlives Ctrl-C, which r
   const child = startParserChild({ entry: entryPath('parse-child'), heapBytes: 64 * 1024 * 1024 });
   try {
     const text = new TextEncoder().encode('A text.');
-    const parse = () => child.exchange(encodeFrame({ name: 'a.txt' }, [text]), { maxAnswerBytes: 1_000_000, takePortion: () => Promise.resolve() });
+    const parse = () =>
+      child.exchange(encodeFrame({ name: 'a.txt' }, [text]), { maxAnswerBytes: 1_000_000, takePortion: () => Promise.resolve() });
     expect((await parse())?.header).toMatchObject({ outcome: 'parsed' });
     process.kill(child.pid ?? 0, 'SIGINT');
     expect((await parse())?.header).toMatchObject({ outcome: 'parsed' });

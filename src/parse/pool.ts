@@ -48,11 +48,16 @@ interface TimedWork extends ParseWork {
   readonly deadlineMs: number;
 }
 
+/** Takes files bit by bit, and gives long documents in portions. */
+export interface ParserPool extends Required<DocumentParser> {
+  parse(input: ParseInput, signal: AbortSignal): Promise<ReadDocument>;
+}
+
 /**
  * A pool of parser children. It decides nothing about order: a call beyond `concurrency` is refused with `E_OVERLOADED`, a failed
  * one is not repeated. A slot is free again only when its child is idle or really gone.
  */
-export function createDocumentParser(options: DocumentParserOptions): Required<DocumentParser> {
+export function createDocumentParser(options: DocumentParserOptions): ParserPool {
   const { clock } = options;
   const limits: ParseLimits = { ...defaultParseLimits, ...options.limits };
   const concurrency = options.concurrency ?? Math.min(Math.max(availableParallelism() - 1, 1), 4);

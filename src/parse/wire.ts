@@ -173,7 +173,8 @@ export async function decodeDocument(header: DocumentHeader, payload: Buffer): P
   if (spans !== undefined) await requireSpans(spans, textUnits, { from: 0, firstBlock: 0, blockCount });
   let end = 0;
   const decodedPages = pages.map(({ boxes, ...page }) => {
-    if (page.start < end || page.end < page.start || page.end > Math.max(textUnits, portionUnits)) throw new RangeError('Pages overlap or leave the text.');
+    if (page.start < end || page.end < page.start || page.end > Math.max(textUnits, portionUnits))
+      throw new RangeError('Pages overlap or leave the text.');
     end = page.end;
     return { ...page, ...(boxes === undefined ? {} : { boxes: takeNumbers(boxes) }) };
   });

@@ -1,7 +1,8 @@
 import { strict as assert } from 'node:assert';
-import type { ChunkId, DocumentId, Metadata, RunId } from '../spec/identifiers.ts';
-import type { NewDocument, Store, StoreOperation } from '../spec/store.ts';
-import { sha256 } from '../util/hash.ts';
+import type { ChunkId, DocumentId, RunId } from '../spec/identifiers.ts';
+import type { Store, StoreOperation } from '../spec/store.ts';
+import { commitLines, lineDocument } from './line-document.ts';
+import { checkStagedDocuments } from './staged-conformance.ts';
 
 /** The two functions of a test runner that the suite needs. */
 export interface SuiteRunner {
@@ -9,36 +10,7 @@ export interface SuiteRunner {
   it(name: string, body: () => Promise<void>): void;
 }
 
-/** A document whose chunks are its lines. Equal text gives an equal document. */
-export function lineDocument(text: string, options: { readonly chunkerHash?: string } = {}): NewDocument {
-  const chunks: NewDocument['chunks'][number][] = [];
-  let start = 0;
-  for (const line of text.split('\n')) {
-    const end = start + line.length;
-    chunks.push({ number: chunks.length, start, end, headingPath: ['Top'], tokens: 4, sha256: sha256(line) });
-    start = end + 1;
-  }
-  return {
-    bytesSha256: sha256(`bytes of ${text}`),
-    parser: 'lines',
-    parserVersion: 1,
-    parseOptionsHash: 'none',
-    contentType: 'text/plain',
-    text,
-    textSha256: sha256(text),
-    pages: [{ number: 1, label: 'i', start: 0, end: text.length, boxes: Uint32Array.of(0, 1, 2, 3, 4, 5) }],
-    blocks: [{ kind: 'paragraph', start: 0, end: text.length }],
-    warnings: [],
-    chunkerHash: options.chunkerHash ?? 'by-line',
-    chunks,
-  };
-}
-
-/** The operation that commits `text` under `key`. */
-export function commitLines(key: string, text: string, metadata: Metadata = {}, chunkerHash = 'by-line'): StoreOperation {
-  const source = { key, uri: `file:///${key}`, metadata };
-  return { type: 'commitDocument', collection: 'main', source, document: lineDocument(text, { chunkerHash }), at: 1 };
-}
+export { commitLines, lineDocument };
 
 const scope = { collection: 'main' };
 const run = 'run-1' as RunId;
@@ -98,47 +70,7 @@ export function describeStoreConformance(runner: SuiteRunner, name: string, crea
       assert.deepEqual(await store.findDocuments('other', bytesSha256), []);
     });
 
-    test('commits a document that was staged in portions as if it had come whole, and keeps nothing of one that was given up', async (store) => {
-      const { pages, ...whole } = lineDocument('Top | Bottom\nfirst line\nsecond 🦀 line');
-      const [block, ...chunks] = [{ kind: 'table', start: 0, header: { start: 0, end: 12 } } as const, ...whole.chunks];
-      const header = { start: 0, end: 12 };
-      const staged = store.stageDocument();
-      const other = store.stageDocument();
-      await staged.add({ text: 'Top | Bottom\nfirst ', blocks: [{ ...block, end: 18 }] });
-      await staged.add({ chunks: chunks.slice(0, 1) });
-      await other.add({ text: 'another text' });
-      await staged.add({ text: 'line\nsecond 🦀 line', blocks: [{ ...block, end: 38 }] });
-      await staged.add({ pages, chunks: chunks.slice(1).map((chunk) => ({ ...chunk, tableHeader: header })) });
-      assert.deepEqual(await store.collections(), [], 'nothing is on record before the commit');
-      const operation = commitLines('a', '');
-      assert.ok(operation.type === 'commitDocument');
-      const document = { ...whole, text: '', pages: [], blocks: [], chunks: [] };
-      const [outcome] = await store.commit([{ ...operation, document, staged: staged.number }]);
-      const id = await documentOf(store, 'a');
-      assert.deepEqual([outcome?.done, outcome?.chunks], [true, await store.listChunks(id)]);
-      const read = await store.readChunks(await store.listChunks(id));
-      assert.deepEqual(
-        read.map(({ text, tableHeader }) => [text, tableHeader]),
-        [
-          ['Top | Bottom', null],
-          ['first line', 'Top | Bottom'],
-          ['second 🦀 line', 'Top | Bottom'],
-        ],
-      );
-      assert.equal(await store.readSpan(id, 13, 25), 'first line\ns');
-      const { textLength, pages: pageCount, chunks: chunkCount } = (await store.readDocument(id)) ?? {};
-      assert.deepEqual([textLength, pageCount, chunkCount], [38, 1, 3]);
-      // Nothing was forgotten yet: who is refused may try again.
-      const [again] = await store.commit([{ ...operation, document, staged: staged.number }]);
-      assert.deepEqual([again?.done, again?.chunks], [false, outcome?.chunks]);
-      await staged.forget();
-      await other.forget();
-      await other.forget();
-      const gone = { ...operation, document: { ...document, bytesSha256: sha256('others') }, staged: other.number };
-      await assert.rejects(store.commit([gone]));
-      assert.equal((await store.collections())[0]?.documents, 1);
-      assert.deepEqual((await store.verify()).problems, []);
-    });
+    test('commits what was staged in portions as if it had come whole, and keeps nothing of what was given up', checkStagedDocuments);
 
     test('changes nothing when a commit is repeated', async (store) => {
       const [first] = await store.commit([commitLines('a', 'one\ntwo')]);

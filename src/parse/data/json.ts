@@ -4,13 +4,15 @@ import { decodeText } from '../decode-text.ts';
 import { createDocumentBuilder, type DocumentBuilder } from '../document-builder.ts';
 import { parsePlainText } from '../plain-text.ts';
 
-type Json = string | number | boolean | null | readonly Json[] | JsonObject;
-interface JsonObject {
+export type Json = string | number | boolean | null | readonly Json[] | JsonObject;
+export interface JsonObject {
   readonly [key: string]: Json;
 }
 
 /** What nests deeper is read as plain text. */
 const maxDepth = 64;
+/** The warning that says so. */
+export const tooDeep = `It nests deeper than ${maxDepth} levels and was read as plain text.`;
 /** More names make no table that anybody could read. */
 const maxColumns = 100;
 
@@ -23,38 +25,11 @@ export const parseJson: FormatParser['parse'] = async (bytes, context) => {
   } catch {
     return asText(bytes, context, 'It is not valid JSON and was read as plain text.');
   }
-  if (depthOf(value) > maxDepth) return asText(bytes, context, `It nests deeper than ${maxDepth} levels and was read as plain text.`);
+  if (isTooDeep(value)) return asText(bytes, context, tooDeep);
   const builder = createDocumentBuilder();
   addValue(builder, value, 1);
   const title = isObject(value) && typeof value['title'] === 'string' ? canonicalText(value['title']).trim() : '';
   return { ...builder.build(), ...(title === '' ? {} : { title: title.slice(0, 2_000) }), warnings: [] };
-};
-
-/** One JSON value a line: a table where they are like objects, else a paragraph each. */
-export const parseJsonLines: FormatParser['parse'] = async (bytes, context) => {
-  const values: Json[] = [];
-  let broken = 0;
-  for (const line of decodeText(bytes, context.encoding ?? 'utf-8')
-    .replace(/^\uFEFF/, '')
-    .split('\n')) {
-    if (line.trim() === '') continue;
-    try {
-      values.push(JSON.parse(line) as Json);
-    } catch {
-      broken += 1;
-      values.push(line.trim());
-    }
-  }
-  if (values.some((value) => depthOf(value) > maxDepth)) {
-    return asText(bytes, context, `It nests deeper than ${maxDepth} levels and was read as plain text.`);
-  }
-  const builder = createDocumentBuilder();
-  addList(builder, values, 1);
-  const warnings =
-    broken === 0
-      ? []
-      : [`${broken} ${broken === 1 ? 'line is' : 'lines are'} not valid JSON and ${broken === 1 ? 'was' : 'were'} read as text.`];
-  return { ...builder.build(), warnings };
 };
 
 async function asText(bytes: Uint8Array, context: Parameters<FormatParser['parse']>[1], warning: string): Promise<ParsedContent> {
@@ -70,16 +45,14 @@ function isScalar(value: Json): value is string | number | boolean | null {
 }
 
 /** Without recursion: the nesting is what is to be found out. */
-function depthOf(value: Json): number {
-  let deepest = 0;
+export function isTooDeep(value: Json): boolean {
   const stack: { readonly value: Json; readonly depth: number }[] = [{ value, depth: 1 }];
   for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
     if (isScalar(next.value)) continue;
-    deepest = Math.max(deepest, next.depth);
-    if (deepest > maxDepth) return deepest;
+    if (next.depth > maxDepth) return true;
     for (const child of Object.values<Json>(next.value)) if (!isScalar(child)) stack.push({ value: child, depth: next.depth + 1 });
   }
-  return deepest;
+  return false;
 }
 
 function scalarText(value: Json): string {
@@ -114,36 +87,65 @@ function shortText(value: Json): string {
   return Array.isArray(value) ? (value as readonly Json[]).map(scalarText).join(', ') : scalarText(value);
 }
 
-function addList(builder: DocumentBuilder, values: readonly Json[], level: number): void {
-  const columns = columnsOf(values);
+export function addList(builder: DocumentBuilder, values: readonly Json[], level: number): void {
+  const table = createColumns();
+  for (const value of values) if (!table.add(value)) break;
+  const columns = table.columns();
   if (columns !== undefined) {
-    const rows = (values as readonly JsonObject[]).map((value) =>
-      columns.map((name) => shortText(Object.hasOwn(value, name) ? (value[name] ?? null) : null)),
-    );
-    builder.addTable([columns, ...rows], 1);
+    builder.addTable([columns, ...values.map((value) => cellsOf(value, columns))], 1);
     return;
   }
   let started = false;
-  for (const value of values) {
-    if (isScalar(value)) builder.add('list-item', `- ${scalarText(value)}`, { close: started });
-    else addValue(builder, value, level);
-    started = isScalar(value);
-  }
+  for (const value of values) started = addItem(builder, value, level, started);
 }
 
-/** The names of like objects with short values, in the order in which they first occur; `undefined` where it is no table. */
-function columnsOf(values: readonly Json[]): string[] | undefined {
+/** One value of a list that is no table. `started`: the one before it is a list item; returns whether this one is. */
+export function addItem(builder: DocumentBuilder, value: Json, level: number, started: boolean): boolean {
+  if (!isScalar(value)) {
+    addValue(builder, value, level);
+    return false;
+  }
+  builder.add('list-item', `- ${scalarText(value)}`, { close: started });
+  return true;
+}
+
+/** A row of the table that a list of like objects is. */
+export function cellsOf(value: Json, columns: readonly string[]): string[] {
+  const object = value as JsonObject;
+  return columns.map((name) => shortText(Object.hasOwn(object, name) ? (object[name] ?? null) : null));
+}
+
+/** Finds out whether the values of a list are like objects with short values. */
+export function createColumns(): {
+  /** False when they are not, whatever comes. */
+  add(value: Json): boolean;
+  /** Their names in the order in which they first occurred; `undefined` where it is no table. */
+  columns(): string[] | undefined;
+} {
   const columns = new Set<string>();
   let cells = 0;
-  for (const value of values) {
-    if (!isObject(value)) return undefined;
+  let rows = 0;
+  let isTable = true;
+
+  function addRow(value: Json): boolean {
+    if (!isObject(value)) return false;
     for (const [name, one] of Object.entries(value)) {
-      if (!isShort(one) || shortText(one).length > 500) return undefined;
+      if (!isShort(one) || shortText(one).length > 500) return false;
       columns.add(name);
       cells += 1;
     }
-    if (columns.size > maxColumns) return undefined;
+    rows += 1;
+    return columns.size <= maxColumns;
   }
-  // Mostly empty cells: the objects are not alike.
-  return values.length > 1 && columns.size > 1 && cells * 2 >= columns.size * values.length ? [...columns] : undefined;
+
+  return {
+    add(value) {
+      isTable &&= addRow(value);
+      return isTable;
+    },
+    columns() {
+      // Mostly empty cells: the objects are not alike.
+      return isTable && rows > 1 && columns.size > 1 && cells * 2 >= columns.size * rows ? [...columns] : undefined;
+    },
+  };
 }

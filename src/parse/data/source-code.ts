@@ -1,11 +1,23 @@
-import type { FormatParser } from '../../spec/parser.ts';
-import { parsePlainText } from '../plain-text.ts';
+import type { ContentBeyondParts, ContentPart, FormatParser } from '../../spec/parser.ts';
+import { parsePlainText, parsePlainTextInParts } from '../plain-text.ts';
 
 /** Programs and settings: the text as it stands, lines between empty ones as blocks of code. */
 export const parseSourceCode: FormatParser['parse'] = async (bytes, context) => {
   const content = await parsePlainText(bytes, context);
   return { ...content, blocks: content.blocks.map((block) => ({ ...block, kind: 'code' as const })) };
 };
+
+export function* parseSourceCodeInParts(
+  bytes: Uint8Array,
+  context: { readonly encoding?: string },
+): Generator<ContentPart, ContentBeyondParts> {
+  const parts = parsePlainTextInParts(bytes, context);
+  for (;;) {
+    const next = parts.next();
+    if (next.done === true) return next.value;
+    yield { ...next.value, blocks: next.value.blocks.map((block) => ({ ...block, kind: 'code' as const })) };
+  }
+}
 
 const media = 'text/x-source';
 

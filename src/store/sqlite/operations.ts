@@ -197,8 +197,7 @@ function writeDocument(
     removeIfUnused(connection, existing.id);
   }
   const inserted = { id, collection, document, title: document.title ?? source.title ?? null, at };
-  const chunks =
-    staged === undefined ? insertDocument(connection, inserted) : insertStaged(connection, inserted, stagedOf(held, staged));
+  const chunks = staged === undefined ? insertDocument(connection, inserted) : insertStaged(connection, inserted, stagedOf(held, staged));
   if (existing !== undefined) sealSources(connection, id, at);
   const written = writeSource(connection, collection, source, { id: ids.source, document: id, error: null, at });
   if (existing !== undefined) touch(connection, collection);
