@@ -24,6 +24,10 @@ describe('readPathList', () => {
     ]);
   });
 
+  it('refuses a list separated by NUL that is said to be one of lines', async () => {
+    await expect(paths(['a\0b\0'])).rejects.toMatchObject({ code: 'E_USAGE', remedy: 'Add --null.' });
+  });
+
   it('takes names with line ends where they are separated by NUL', async () => {
     expect(await paths(['a\nb\0c\0'], true)).toEqual(['a\nb', 'c']);
   });

@@ -21,7 +21,7 @@ export type IngestFlags = Given['options'] & {
 export async function runIngest(
   terminal: Terminal,
   session: Session,
-  options: Given['options'],
+  options: Given['options'] & { readonly nothing?: string },
   stream: ReturnType<Mill['ingest']>,
   onDocument: (source: string) => void = () => undefined,
 ): Promise<number> {

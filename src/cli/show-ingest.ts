@@ -3,11 +3,14 @@ import type { Clock } from '../util/clock.ts';
 import { createStatusLine } from './status-line.ts';
 import { formatBytes, formatDuration, sourceName, type Terminal, visible, visibleOnLine } from './terminal.ts';
 
-/** Shows the events of one `ingest` to people: a status line, failures as they come, documents with `--verbose`, an account at the end. */
+/**
+ * Shows the events of one `ingest` to people: a status line, failures as they come, documents with `--verbose`, an account at the end, in the
+ * words of `nothing` where there was nothing to do.
+ */
 export function showIngest(
   terminal: Terminal,
   clock: Clock,
-  options: { readonly quiet: boolean; readonly verbose: boolean },
+  options: { readonly quiet: boolean; readonly verbose: boolean; readonly nothing?: string },
 ): (event: IngestEvent) => void {
   const status = createStatusLine(terminal, clock, options.quiet);
   const failures = new Map<string, number>();
@@ -53,7 +56,7 @@ export function showIngest(
         break;
       case 'ingest-end':
         status.clear();
-        terminal.out(`${dryRun ? describeDryRun(event) : describeEnd(event, failures)}\n`);
+        terminal.out(`${dryRun ? describeDryRun(event) : describeEnd(event, failures, options.nothing)}\n`);
         if (event.unembedded !== undefined) {
           const { chunks, error } = event.unembedded;
           terminal.error(`The embedder refused ${chunks} chunks, which are found by their words only: ${visible(error.message)}\n`);
@@ -89,9 +92,14 @@ function describeDryRun(event: Extract<IngestEvent, { type: 'ingest-end' }>): st
   return `Nothing was done. ${read} would be read (${formatBytes(bytes)}), ${skipped} look unchanged, ${failed} cannot be reached, ${removed} would be removed.`;
 }
 
-function describeEnd(event: Extract<IngestEvent, { type: 'ingest-end' }>, failures: ReadonlyMap<string, number>): string {
-  if (event.found === 0 && event.removed === undefined)
-    return 'No file to read was found there: folders are searched for known kinds of files, ignore files are honoured.';
+const nothingThere = 'No file to read was found there: folders are searched for known kinds of files, ignore files are honoured.';
+
+function describeEnd(
+  event: Extract<IngestEvent, { type: 'ingest-end' }>,
+  failures: ReadonlyMap<string, number>,
+  nothing = nothingThere,
+): string {
+  if (event.found === 0 && event.failed === 0 && event.removed === undefined) return nothing;
   const reasons = [...failures].map(([code, count]) => `${code} ${count}`).join(', ');
   return (
     `${event.found} found: ${event.indexed} indexed, ${event.skipped} unchanged, ${event.removed === undefined ? '' : `${event.removed} removed, `}${event.failed} failed${reasons === '' ? '' : ` (${reasons})`}${event.quarantined === 0 ? '' : `, ${event.quarantined} of them in quarantine`}; ` +

@@ -44,6 +44,7 @@ export async function lookAtFile(path: string, root: string): Promise<LookedFile
       const details = { bytes: looked.size, maxFileBytes };
       throw new MillraceError('E_SOURCE_TOO_LARGE', `The file ${path} has ${looked.size} bytes; at most ${maxFileBytes} are read.`, {
         details,
+        remedy: 'Split it.',
       });
     }
     return { size: looked.size, mtime: Math.round(looked.mtimeMs), read: (signal) => readLooked(path, root, looked, signal) };
@@ -56,7 +57,9 @@ export async function lookAtFile(path: string, root: string): Promise<LookedFile
 async function realInside(path: string, root: string): Promise<string> {
   const [real, realRoot] = await Promise.all([realpath(path), realpath(root)]);
   if (isInside(real, realRoot)) return real;
-  throw new MillraceError('E_SOURCE_UNREADABLE', `The file ${path} is a link that leads out of ${root}.`);
+  throw new MillraceError('E_SOURCE_UNREADABLE', `The file ${path} is a link that leads out of ${root}.`, {
+    remedy: 'Leave it out, or name the file that it leads to.',
+  });
 }
 
 function isInside(path: string, folder: string): boolean {
@@ -167,7 +170,7 @@ function requireRegular(status: Stats, path: string): void {
         : status.isCharacterDevice() || status.isBlockDevice()
           ? 'a device'
           : 'a special file';
-  throw new MillraceError('E_SOURCE_UNREADABLE', `${path} is ${kind}, not a regular file.`);
+  throw new MillraceError('E_SOURCE_UNREADABLE', `${path} is ${kind}, not a regular file.`, { remedy: 'Leave it out.' });
 }
 
 type Identity = Pick<Stats, 'size' | 'mtimeMs' | 'ino' | 'dev'>;

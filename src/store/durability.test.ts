@@ -128,6 +128,23 @@ describe('versions of a source', () => {
     expect((await store.documentStates(ids)).map(({ state }) => state)).toEqual(['removed', 'removed', 'removed', 'removed']);
   });
 
+  it('T11: a thousand edits of one document leave no more on the disk than a few do', async () => {
+    const store = await open();
+    const edit = (number: number): string =>
+      Array.from({ length: 40 }, (_, line) => `edit ${number} line ${line} of the mill, word${(number * line) % 977}`).join('\n');
+    for (let first = 0; first < 1_000; first += 50) {
+      await store.commit(Array.from({ length: 50 }, (_, at) => commitLines('a', edit(first + at))));
+    }
+    const copy = join(root, 'copy');
+    await store.backup(copy);
+    await store.close();
+    // A copy holds what is on record and nothing that is free; at its end a process leaves no journal.
+    const bytesOf = (place: string): number => statSync(join(place, 'record.sqlite')).size;
+    expect(bytesOf(directory)).toBeLessThanOrEqual(3 * bytesOf(copy));
+    expect(readdirSync(directory).filter((name) => /-(?:wal|journal)$/.test(name))).toEqual([]);
+    expect(await (await open()).searchText('edit 999', { collection: 'main' }, 5)).not.toEqual([]);
+  });
+
   it('take no room without end', async () => {
     const store = await open();
     for (let edit = 0; edit < 130; edit += 1) await store.commit([commitLines('a', `edit ${edit}`)]);

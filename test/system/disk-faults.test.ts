@@ -22,9 +22,9 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 const commits = 12;
 
-/** What a writer says whose `when`-th such system call fails, and every one behind it with `onwards`. */
-async function write(directory: string, calls: string, error: string, when: string): Promise<readonly string[]> {
-  const inject = ['-f', '-qq', '-o', join(root, 'trace'), '-e', `trace=${calls}`, '-e', `inject=${calls}:error=${error}:when=${when}`];
+/** What a writer says whose `when`-th such system call fails (`error=EIO`), or ends it (`signal=KILL`), and every one behind it with `onwards`. */
+async function write(directory: string, calls: string, fault: string, when: string): Promise<readonly string[]> {
+  const inject = ['-f', '-qq', '-o', join(root, 'trace'), '-e', `trace=${calls}`, '-e', `inject=${calls}:${fault}:when=${when}`];
   const writing = spawn('strace', [...inject, process.execPath, child, directory, String(commits)], { stdio: ['ignore', 'pipe', 'pipe'] });
   const [said] = await Promise.all([text(writing.stdout), text(writing.stderr)]);
   return said.split('\n').filter((line) => line !== '');
@@ -44,6 +44,25 @@ async function faultsOf(directory: string, said: readonly string[]): Promise<rea
   }
 }
 
+describe.skipIf(!works)('T03: a process that is killed at a system call', () => {
+  const calls: readonly (readonly [string, readonly number[]])[] = [
+    ['pwrite64', [1, 2, 3, 5, 8, 13, 21, 34, 55, 90, 120, 150]],
+    ['fsync,fdatasync', [1, 2, 3, 5, 8, 13, 18]],
+    ['ftruncate', [1, 2, 3]],
+    ['unlink', [1, 2, 3]],
+    ['rename', [1, 2]],
+  ];
+
+  it.each(calls.flatMap(([names, points]) => points.map((point): [string, string] => [names, String(point)])))(
+    '%s number %s leaves the state before it or after it, and opens again',
+    async (names, when) => {
+      const directory = join(root, `kill-${names}-${when}`);
+      expect(await faultsOf(directory, await write(directory, names, 'signal=KILL', when))).toEqual([]);
+    },
+    60_000,
+  );
+});
+
 describe.skipIf(!works)('T04: a system call that fails at any point', () => {
   const points = [1, 13, 55, 90, 120, 150];
 
@@ -55,7 +74,7 @@ describe.skipIf(!works)('T04: a system call that fails at any point', () => {
     '%s at write %s loses nothing that was acknowledged',
     async (error, when, calls) => {
       const directory = join(root, `${error}-${when}`);
-      expect(await faultsOf(directory, await write(directory, calls, error, when))).toEqual([]);
+      expect(await faultsOf(directory, await write(directory, calls, `error=${error}`, when))).toEqual([]);
     },
     60_000,
   );
@@ -66,7 +85,7 @@ describe.skipIf(!works)('T07: a sync that fails', () => {
     'once, number %s, is never followed by an acknowledgement',
     async (when) => {
       const directory = join(root, `sync-${when}`);
-      const said = await write(directory, 'fsync,fdatasync', 'EIO', String(when));
+      const said = await write(directory, 'fsync,fdatasync', 'error=EIO', String(when));
       const failed = said.findIndex((line) => line.startsWith('failed'));
       if (failed !== -1) {
         expect(said.slice(failed).filter((line) => /^\d+$/.test(line))).toEqual([]);
@@ -79,7 +98,7 @@ describe.skipIf(!works)('T07: a sync that fails', () => {
 
   it('from the first one on leaves a directory that opens again', async () => {
     const directory = join(root, 'never');
-    const said = await write(directory, 'fsync,fdatasync', 'EIO', '1+');
+    const said = await write(directory, 'fsync,fdatasync', 'error=EIO', '1+');
     expect(said.filter((line) => /^\d+$/.test(line))).toEqual([]);
     expect(await faultsOf(directory, said)).toEqual([]);
   }, 60_000);

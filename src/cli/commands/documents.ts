@@ -109,7 +109,8 @@ export function addDocuments(program: Command, session: Session): void {
             ...(reread === true ? { reread } : {}),
             ...(prune === true ? { prune } : {}),
           });
-          return runIngest(terminal, session, options, stream);
+          const nothing = failed ? 'No source of the record failed when it was read last.' : 'The record holds no source to be read again.';
+          return runIngest(terminal, session, { ...options, nothing }, stream);
         }),
       );
   }
