@@ -10,6 +10,9 @@ describe('filterOption', () => {
     expect(filterOption('year="2024"')).toEqual({ year: '2024' });
     expect(filterOption('formula=a=b')).toEqual({ formula: 'a=b' });
     expect(filterOption('note=')).toEqual({ note: '' });
+    expect(filterOption('zip=01234')).toEqual({ zip: '01234' });
+    expect(filterOption('id=12345678901234567890')).toEqual({ id: '12345678901234567890' });
+    expect(filterOption('rate=-0.5')).toEqual({ rate: -0.5 });
   });
 
   it('refuses what has no key', () => {

@@ -8,7 +8,7 @@ import type { MetadataFilter } from '../spec/identifiers.ts';
  */
 export function filterOption(condition: string, before: MetadataFilter = {}): MetadataFilter {
   const at = condition.indexOf('=');
-  if (at < 1) throw new InvalidArgumentError('It takes key=value, for instance --filter year=2024.');
+  if (at < 1) throw new InvalidArgumentError('It takes key=value, for instance year=2024.');
   const value = condition.slice(at + 1);
   const quoted = /^"(.*)"$/su.exec(value)?.[1];
   return { ...before, [condition.slice(0, at)]: quoted ?? scalar(value) };
@@ -17,5 +17,7 @@ export function filterOption(condition: string, before: MetadataFilter = {}): Me
 function scalar(value: string): string | number | boolean | null {
   if (value === 'true' || value === 'false') return value === 'true';
   if (value === 'null') return null;
-  return /^-?\d+(?:\.\d+)?$/u.test(value) ? Number(value) : value;
+  // Not what is only written in digits: "007", and what no number holds exactly.
+  const isNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?$/u.test(value) && Math.abs(Number(value)) <= Number.MAX_SAFE_INTEGER;
+  return isNumber ? Number(value) : value;
 }

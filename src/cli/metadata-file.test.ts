@@ -31,6 +31,10 @@ describe('readMetadataFile', () => {
     await expect(read(text)).rejects.toMatchObject({ code: 'E_INPUT_INVALID', message: expect.stringContaining(message) as string });
   });
 
+  it('says that it is a folder', async () => {
+    await expect(readMetadataFile('.', folder)).rejects.toMatchObject({ code: 'E_SOURCE_UNREADABLE' });
+  });
+
   it('says that there is no such file', async () => {
     await expect(readMetadataFile('none.jsonl', folder)).rejects.toMatchObject({ code: 'E_SOURCE_MISSING' });
   });

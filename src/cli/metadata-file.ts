@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
-import { MillraceError } from '../errors.ts';
+import { MillraceError, toMillraceError } from '../errors.ts';
 import { metadata } from '../spec/identifiers.ts';
 import type { IngestOptions } from '../spec/mill.ts';
 
@@ -14,7 +14,7 @@ const line = z.looseObject({ source: z.string().min(1).max(4_096), title: z.stri
 /**
  * Titles and metadata of single sources from a JSONL file: `{"source": "contracts/a.pdf", "title": "Lease", "year": 2024}`. Every key
  * beside `source` and `title` is metadata. Relative paths are meant from the working directory, as on the command line.
- * @throws MillraceError E_SOURCE_MISSING, E_INPUT_INVALID with the line
+ * @throws MillraceError E_SOURCE_MISSING, E_SOURCE_UNREADABLE, E_INPUT_INVALID with the line
  */
 export async function readMetadataFile(path: string, workingDirectory: string): Promise<NonNullable<IngestOptions['metadataBySource']>> {
   const file = resolve(workingDirectory, path);
@@ -39,7 +39,7 @@ export async function readMetadataFile(path: string, workingDirectory: string): 
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR')
       throw new MillraceError('E_SOURCE_MISSING', `The file ${file} does not exist.`, { cause: error });
-    throw error;
+    throw toMillraceError(error, 'E_SOURCE_UNREADABLE', `The file ${file} cannot be read`);
   }
   return found;
 }

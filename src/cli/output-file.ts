@@ -35,9 +35,13 @@ export function formatOf<Format>(path: string, formats: Readonly<Record<string, 
   });
 }
 
-/** @throws MillraceError E_OUTPUT_EXISTS without `force` */
+/** @throws MillraceError E_OUTPUT_EXISTS without `force`, and for a folder */
 export async function requireFree(path: string, force: boolean): Promise<void> {
-  if (force || (await stat(path).catch(() => undefined)) === undefined) return;
+  const there = await stat(path).catch(() => undefined);
+  if (there?.isDirectory() === true) {
+    throw new MillraceError('E_OUTPUT_EXISTS', `${path} is a folder.`, { remedy: 'Name a file.' });
+  }
+  if (force || there === undefined) return;
   throw new MillraceError('E_OUTPUT_EXISTS', `The file ${path} exists already.`);
 }
 

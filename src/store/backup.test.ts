@@ -71,6 +71,17 @@ describe('backup', () => {
     expect(readdirSync(join(root, 'copies'))).toEqual(['monday']);
   });
 
+  it('is refused where a file is in its place, or in that of its folder', async () => {
+    const store = await open();
+    writeFileSync(join(root, 'file'), 'mine');
+    for (const target of [join(root, 'file'), join(root, 'file', 'monday')]) {
+      await expect(store.backup(target)).rejects.toMatchObject({
+        code: 'E_OUTPUT_EXISTS',
+        message: `${join(root, 'file')} is a file, where a folder is to be.`,
+      });
+    }
+  });
+
   it('leaves alone what a user calls as it might call what is not whole yet, and removes what an ended process left', async () => {
     const store = await open();
     const own = ['monday.partial', `monday.${process.pid}.partial`, `tuesday.999999999.${randomUUID()}.partial`];

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { toMillraceError } from '../errors.ts';
+import { MillraceError, toMillraceError } from '../errors.ts';
 import { isRunning } from '../util/is-running.ts';
 import { holdsLockFile, isLocked } from './sqlite/lock.ts';
 
@@ -12,7 +12,7 @@ export interface PartialBackups {
   /**
    * Has `make` write a backup into a folder that is not there yet, beside the target, and name it as the target last. However it ends,
    * nothing is left of what is not whole; what a process that was ended in the middle of the same backup left goes first.
-   * @throws MillraceError E_STORE_FAILED (a folder cannot be read or removed), and what `make` rejects with
+   * @throws MillraceError E_OUTPUT_EXISTS (a file is in its place), E_STORE_FAILED (a folder cannot be read or removed), and what `make` rejects with
    */
   make(target: string, make: (partial: string) => Promise<unknown>): Promise<void>;
 }
@@ -40,6 +40,7 @@ export function createPartialBackups(): PartialBackups {
 
   return {
     async make(target, make) {
+      await requireNoFile(target);
       await removeAbandoned(target);
       const partial = join(dirname(target), `${basename(target)}.${process.pid}.${randomUUID()}.partial`);
       running.add(partial);
@@ -58,8 +59,19 @@ async function namesIn(folder: string): Promise<readonly string[]> {
     return await readdir(folder);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') throw inTheWay(folder, error);
     throw toMillraceError(error, 'E_STORE_FAILED', `Looking into the folder ${folder}`);
   }
+}
+
+/** @throws MillraceError E_OUTPUT_EXISTS where it is something else than a folder */
+async function requireNoFile(target: string): Promise<void> {
+  const there = await stat(target).catch(() => undefined);
+  if (there !== undefined && !there.isDirectory()) throw inTheWay(target);
+}
+
+function inTheWay(path: string, cause?: unknown): MillraceError {
+  return new MillraceError('E_OUTPUT_EXISTS', `${path} is a file, where a folder is to be.`, { remedy: 'Name a new folder.', cause });
 }
 
 async function remove(partial: string): Promise<void> {
