@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -8,7 +8,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openStore } from '../../src/store/open-store.ts';
 import { commitLines } from '../../src/testing/store-conformance.ts';
 import { systemClock } from '../../src/util/clock.ts';
-import { systemRandom } from '../../src/util/random.ts';
+import { createSeededRandom, systemRandom } from '../../src/util/random.ts';
+import { powerLoss, tracedCalls } from '../support/power-loss.ts';
 
 const child = fileURLToPath(new URL('../support/store-writing-child.ts', import.meta.url));
 const works = spawnSync('strace', ['-f', '-qq', '-e', 'trace=none', 'true']).status === 0;
@@ -61,6 +62,39 @@ describe.skipIf(!works)('T03: a process that is killed at a system call', () => 
     },
     60_000,
   );
+});
+
+describe.skipIf(!works)('T06: the power is cut', () => {
+  const states = Number(process.env['MILLRACE_POWER_STATES'] ?? 40);
+
+  it(`at any of ${states} moments leaves a directory that opens and holds what was acknowledged`, async () => {
+    const directory = join(root, 'power');
+    const trace = join(root, 'power-trace');
+    const options = ['-f', '-qq', '-y', '-xx', '-s', '10000000', '-o', trace, '-e', `trace=${tracedCalls}`];
+    const writing = spawn('strace', [...options, process.execPath, child, directory, String(commits)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await text(writing.stdout);
+    const random = createSeededRandom(6);
+    const recorded = readFileSync(trace, 'latin1');
+    const calls = powerLoss(recorded, directory);
+    let count = 0;
+    while (calls.step()) count += 1;
+    expect(calls.said).toHaveLength(commits);
+
+    const cuts = Array.from({ length: states }, () => Math.ceil(random.float() * count)).sort((one, two) => one - two);
+    const disk = powerLoss(recorded, directory);
+    const problems: string[] = [];
+    let done = 0;
+    for (const [number, cut] of cuts.entries()) {
+      for (; done < cut; done += 1) disk.step();
+      const state = join(root, `power-${number}`);
+      disk.write(state, random);
+      const faults = await faultsOf(state, disk.said).catch((error: unknown) => [String(error)]);
+      problems.push(...faults.map((fault) => `cut at ${cut} of ${count}: ${fault}`));
+    }
+    expect(problems).toEqual([]);
+  }, 600_000);
 });
 
 describe.skipIf(!works)('T04: a system call that fails at any point', () => {
