@@ -1,4 +1,4 @@
-import { createReadStream, readFileSync } from 'node:fs';
+import { createReadStream, readdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { createFakeEmbedder, openFakeMill } from 'millrace/testing';
 import type { Embedder, HandedSource, IngestSource } from 'millrace';
@@ -30,6 +30,10 @@ export interface IngestFigures {
   readonly ms: number;
   /** Of resident memory; with `samplesMemory` without what is mapped from the vector index. */
   readonly peakBytes: number;
+  /** Largest peak of a parser process, with `samplesMemory`; 0 where the operating system does not tell. */
+  readonly childPeakBytes: number;
+  /** Until the last document was on record. */
+  readonly committedMs: number;
   readonly answered: number;
   readonly longestTurnCpuMs: number;
   readonly longestDelayMs: number;
@@ -100,12 +104,31 @@ function mappedIndexBytes(directory: string): number {
   return bytes;
 }
 
+/** The largest peak of resident memory of the processes below one. */
+function childPeak(pid: number | 'self'): number {
+  if (process.platform !== 'linux') return 0;
+  let peak = 0;
+  try {
+    for (const task of readdirSync(`/proc/${pid}/task`)) {
+      for (const child of readFileSync(`/proc/${pid}/task/${task}/children`, 'latin1').split(' ').filter(Boolean)) {
+        const kilobytes = Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${child}/status`, 'latin1'))?.[1] ?? 0);
+        peak = Math.max(peak, kilobytes * 1024, childPeak(Number(child)));
+      }
+    }
+  } catch {
+    // One of them has ended meanwhile.
+  }
+  return peak;
+}
+
 async function run(task: IngestTask): Promise<IngestFigures> {
   const embedder = createMockEmbedder(task.dimensions);
   const { directory, durability, isolation } = task;
   const mill = await openFakeMill({ directory, clock: systemClock, embedders: [embedder], durability, isolation });
   const turns = createTurnMonitor(systemClock);
   let peakBytes = 0;
+  let childPeakBytes = 0;
+  let committedMs = 0;
   let longestTurnCpuMs = 0;
   let longestDelayMs = 0;
   let answered = 0;
@@ -114,6 +137,7 @@ async function run(task: IngestTask): Promise<IngestFigures> {
     for (let sample = 0, mapped = 0; !over && task.samplesMemory === true; sample += 1) {
       if (sample % 20 === 0) mapped = mappedIndexBytes(directory);
       peakBytes = Math.max(peakBytes, process.memoryUsage.rss() - mapped);
+      childPeakBytes = Math.max(childPeakBytes, childPeak('self'));
       await systemClock.sleep(100);
     }
   })();
@@ -128,7 +152,9 @@ async function run(task: IngestTask): Promise<IngestFigures> {
   boundHeap();
   const begun = performance.now();
   const sources: Iterable<IngestSource> | AsyncIterable<IngestSource> = task.folder === undefined ? repeated(task) : [task.folder];
-  const { indexed, skipped, chunks } = await mill.ingest(sources).result();
+  const ingestion = mill.ingest(sources);
+  for await (const { type } of ingestion) if (type === 'document-committed') committedMs = performance.now() - begun;
+  const { indexed, skipped, chunks } = await ingestion.result();
   const ms = performance.now() - begun;
   over = true;
   await Promise.all([sampling, asking]);
@@ -138,7 +164,7 @@ async function run(task: IngestTask): Promise<IngestFigures> {
   turns.stop();
   if (task.samplesMemory !== true) peakBytes = process.resourceUsage().maxRSS * 1024;
   await mill.close();
-  return { documents: indexed, skipped, chunks, ms, peakBytes, answered, longestTurnCpuMs, longestDelayMs };
+  return { documents: indexed, skipped, chunks, ms, peakBytes, childPeakBytes, committedMs, answered, longestTurnCpuMs, longestDelayMs };
 }
 
 process.stdout.write(`${JSON.stringify(await run(JSON.parse(process.argv[2] ?? '{}') as IngestTask))}\n`);

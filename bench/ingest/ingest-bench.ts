@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { createReadStream } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -14,8 +14,9 @@ import { describeMachine } from '../machine.ts';
 import type { Reporting } from '../output.ts';
 import { pairedRatio, summarise, type Summary } from '../statistics.ts';
 import type { IngestFigures, IngestTask } from './child.ts';
+import { type LargeFormat, writeLargeText } from './large-text.ts';
 
-export const partNames = ['throughput', 'again', 'memory', 'turns', 'tokens'] as const;
+export const partNames = ['throughput', 'again', 'memory', 'large-text', 'turns', 'tokens'] as const;
 export type PartName = (typeof partNames)[number];
 
 export interface IngestBenchOptions extends Reporting {
@@ -25,6 +26,9 @@ export interface IngestBenchOptions extends Reporting {
   readonly documents: number;
   readonly memoryDocuments: readonly number[];
   readonly tokenDocuments: number;
+  /** Of the one large file of each format, bytes. */
+  readonly largeBytes: number;
+  readonly largeFormats: readonly LargeFormat[];
   readonly runs: number;
   readonly embedder: string;
   /** A Python with llama-index-core. */
@@ -70,7 +74,14 @@ export async function runIngestBench(options: IngestBenchOptions) {
 
 type Bench = IngestBenchOptions & { readonly root: string; readonly texts: string };
 
-const parts: Readonly<Record<PartName, (bench: Bench) => Promise<unknown>>> = { throughput, again, memory, turns, tokens };
+const parts: Readonly<Record<PartName, (bench: Bench) => Promise<unknown>>> = {
+  throughput,
+  again,
+  memory,
+  'large-text': largeText,
+  turns,
+  tokens,
+};
 
 async function prepareTexts(corpus: string, target: string): Promise<number> {
   const lines: string[] = [];
@@ -226,6 +237,39 @@ async function memory(bench: Bench) {
       megabytes(peakBytes),
       `${((peakBytes / measured[0]!.peakBytes - 1) * 100).toFixed(1)} %`,
       (ms / 1_000).toFixed(1),
+    ]),
+  ]);
+  return measured;
+}
+
+/** One large file alone, in a directory of its own. */
+async function largeText(bench: Bench) {
+  const measured: (IngestFigures & { readonly format: LargeFormat; readonly bytes: number })[] = [];
+  for (const format of bench.largeFormats) {
+    bench.progress(`large text, ${format}`);
+    const folder = await writeLargeText(bench.texts, bench.root, format, bench.largeBytes);
+    const task = {
+      directory: path.join(bench.root, `large-${format}`),
+      folder,
+      documents: 1,
+      durability: 'full',
+      isolation: true,
+    } as const;
+    const figures = await ingestOnce(bench, { ...task, samplesMemory: true });
+    measured.push({ format, bytes: (await stat(folder)).size, ...figures });
+    await rm(folder);
+  }
+  table(bench, 'One large file', [
+    ['format', 'MB', 'chunks', 'on record, s', 'all, s', 'main process, MB', 'parser process, MB', 'longest turn, ms of CPU'],
+    ...measured.map(({ format, bytes, chunks, committedMs, ms, peakBytes, childPeakBytes, longestTurnCpuMs }) => [
+      format,
+      megabytes(bytes),
+      String(chunks),
+      (committedMs / 1_000).toFixed(1),
+      (ms / 1_000).toFixed(1),
+      megabytes(peakBytes),
+      megabytes(childPeakBytes),
+      longestTurnCpuMs.toFixed(1),
     ]),
   ]);
   return measured;

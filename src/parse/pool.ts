@@ -77,10 +77,12 @@ export function createDocumentParser(options: DocumentParserOptions): ParserPool
   }
 
   function start(bytes: number, sandbox: Isolation['sandbox']): Slot {
+    const heapBytes = childHeapBytes(limits, bytes);
     const child = startParserChild({
       entry,
       formatModules: options.formatModules ?? [],
-      heapBytes: childHeapBytes(limits, bytes),
+      heapBytes,
+      isForLargeFiles: heapBytes > limits.heap.baseBytes,
       ...(sandbox === undefined ? {} : { sandbox }),
     });
     living.add(child);

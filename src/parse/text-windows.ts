@@ -2,7 +2,7 @@ import { canonicalText } from './canonical-text.ts';
 import { createTextDecoder, withoutMark } from './decode-text.ts';
 
 /** Bytes that are decoded at once. */
-const windowBytes = 1024 * 1024;
+const windowBytes = 256 * 1024;
 
 /** The text of a large file as `decodeText` gives it, window by window; most end in the middle of a line. */
 export function* textWindows(bytes: Uint8Array, encoding: string): Generator<string> {

@@ -2,7 +2,7 @@ import { Socket } from 'node:net';
 import { toMillraceError } from '../../errors.ts';
 import type { FormatParser, ParsedDocument, ParsedPortion } from '../../spec/parser.ts';
 import { systemClock } from '../../util/clock.ts';
-import { contentParts, partUnits } from '../content-parts.ts';
+import { contentParts, longUnits } from '../content-parts.ts';
 import { parseInParts } from '../parse-document.ts';
 import { createFrameReader, encodeDocument, encodeFrame, encodePortion, type Frame, type RequestHeader } from '../wire.ts';
 import { createPortions, readyForChunks, withLanguage } from './ready-for-chunks.ts';
@@ -91,7 +91,7 @@ async function* answers(
         for (const part of contentParts(next.value, portions.textUnits)) yield encodePortionFrame(portions.next(part));
       }
     }
-    if (document.text.length > partUnits) {
+    if (document.text.length > longUnits) {
       beginning = document.text;
       for (const part of contentParts(document, 0)) yield encodePortionFrame(portions.next(part));
       document = { ...document, text: '', blocks: [] };
