@@ -28,6 +28,15 @@ describe('segment', () => {
     expect(sentences(text)).toEqual([text]);
   });
 
+  it('leaves the marks of footnotes to the sentence that they stand behind', () => {
+    expect(sentences('It was completed in 1889.[1] It stands 330 metres tall[2] and more.[3][note 4] So it is.¹ Yes.')).toEqual([
+      'It was completed in 1889.[1]',
+      'It stands 330 metres tall[2] and more.[3][note 4]',
+      'So it is.¹',
+      'Yes.',
+    ]);
+  });
+
   it('keeps rows of tables and joins short lines of code', () => {
     const table = 'a | b\n1 | 2. Or 3\n4 | 5';
     expect(segment(table, [{ kind: 'table', start: 0, end: table.length }]).map(({ start, end }) => table.slice(start, end))).toEqual([

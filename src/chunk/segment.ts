@@ -1,3 +1,4 @@
+import { closeFootnoteMarks } from '../language/footnote-marks.ts';
 import type { TextSpan } from '../spec/chunk.ts';
 import type { ParsedBlock } from '../spec/parser.ts';
 import { splitSpan } from './split-span.ts';
@@ -115,7 +116,7 @@ function* lines(text: string, start: number, end: number, joinLength: number): G
 
 function* sentenceRanges(text: string, start: number, end: number): Generator<Range> {
   // A line end inside a block is only a wrapped line; the segmenter would end a sentence there.
-  const prose = text.slice(start, end).replaceAll('\n', ' ');
+  const prose = closeFootnoteMarks(text.slice(start, end).replaceAll('\n', ' '));
   let from = 0;
   let position = 0;
   for (const { segment: sentence } of sentences.segment(prose)) {

@@ -2,6 +2,7 @@
  * Comparing words of two texts. Folding (case, NFKC, diacritics) happens here only, never in what is stored or shown.
  */
 
+import { closeFootnoteMarks } from '../language/footnote-marks.ts';
 import { functionWordLanguages, functionWords } from '../language/function-words.ts';
 import { characterPairs, isUnspaced } from '../language/scripts.ts';
 
@@ -114,9 +115,6 @@ const abbreviation = /(?<![\p{L}\p{N}])(?:\p{Lu}|(?:\p{L}\.\s?)+\p{L}|Dr|Mr|Mrs|
 /** Made once: making one takes longer than the sentences of a passage. */
 const segmenter = new Intl.Segmenter(undefined, { granularity: 'sentence' });
 
-/** Marks of footnotes behind the end of a sentence: "1889.[1][note 2] It". An open bracket alone would end the next sentence's beginning. */
-const footnotes = /(?<=[.!?…。！？]["”’»)]*)(?:\[[^[\]\n]{1,20}\]|[⁰¹²³⁴-⁹])+/gu;
-
 /** Sentences and lines of a text as ranges in it, without the white space around them. */
 export function sentencesOf(text: string): Sentence[] {
   const sentences: Sentence[] = [];
@@ -131,9 +129,7 @@ export function sentencesOf(text: string): Sentence[] {
   };
   let open = '';
   let openAt = 0;
-  // What closes a sentence belongs to it: the marks are read as closing brackets, and stay what they are.
-  const closed = text.replace(footnotes, (marks) => ')'.repeat(marks.length));
-  for (const { segment: read, index } of segmenter.segment(closed)) {
+  for (const { segment: read, index } of segmenter.segment(closeFootnoteMarks(text))) {
     const segment = text.slice(index, index + read.length);
     if (open === '') openAt = index;
     open += segment;
