@@ -66,6 +66,21 @@ describe('openStore', () => {
     expect(await store.verify()).toMatchObject({ problems: [] });
   });
 
+  it('gives up a long document in the middle of its commit when it is not wanted any more, and goes on', async () => {
+    const store = await open();
+    const operation = commitLines('long', 'a line');
+    if (operation.type !== 'commitDocument') throw new Error('It is a document.');
+    const staged = store.stageDocument();
+    for (let portion = 0; portion < 20; portion += 1) await staged.add({ text: `${portion} `.repeat(60_000) });
+    const document = { ...operation.document, text: '', pages: [], blocks: [], chunks: [] };
+    const committing = store.commit([{ ...operation, document, staged: staged.number }]);
+    const beside = store.commit([commitLines('short', 'another line')]);
+    await Promise.all([expect(committing).rejects.toMatchObject({ code: 'E_CANCELLED' }), staged.forget()]);
+    expect(await beside).toMatchObject([{ done: true }]);
+    expect((await store.listSources('main')).map(({ key }) => key)).toEqual(['short']);
+    expect(await store.verify()).toMatchObject({ problems: [], checked: { documents: 1 } });
+  });
+
   it('refuses a second writer, names the first, and lets readers in', async () => {
     const writer = await open();
     await expect(open()).rejects.toMatchObject({ code: 'E_LOCKED', message: expect.stringContaining(`process ${process.pid}`) as string });
