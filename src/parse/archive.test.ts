@@ -184,6 +184,22 @@ describe('archives', () => {
     ]);
   });
 
+  it('do not give a file of a ZIP whose content is not what was packed', async () => {
+    const zip = Buffer.from(
+      writeZip([
+        { name: 'a.txt', content: 'It costs 40 euros.', stored: true },
+        { name: 'b.txt', content: 'Other.' },
+      ]),
+    );
+    zip.write('90', zip.indexOf('40 euros', 0, 'latin1'), 'latin1');
+    const document = await read(zip);
+    expect(contents(document)).toEqual(['', 'Other.']);
+    expect(document.members?.[0]?.failure).toEqual({
+      code: 'E_DOCUMENT_DAMAGED',
+      message: 'files.zip is damaged inside its part a.txt: its checksum is that of other content.',
+    });
+  });
+
   it('say of which file of a damaged ZIP nothing tells the end', async () => {
     const content = Buffer.concat([Buffer.from('begin '), writeZip({ x: 'inside' })]);
     const zip = writeZip([

@@ -1,5 +1,5 @@
 import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
+import { crc32, gunzip } from 'node:zlib';
 import { createTarDecoder } from 'modern-tar';
 import { MillraceError } from '../errors.ts';
 import type { FormatParser, ParsedContent } from '../spec/parser.ts';
@@ -7,7 +7,7 @@ import { createDocumentBuilder } from './document-builder.ts';
 import { type ListedMember, memberPortion } from './members.ts';
 import { isTar } from './tar-header.ts';
 import { createUnpackMeter, tooLarge, unpackLimits } from './unpack-limits.ts';
-import { openZip } from './zip.ts';
+import { openZip, type ZipEntry } from './zip.ts';
 
 const unzip = promisify(gunzip);
 
@@ -20,10 +20,19 @@ const notForReading = /(?:^|\/)(?:__MACOSX\/|\.DS_Store$|Thumbs\.db$|desktop\.in
 /** A container: its own text is the list of its files, which become documents of their own. */
 export const parseZip: FormatParser['parse'] = async (bytes, { name, membersFrom = 0 }) => {
   const archive = await openZip(bytes, name);
-  const listed = archive.entries.filter((entry) => !notForReading.test(entry.name)).map(({ name: entry, read }) => ({ name: entry, read }));
+  const listed = archive.entries
+    .filter((entry) => !notForReading.test(entry.name))
+    .map((entry) => ({ name: entry.name, read: () => readWhole(entry, name) }));
   const warnings = [...(archive.recovered ? [cutOff(name)] : []), ...guessedEnds(name, archive.guessed)];
   return container(name, listed, membersFrom, warnings);
 };
+
+/** What is not what was packed would be read as if somebody had written it. */
+async function readWhole({ name, checksum, read }: ZipEntry, archive: string): Promise<Buffer<ArrayBuffer>> {
+  const content = await read();
+  if (checksum === undefined || crc32(content) === checksum) return content;
+  throw new MillraceError('E_DOCUMENT_DAMAGED', `${archive} is damaged inside its part ${name}: its checksum is that of other content.`);
+}
 
 export const parseTar: FormatParser['parse'] = async (bytes, { name, membersFrom = 0 }) => tarContainer(bytes, name, membersFrom);
 

@@ -13,6 +13,7 @@ export interface ZipSource {
   readonly encrypted: boolean;
   /** Nothing tells where it ends. */
   readonly isGuessed: boolean;
+  readonly checksum: number | undefined;
   read(count: (bytes: number) => void): Promise<Buffer<ArrayBuffer>>;
 }
 
@@ -65,6 +66,7 @@ export function scanEntries(
         name: entry,
         size: buffer.readUInt32LE(start + 22),
         encrypted: (flags & 1) !== 0,
+        checksum: undefined,
         isGuessed: told === undefined && end < buffer.length,
         read: (count) => Promise.resolve(inflateWhatIsThere(packed, method, name, limits, count)),
       });

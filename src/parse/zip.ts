@@ -7,6 +7,8 @@ export interface ZipEntry {
   readonly name: string;
   /** Unpacked, as the archive says; it may lie. */
   readonly size: number;
+  /** CRC-32 of its content, as the archive says; undefined where it does not, or is damaged itself. */
+  readonly checksum: number | undefined;
   /** As `ZipArchive.read`, also where another entry has the same name. */
   read(): Promise<Buffer<ArrayBuffer>>;
 }
@@ -48,7 +50,12 @@ export async function openZip(bytes: Uint8Array, name: string, limits: UnpackLim
     return readSource(source);
   }
   return {
-    entries: sources.map((source) => ({ name: source.name, size: source.size, read: () => readSource(source) })),
+    entries: sources.map((source) => ({
+      name: source.name,
+      size: source.size,
+      checksum: source.checksum,
+      read: () => readSource(source),
+    })),
     recovered,
     guessed: sources.filter(({ isGuessed }) => isGuessed).map((source) => source.name),
     has: (entry) => byName.has(entry),
@@ -80,6 +87,8 @@ async function listEntries(
         size: entry.uncompressedSize,
         encrypted: entry.isEncrypted(),
         isGuessed: false,
+        // Some programs leave it out.
+        checksum: entry.crc32 === 0 ? undefined : entry.crc32,
         read: (count) => readEntry(zip, entry, entryName, name, count),
       });
     }
