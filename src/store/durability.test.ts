@@ -266,6 +266,16 @@ describe('purgeSource', () => {
     expect(await store.purgeSource('main', 'a')).toBeUndefined();
   });
 
+  it('leaves no byte of a source that was removed without a purge before', async () => {
+    const store = await open();
+    await store.commit([commitLines('a', `one ${canary} line`), commitLines('b', 'something else')]);
+    await store.commit([{ type: 'removeSource', collection: 'main', key: 'a', at: 1 }]);
+    expect(isAnywhere(canary)).toBe(true);
+    expect(await store.purgeSource('main', 'a')).toBeUndefined();
+    expect(isAnywhere(canary)).toBe(false);
+    expect(await store.searchText('something', { collection: 'main' }, 5)).toHaveLength(1);
+  });
+
   it('blanks what was being answered from it when it settles, and what runs say of a source that was removed before', async () => {
     const store = await open();
     const [kept] = await store.commit([commitLines('a', `one ${canary} line`)]);

@@ -165,7 +165,7 @@ async function purge(terminal: Terminal, mill: Mill, name: string, { collection,
     keys = [await sourceKey(mill, terminal.workingDirectory, name, collection)];
   } catch (error) {
     missing = toMillraceError(error);
-    keys = [name, resolve(terminal.workingDirectory, name)];
+    keys = [...new Set([name, resolve(terminal.workingDirectory, name)])];
   }
   for (const key of keys) {
     const report = await mill.documents.purge(key, { collection });
@@ -174,7 +174,9 @@ async function purge(terminal: Terminal, mill: Mill, name: string, { collection,
     else tellPurge(terminal, key, report);
     return;
   }
-  if (missing !== undefined) throw missing;
+  if (missing === undefined) return;
+  const { code, message, remedy } = missing;
+  throw new MillraceError(code, `${message} Of what was removed from the record before, nothing is left on the disk.`, { remedy });
 }
 
 /** What was overwritten, and what still holds it: files that were exported are not ours to open. */
