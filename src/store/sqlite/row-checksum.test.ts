@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import Database from 'better-sqlite3';
 import { expect, it } from 'vitest';
 import { checkedColumns, checkedRow, checksumOf, insertChecked, registerRowChecksum, type SqlValue } from './row-checksum.ts';
@@ -18,4 +19,10 @@ it.each<[string, readonly SqlValue[]]>([
   const changed = db.prepare(`SELECT ${checksumOf('pages')} AS computed FROM pages`).get() as { computed: number };
   expect(changed.computed).not.toBe(row.checksum);
   db.close();
+});
+
+it('of long texts is that of all values one behind the other', () => {
+  const long = `x${'🦀é'.repeat(1024 * 1024)}`;
+  expect(checkedRow('settings', [long, 'short']).at(-1)).toBe(crc32(`"${long}"short`));
+  expect(checkedRow('settings', ['short', long]).at(-1)).toBe(crc32(`"short"${long}`));
 });

@@ -53,6 +53,20 @@ export type CheckedTable = keyof typeof checkedColumns;
 
 export type SqlValue = number | string | Uint8Array | null;
 
+/** A longer text is looked at in slices: each copy of it would be as long again. UTF-16 units. */
+const sliceUnits = 1024 * 1024;
+
+function crc32Of(text: string, before: number): number {
+  let sum = before;
+  for (let at = 0, end = 0; at < text.length; at = end) {
+    end = at + sliceUnits;
+    // Both halves of a surrogate pair go together.
+    if ((text.charCodeAt(end) & 0xfc00) === 0xdc00) end += 1;
+    sum = crc32(text.slice(at, end), sum);
+  }
+  return sum;
+}
+
 /** The kind of a value counts too, so that a value cannot move from one column to the next unnoticed. */
 function checksum(...values: readonly SqlValue[]): number {
   let sum = 0;
@@ -61,7 +75,10 @@ function checksum(...values: readonly SqlValue[]): number {
   for (const value of values) {
     if (value === null) text += '\0';
     else if (typeof value === 'number') text += `#${value}`;
-    else if (typeof value === 'string') text += `"${value}`;
+    else if (typeof value === 'string' && value.length > sliceUnits) {
+      sum = crc32Of(value, crc32(`${text}"`, sum));
+      text = '';
+    } else if (typeof value === 'string') text += `"${value}`;
     else {
       sum = crc32(value, crc32(`${text}x`, sum));
       text = '';
