@@ -121,21 +121,29 @@ function sizeOf({ text = '', pages = [], blocks = [], chunks = [] }: DocumentPor
   return text.length + boxes + blocks.length * blockBytes + chunks.length * chunkBytes;
 }
 
+/** Of more blocks than these the record keeps none: their list would take more memory than the text. */
+const mostBlocks = 500_000;
+
 /** The blocks of a document as JSON, made of those of its portions: one that goes on is whole in it. */
-export function createBlocksJson(): { add(blocks: readonly ParsedBlock[]): void; end(): string } {
+export function createBlocksJson(most = mostBlocks): { add(blocks: readonly ParsedBlock[]): void; end(): string } {
   let json = '';
+  let count = 0;
   let open: ParsedBlock | undefined;
   return {
     add(blocks) {
       const parts: string[] = [];
       for (const block of blocks) {
-        if (open !== undefined && block.start !== open.start) parts.push(JSON.stringify(open));
+        if (block.start !== open?.start) {
+          count += 1;
+          if (open !== undefined) parts.push(JSON.stringify(open));
+        }
         open = block;
       }
-      if (parts.length > 0) json += `${json === '' ? '' : ','}${parts.join(',')}`;
+      if (count > most) json = '';
+      else if (parts.length > 0) json += `${json === '' ? '' : ','}${parts.join(',')}`;
     },
     end() {
-      if (open === undefined) return '[]';
+      if (open === undefined || count > most) return '[]';
       return `[${json}${json === '' ? '' : ','}${JSON.stringify(open)}]`;
     },
   };
