@@ -35,7 +35,7 @@ interface HandedBatch {
   readonly written: Promise<Written>;
 }
 
-/** Batches that wait behind the one that is awaited: the store has the next one when it is done with this one. */
+/** Batches in the queue behind the one that is awaited; one more, handed over too, waits to enter it. The store has the next one when it is done with one. */
 const handedAhead = 1;
 
 /**
@@ -50,7 +50,10 @@ export async function commitInBatches(
   signal: AbortSignal,
 ): Promise<void> {
   const handed = createBoundedQueue<HandedBatch>({ maxItems: handedAhead, maxBytes: Number.POSITIVE_INFINITY });
-  await runTogether(signal, [(stop) => handAll(run, prepared, batchSize, handed, stop), () => acknowledgeAll(run, handed, onCommitted)]);
+  await runTogether(signal, [
+    (stop) => handAll(run, prepared, batchSize, handed, stop),
+    (stop) => acknowledgeAll(run, handed, onCommitted, stop),
+  ]);
   signal.throwIfAborted();
 }
 
@@ -68,17 +71,18 @@ async function handAll(
     quietMs: limits.commitQuietMs,
     clock: parts.clock,
   });
-  let written: Promise<Written> | undefined;
+  let allWritten: Promise<unknown> = Promise.resolve();
   try {
     for await (const batch of batches) {
       signal.throwIfAborted();
-      written = write(parts, batch);
+      const written = write(parts, batch);
+      allWritten = Promise.all([allWritten, written]).then(() => undefined);
       await handed.push({ batch, written });
     }
   } finally {
     handed.end();
     // The call ends after what it gave to the store is written, also when it was cancelled.
-    await written;
+    await allWritten;
   }
 }
 
@@ -93,7 +97,12 @@ async function write({ store, faults }: IngestRun['parts'], batch: readonly Prep
   }
 }
 
-async function acknowledgeAll({ parts }: IngestRun, handed: AsyncIterable<HandedBatch>, onCommitted: () => void): Promise<void> {
+async function acknowledgeAll(
+  { parts }: IngestRun,
+  handed: AsyncIterable<HandedBatch>,
+  onCommitted: () => void,
+  signal: AbortSignal,
+): Promise<void> {
   for await (const { batch, written } of handed) await acknowledge(batch, await written);
 
   async function acknowledge(batch: readonly PreparedCommit[], written: Written): Promise<void> {
@@ -109,7 +118,11 @@ async function acknowledgeAll({ parts }: IngestRun, handed: AsyncIterable<Handed
   async function commitSingly(batch: readonly PreparedCommit[], error: MillraceError): Promise<void> {
     const [only] = batch;
     if (batch.length > 1) {
-      for (const one of batch) await acknowledge([one], await write(parts, [one]));
+      for (const one of batch) {
+        // What a cancelled call has given up would be refused for that alone.
+        signal.throwIfAborted();
+        await acknowledge([one], await write(parts, [one]));
+      }
       return;
     }
     const instead = only?.refused(error);

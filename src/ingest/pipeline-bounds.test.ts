@@ -1,6 +1,7 @@
 import { utimesSync, writeFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createIngestBench, type IngestBenchOptions, ofType } from '../../test/support/ingest-bench.ts';
+import { MillraceError } from '../errors.ts';
 import type { IngestEvent } from '../spec/events.ts';
 import type { HandedSource } from '../spec/mill.ts';
 import { createManualClock } from '../testing/manual-clock.ts';
@@ -76,7 +77,7 @@ describe('commits of ingest', () => {
 
   it('that were handed over are written before a cancelled call ends', async () => {
     const clock = createManualClock();
-    const writes = [createDeferred<void>(), createDeferred<void>()];
+    const writes = [createDeferred<void>(), createDeferred<void>(), createDeferred<void>()];
     let handed = 0;
     const controller = new AbortController();
     const { start, commits, texts } = bench({
@@ -86,18 +87,36 @@ describe('commits of ingest', () => {
         return writes[handed - 1]?.promise;
       },
     });
-    const { events, ended } = collect(start(rows(10), { batchSize: 5, embed: false, signal: controller.signal }));
+    const { events, ended } = collect(start(rows(15), { batchSize: 5, embed: false, signal: controller.signal }));
     for (let turn = 0; turn < 50; turn += 1) await clock.settle();
     controller.abort();
     for (let turn = 0; turn < 50; turn += 1) await clock.settle();
     expect(commits).toEqual([]);
     writes[0]?.resolve();
+    writes[2]?.resolve();
     for (let turn = 0; turn < 50; turn += 1) await clock.settle();
     expect(events.at(-1)?.type).toBe('document-found');
     writes[1]?.resolve();
     await ended;
-    expect(batches(commits)).toEqual([5, 5]);
-    expect(Object.keys(await texts())).toHaveLength(10);
+    expect(batches(commits)).toEqual([5, 5, 5]);
+    expect(Object.keys(await texts())).toHaveLength(15);
+    expect(events.at(-1)).toMatchObject({ type: 'ingest-failed', error: { code: 'E_CANCELLED' } });
+  });
+
+  it('that were refused are not tried one by one in a cancelled call', async () => {
+    const controller = new AbortController();
+    let handed = 0;
+    const { start, commits, texts } = bench({
+      onCommit() {
+        handed += 1;
+        controller.abort();
+        throw new MillraceError('E_STORE_FAILED', 'string or blob too big');
+      },
+    });
+    const { events, ended } = collect(start(rows(5), { batchSize: 5, embed: false, signal: controller.signal }));
+    await ended;
+    expect([handed, commits]).toEqual([1, []]);
+    expect(await texts()).toEqual({});
     expect(events.at(-1)).toMatchObject({ type: 'ingest-failed', error: { code: 'E_CANCELLED' } });
   });
 
