@@ -1,6 +1,6 @@
 import { MillraceError } from '../errors.ts';
 import type { DocumentId } from '../spec/identifiers.ts';
-import type { DocumentParser, ReadDocument } from '../spec/parser.ts';
+import type { DocumentParser, MemberFile, ReadDocument } from '../spec/parser.ts';
 import type { DocumentRecord, NewSource, SourceRecord, Store } from '../spec/store.ts';
 import { canonicalJson, hashOf } from '../util/hash.ts';
 
@@ -173,6 +173,15 @@ export function rememberAttempt(error: MillraceError, content: Required<SeenCont
   };
   const remedy = quarantined ? 'The file is left out until it changes; ingest it with --reread to try it again.' : error.remedy;
   return new MillraceError(error.code, error.message, { cause: error, remedy, details: { ...error.details, attempt } });
+}
+
+/** The same for a file that its container could not give: why stands for the bytes, which nobody has seen. */
+export function rememberFailure(
+  failure: NonNullable<MemberFile['failure']>,
+  contentType: string | undefined,
+  versions: Versions,
+): MillraceError {
+  return rememberAttempt(new MillraceError(failure.code, failure.message), { bytesSha256: hashOf(failure), contentType }, versions);
 }
 
 /** Whether the failure is one that the same bytes will meet again. */

@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { MillraceError, toMillraceError } from '../errors.ts';
 import { handedSource } from '../spec/mill.ts';
+import type { MemberFile } from '../spec/parser.ts';
 import type { NewSource, SourceRecord, Store } from '../spec/store.ts';
 import { sha256InSteps } from '../util/hash.ts';
 import type { MemberSource } from './container-members.ts';
@@ -16,6 +17,8 @@ export interface LookedSource {
   readonly name: string;
   /** Given by the program. */
   readonly contentType?: string;
+  /** Why there is no content: of a file that could not be taken out of its container. */
+  readonly failure?: MemberFile['failure'];
   read(signal: AbortSignal): Promise<ReadContent>;
 }
 
@@ -95,10 +98,8 @@ function lookAtMember({ key, uri, file, metadata }: MemberSource): LookedSource 
     size: bytes.length,
     name: file.name,
     ...(contentType === undefined ? {} : { contentType }),
-    async read() {
-      if (failure !== undefined) throw new MillraceError(failure.code, failure.message);
-      return { bytes, sha256: await sha256InSteps(bytes) };
-    },
+    ...(failure === undefined ? {} : { failure }),
+    read: async () => ({ bytes, sha256: await sha256InSteps(bytes) }),
   };
 }
 

@@ -20,6 +20,7 @@ import {
   readKnown,
   recordedOutcome,
   rememberAttempt,
+  rememberFailure,
   sameFacts,
   isRemembered,
   type SeenContent,
@@ -143,6 +144,7 @@ interface ReadSource extends TakenDocument {
 /** Undefined where its content settles the source. */
 async function readAndParse(context: PrepareContext, visit: Visit, looked: LookedSource): Promise<ReadSource | undefined> {
   const { run } = context;
+  if (looked.failure !== undefined) throw rememberFailure(looked.failure, looked.contentType, visit.versions);
   const { bytes, sha256 } = await looked.read(visit.signal);
   run.parts.faults?.reach('source-read');
   run.counts.bytes += bytes.length;
