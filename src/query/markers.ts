@@ -4,9 +4,13 @@
  */
 
 const marker = /(?<!\s)\s*\[(\d{1,3})\]/gu;
+/** UTF-16 code units before a number that are looked at: of a longer word its end. */
+const lengthBefore = 200;
 /** What a number belongs to: the word before it, with the end of a sentence that may stand between. */
-const wordBefore = /[\p{L}\p{M}\p{N}\])]+[.,;:!?…"”’»)]*$/u;
+const wordBefore = /(?<![\p{L}\p{M}\p{N}\])])[\p{L}\p{M}\p{N}\])]+[.,;:!?…"”’»)]*$/u;
 const sentenceEnd = /[.!?…。！？]["”’»)]*(?:\[\d{1,3}\])*$/u;
+/** A word with its numbers. The look back lets a search begin at the start of a word only, in whatever text. */
+const numberedWord = /(?<![^\s“”"'(),;[\]])[^\s“”"'(),;[\]]+\s*\[\d{1,3}\](?:\[\d{1,3}\])*/gu;
 const footnote = /[.!?…。！？]["”’»)]*\[\d{1,3}\]/u;
 
 export interface Unmarked {
@@ -25,7 +29,7 @@ export function readMarkers(sentence: string, passages: readonly string[]): Unma
   const plain = sentence.replace(marker, (found: string, digits: string, at: number) => {
     const number = Number(digits);
     const isPassage = number >= 1 && number <= passages.length;
-    const before = sentence.slice(0, at);
+    const before = sentence.slice(Math.max(0, at - lengthBefore), at);
     const [word = ''] = wordBefore.exec(before) ?? [];
     const written = isPassage ? (word === '' ? '' : `${word}${found}`) : found.trim();
     if (written === '' || !passages.some((text) => text.includes(written))) {
@@ -46,10 +50,10 @@ export function readMarkers(sentence: string, passages: readonly string[]): Unma
 export function withOwnNumbers(plain: string, passage: string, isCopied: boolean): string {
   if (isCopied) return `“${plain}”`;
   if (footnote.test(passage)) return withoutNumbers(plain);
-  return plain.replace(/[^\s“”"'(),;[\]]+\s*\[\d{1,3}\](?:\[\d{1,3}\])*/gu, '“$&”');
+  return plain.replace(numberedWord, '“$&”');
 }
 
 /** Without any number in brackets, and the space before it. */
 export function withoutNumbers(text: string): string {
-  return text.replace(/\s*\[\d{1,3}\]/gu, '');
+  return text.replace(marker, '');
 }
