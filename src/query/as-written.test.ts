@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { asWritten } from './as-written.ts';
 
 const sources = [
-  'The logo was black-and-yellow (U.S. patent 24–10).\nIts  author lives in New\nHaven, at café Zoë.',
+  'The logo was black-and-yellow (U.S. patent 24–10).\nIts  author lives in New\nHaven, at café Zoë, of £15 million and 1.50-million.',
   'They sailed twenty four times.',
 ];
 
@@ -24,6 +24,8 @@ describe('asWritten', () => {
     ['what would cut brackets', 'yellow U.S. patent'],
     ['what is too short', 'a t c'],
     ['a sentence of its own', 'The logo was black and it was yellow.'],
+    ['another number', '150 million'],
+    ['another currency', '$15 million'],
     ['a refusal', 'not in the documents'],
   ])('leaves %s', (_, statement) => {
     expect(asWritten(statement, sources, 'en')).toBe(statement);

@@ -1,3 +1,4 @@
+import { valuesIn } from '../language/numbers.ts';
 import { standsVerbatim } from './grounding.ts';
 import { fold } from './matching.ts';
 
@@ -12,14 +13,15 @@ const brackets = [
 
 /**
  * The statement as a source writes it, where one holds the same letters and digits from word to word with other signs and spaces between
- * them: "black and yellow" becomes "black-and-yellow". Unchanged where it stands in one as it is, and where it stands in none. Pure.
+ * them: "black and yellow" becomes "black-and-yellow". Unchanged where it stands in one as it is, where it stands in none,
+ * and where its numbers or currencies would be others ("450" is not "4.50"). Pure.
  */
 export function asWritten(statement: string, sources: readonly string[], language: string | undefined): string {
   const wanted = lettersOf(statement).letters;
   if (wanted.length < leastCharacters || sources.some((source) => standsVerbatim(statement, source, language))) return statement;
   for (const source of sources) {
     const span = findSpan(wanted, source);
-    if (span !== undefined) return span;
+    if (span !== undefined && amountsOf(span) === amountsOf(statement)) return span;
   }
   return statement;
 }
@@ -33,6 +35,11 @@ function findSpan(wanted: string, source: string): string | undefined {
     if (brackets.every(([open, close]) => count(span, open) === count(span, close))) return span;
   }
   return undefined;
+}
+
+/** Values of the numbers, currencies and shares of a text. */
+function amountsOf(text: string): string {
+  return [...[...valuesIn(text)].sort(), ...(text.match(/[\p{Sc}%]/gu) ?? [])].join(' ');
 }
 
 /** Folded letters and digits one after the other, and where each stands in the text. */
