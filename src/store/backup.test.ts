@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { closeSync, constants, mkdirSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -92,17 +92,40 @@ describe('backup', () => {
     // In a container a process has the number of the one before it.
     for (const pid of [999_999_999, process.pid]) mkdirSync(join(root, 'copies', `monday.${pid}.${randomUUID()}.partial`));
     // Nor does the number of a process that runs say anything where the lock is free.
-    const [abandoned = '', locked = '', beginning = ''] = Array.from({ length: 3 }, () => `monday.${process.ppid}.${randomUUID()}.partial`);
-    for (const name of [abandoned, locked, beginning]) mkdirSync(join(root, 'copies', name));
-    writeFileSync(join(root, 'copies', abandoned, 'lock.sqlite'), '');
+    const ofRunning = (): string => {
+      const name = `monday.${process.ppid}.${randomUUID()}.partial`;
+      mkdirSync(join(root, 'copies', name));
+      return name;
+    };
+    const [abandoned, locked, beginning, beingLocked] = [ofRunning(), ofRunning(), ofRunning(), ofRunning()];
+    for (const file of ['lock.sqlite', 'being-made']) writeFileSync(join(root, 'copies', abandoned, file), '');
+    // As it is for a moment while the lock is taken, and while it is given back.
+    writeFileSync(join(root, 'copies', beingLocked, 'lock.sqlite'), '');
     const lock = lockPartial(join(root, 'copies', locked));
     try {
       await store.backup(join(root, 'copies', 'monday'));
-      expect(readdirSync(join(root, 'copies')).toSorted()).toEqual(['monday', locked, beginning, ...own].toSorted());
+      expect(readdirSync(join(root, 'copies')).toSorted()).toEqual(['monday', locked, beginning, beingLocked, ...own].toSorted());
+      expect(readdirSync(join(root, 'copies', locked))).toContain('being-made');
     } finally {
       lock.release();
     }
-    expect(readdirSync(join(root, 'copies', 'monday'))).not.toContain('lock.sqlite');
+    expect(readdirSync(join(root, 'copies', locked))).toEqual([]);
+    expect(readdirSync(join(root, 'copies', 'monday'))).toEqual(['.gitignore', 'blobs', 'record.sqlite']);
+  });
+
+  it('is taken for one that was left when its process was ended in the middle', async () => {
+    const store = await open();
+    await store.commit([commitLines('a', 'a line')]);
+    const copies = join(root, 'copies');
+    const left = `monday.${process.ppid}.${randomUUID()}.partial`;
+    mkdirSync(join(copies, left), { recursive: true });
+    const lockModule = new URL('./sqlite/lock.ts', import.meta.url).href;
+    const script = `(await import(${JSON.stringify(lockModule)})).lockPartial(process.argv[1]); process.kill(process.pid, 'SIGKILL');`;
+    const { signal } = spawnSync(process.execPath, ['--input-type=module', '-e', script, join(copies, left)]);
+    expect(signal).toBe('SIGKILL');
+    expect(readdirSync(join(copies, left))).toContain('being-made');
+    await store.backup(join(copies, 'monday'));
+    expect(readdirSync(copies)).toEqual(['monday']);
   });
 
   it.skipIf(process.platform === 'win32')('spares another that is being made, and leaves nothing where it is aborted', async () => {

@@ -3,7 +3,7 @@ import { readdir, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { MillraceError, toMillraceError } from '../errors.ts';
 import { isRunning } from '../util/is-running.ts';
-import { holdsLockFile, isLocked } from './sqlite/lock.ts';
+import { isLocked, wasLeftPartial } from './sqlite/lock.ts';
 
 /** Process and number of a backup that is not whole yet: nothing else is called so. */
 const partialEnding = /^\.(\d+)\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.partial$/u;
@@ -26,7 +26,7 @@ export function createPartialBackups(): PartialBackups {
    */
   function isBeingMade(partial: string, pid: number): boolean {
     if (running.has(partial) || isLocked(partial)) return true;
-    return pid !== process.pid && isRunning(pid) && !holdsLockFile(partial);
+    return pid !== process.pid && isRunning(pid) && !wasLeftPartial(partial);
   }
 
   async function removeAbandoned(target: string): Promise<void> {

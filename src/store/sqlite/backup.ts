@@ -22,10 +22,10 @@ export function backUp(connection: Connection, directory: string, target: string
   const lock = lockPartial(partial);
   try {
     fill(connection, directory, partial);
+    if (existsSync(target)) rmSync(target, { recursive: true });
   } finally {
     lock.release();
   }
-  if (existsSync(target)) rmSync(target, { recursive: true });
   renameSync(partial, target);
   connection.faults.reach('backup-named');
   if (process.platform !== 'win32') syncPath(dirname(target), 'r');

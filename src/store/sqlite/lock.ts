@@ -40,17 +40,12 @@ function lockPath(directory: string): string {
   return join(directory, 'lock.sqlite');
 }
 
-/** Whether somebody has locked it ever. */
-export function holdsLockFile(directory: string): boolean {
-  return existsSync(lockPath(directory));
-}
-
 /**
  * Whether a process writes to the directory now: the lock of a living one keeps everybody else from reading the file. Numbers of processes
  * would not tell, they are given again. What cannot be opened nobody holds.
  */
 export function isLocked(directory: string): boolean {
-  if (!holdsLockFile(directory)) return false;
+  if (!existsSync(lockPath(directory))) return false;
   let db: Database.Database | undefined;
   try {
     db = new Database(lockPath(directory), { readonly: true, timeout: 0 });
@@ -68,16 +63,39 @@ function openLock(directory: string): Database.Database {
   return new Database(lockPath(directory), { timeout: lookMs });
 }
 
-/** The same for a folder that is not whole yet: the file goes with the release. */
+function markPath(folder: string): string {
+  return join(folder, 'being-made');
+}
+
+/**
+ * The same for a folder that is not whole yet: both files go with the release. The mark is there only while the lock is held; the lock file
+ * alone also is while it is taken and given back, and says nothing then.
+ */
 export function lockPartial(folder: string): StoreLock {
   const db = openLock(folder);
-  db.exec('BEGIN EXCLUSIVE');
+  try {
+    db.exec('BEGIN EXCLUSIVE');
+    writeFileSync(markPath(folder), '', { mode: 0o600 });
+  } catch (error) {
+    db.close();
+    throw error;
+  }
   return {
     release() {
-      db.close();
+      try {
+        rmSync(markPath(folder), { force: true });
+      } finally {
+        db.close();
+      }
       rmSync(lockPath(folder), { force: true });
     },
   };
+}
+
+/** Whether who held `lockPartial` of it was ended. Marked before and after the lock was seen free, it was free while it should have been held. */
+export function wasLeftPartial(folder: string): boolean {
+  const isMarked = (): boolean => existsSync(markPath(folder));
+  return isMarked() && !isLocked(folder) && isMarked();
 }
 
 /**
