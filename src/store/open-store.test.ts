@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -40,6 +40,13 @@ describe('openStore', () => {
     await open();
     if (process.platform !== 'win32') expect(statSync(directory).mode & 0o777).toBe(0o700);
     expect(readFileSync(join(directory, '.gitignore'), 'utf8')).toBe('*\n');
+  });
+
+  it('leaves alone what else lies in its directory', async () => {
+    mkdirSync(join(directory, 'staged'), { recursive: true });
+    writeFileSync(join(directory, 'staged', 'document-1'), 'orders');
+    await open();
+    expect(readFileSync(join(directory, 'staged', 'document-1'), 'utf8')).toBe('orders');
   });
 
   it('fails a call whose value cannot be copied alone, not those of the same turn', async () => {

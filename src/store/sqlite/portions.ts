@@ -69,19 +69,19 @@ interface Held {
 }
 
 export interface HeldPortionsOptions {
-  /** Where long documents wait. Default: in memory. */
-  readonly folder?: string;
+  /** In which long documents wait. Default: they wait in memory. */
+  readonly directory?: string;
   /** Whether somebody has said meanwhile that the document is not wanted any more. */
   readonly isGivenUp?: (document: number) => boolean;
 }
 
-export function createHeldPortions({ folder, isGivenUp = () => false }: HeldPortionsOptions = {}): HeldPortions {
+export function createHeldPortions({ directory, isGivenUp = () => false }: HeldPortionsOptions = {}): HeldPortions {
   const held = new Map<number, Held>();
   return {
     add(document, portion) {
       let whole = held.get(document);
       if (whole === undefined) {
-        whole = { spool: createSpool(folder, `document-${document}`), textLength: 0, pages: 0, chunks: 0 };
+        whole = { spool: createSpool(directory, document), textLength: 0, pages: 0, chunks: 0 };
         held.set(document, whole);
       }
       whole.spool.add(portion, sizeOf(portion));

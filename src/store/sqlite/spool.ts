@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { deserialize, serialize } from 'node:v8';
 
@@ -16,23 +16,27 @@ const heldBytes = 2 * 1024 * 1024;
 
 const lengthBytes = 4;
 
+/** Beside the record, by a name of its own: whatever else lies there is the user's. */
+const fileName = /^record\.staged-\d+$/;
+
 /** Files of spools that a process left behind: called by the one that holds the lock of the directory, before it makes any. */
-export function removeSpools(folder: string): void {
-  rmSync(folder, { recursive: true, force: true });
+export function removeSpools(directory: string): void {
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    if (entry.isFile() && fileName.test(entry.name)) unlinkSync(join(directory, entry.name));
+  }
 }
 
-/** `folder` is made when it is needed; without one all values are in memory. */
-export function createSpool<Value>(folder: string | undefined, name: string): Spool<Value> {
+/** Its file is made in the directory when it is needed; without a directory all values are in memory. */
+export function createSpool<Value>(directory: string | undefined, number: number): Spool<Value> {
   let held: Value[] = [];
   let size = 0;
   let file: { readonly descriptor: number; readonly path: string; end: number } | undefined;
 
   function open(into: string): NonNullable<typeof file> {
-    mkdirSync(into, { recursive: true, mode: 0o700 });
-    const path = join(into, name);
+    const path = join(into, `record.staged-${number}`);
     const descriptor = openSync(path, 'wx+', 0o600);
     // Where the system allows it the file has no name from now on, and is gone with the process.
-    if (process.platform !== 'win32') rmSync(path);
+    if (process.platform !== 'win32') unlinkSync(path);
     return { descriptor, path, end: 0 };
   }
 
@@ -51,11 +55,11 @@ export function createSpool<Value>(folder: string | undefined, name: string): Sp
   return {
     add(value, valueSize) {
       size += valueSize;
-      if (folder === undefined || (file === undefined && size <= heldBytes)) {
+      if (directory === undefined || (file === undefined && size <= heldBytes)) {
         held.push(value);
         return;
       }
-      file ??= open(folder);
+      file ??= open(directory);
       for (const earlier of held) write(file, earlier);
       held = [];
       write(file, value);
@@ -72,7 +76,7 @@ export function createSpool<Value>(folder: string | undefined, name: string): Sp
       held = [];
       if (file === undefined) return;
       closeSync(file.descriptor);
-      if (process.platform === 'win32') rmSync(file.path, { force: true });
+      if (process.platform === 'win32') unlinkSync(file.path);
       file = undefined;
     },
   };

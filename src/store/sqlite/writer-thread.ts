@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { MillraceError } from '../../errors.ts';
 import { systemClock } from '../../util/clock.ts';
@@ -27,7 +26,7 @@ function main(): void {
     const lock = lockDirectory(directory, { pid: process.pid, command, startedAt });
     try {
       faults.reach('lock-taken');
-      removeSpools(stagedFolder(directory));
+      removeSpools(directory);
       const connection = openForWriting(directory, faults, isDurable);
       refreshTextIndex(connection);
       interruptRuns(connection, systemClock.now());
@@ -60,7 +59,7 @@ function main(): void {
   const group = createGroupCommit(
     connection,
     createHeldPortions({
-      folder: stagedFolder(directory),
+      directory,
       isGivenUp(document) {
         takeArrived();
         return arrived.some(({ call }) => call.type === 'forgetPortions' && call.document === document);
@@ -104,10 +103,6 @@ function main(): void {
 
 function isLong(call: WriterCall): boolean {
   return call.type === 'commitPacked' && call.alone === true;
-}
-
-function stagedFolder(directory: string): string {
-  return join(directory, 'staged');
 }
 
 function operationsOf(call: WriterCall): number {
