@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { isMillraceError, MillraceError, toMillraceError } from '../errors.ts';
-import type { DocumentParser, FormatParser, ParseInput, ParseWork, ReadDocument, StreamedBytes } from '../spec/parser.ts';
+import type { DocumentParser, FormatParser, ParseInput, ParseWork, ReadDocument } from '../spec/parser.ts';
 import type { Clock } from '../util/clock.ts';
 import { entryPath } from '../util/entry.ts';
 import { createFormatParsers } from './formats.ts';
@@ -9,6 +9,7 @@ import { detectIsolation, type Isolation, ownProcess } from './isolation.ts';
 import { type ChildEnd, type ParserChild, startParserChild } from './parser-child.ts';
 import { responseHeader } from './answer-header.ts';
 import { type ChildGuard, createChildGuard } from './child-guard.ts';
+import { sendStreamed } from './streamed-file.ts';
 import { createTakenPortions, type TakenPortions } from './taken-portions.ts';
 import { encodeFrame, type Frame } from './wire.ts';
 
@@ -186,10 +187,12 @@ export function createDocumentParser(options: DocumentParserOptions): ParserPool
         guard.start();
         const sending = sendStreamed(child, work, guard);
         const answer = await readAnswer(slot, work.request, answers[index], portions[index] as TakenPortions, guard).finally(guard.stop);
-        await sending.stop();
-        ({ keep } = answer);
+        const failure = await sending.end();
         if (answer.hasEnded && !work.signal.aborted && sent.length > 1) return { outcomes, suspects: sent.length - index };
-        outcomes.push(answer.outcome);
+        // What was answered is of a file that was another meanwhile.
+        const isOfFile = answer.hasEnded || failure === undefined;
+        keep = answer.keep && isOfFile;
+        outcomes.push(isOfFile ? answer.outcome : { status: 'rejected', reason: failure });
         if (!keep) break;
       }
       return { outcomes, suspects: 0 };
@@ -299,31 +302,6 @@ function maxAnswerBytes(bytes: number): number {
 function sentTogether(works: readonly TimedWork[], most: number): readonly TimedWork[] {
   const streamed = works.findIndex(({ request }) => !(request.bytes instanceof Uint8Array));
   return works.slice(0, Math.min(most, streamed === -1 ? works.length : Math.max(1, streamed)));
-}
-
-/** Sends a file that is read bit by bit; what fails ends the child. `stop` waits for the piece that is on its way. */
-function sendStreamed(child: ParserChild, { request: { bytes }, signal }: ParseWork, guard: ChildGuard): { stop(): Promise<void> } {
-  let isOver = false;
-  async function send(stream: StreamedBytes): Promise<void> {
-    let sent = 0;
-    try {
-      for await (const piece of stream.read(signal)) {
-        sent += piece.length;
-        if (isOver || guard.reason() !== undefined || sent > stream.length) break;
-        await child.write(piece);
-      }
-      if (sent !== stream.length) throw new RangeError(`There are other bytes than the ${stream.length} of the file.`);
-    } catch (error) {
-      if (!isOver) guard.end(toMillraceError(error));
-    }
-  }
-  const sending = bytes instanceof Uint8Array ? Promise.resolve() : send(bytes);
-  return {
-    stop() {
-      isOver = true;
-      return sending;
-    },
-  };
 }
 
 /** The text that was there is kept where OCR failed. */

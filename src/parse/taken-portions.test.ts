@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { MillraceError } from '../errors.ts';
 import type { ParsedPortion, ParseInput, PortionTaker, StreamedBytes } from '../spec/parser.ts';
 import { createManualClock } from '../testing/manual-clock.ts';
 import { systemClock } from '../util/clock.ts';
@@ -102,6 +103,26 @@ describe('a long document', () => {
       message: expect.stringContaining('other bytes') as string,
     });
     expect((await parser.parse({ bytes: streamed('as long as said'), name: 'a.txt' }, never)).text).toBe('as long as said');
+  });
+
+  it.each([
+    ['was read', 'short'],
+    ['could not be read', 'damaged'],
+  ])('fails where only its last look tells that it has changed, after it %s', async (_how, content) => {
+    const clock = createManualClock();
+    const parser = createParser({ clock, childEntry: faultyChild });
+    const changed = new MillraceError('E_SOURCE_CHANGED', 'It has changed.');
+    const bytes: StreamedBytes = {
+      length: content.length,
+      async *read() {
+        yield Buffer.from(content);
+        // The child has answered: nothing guards it any more.
+        await vi.waitFor(() => expect(clock.pendingTimers).toBe(0), { timeout: 20_000, interval: 10 });
+        throw changed;
+      },
+    };
+    await expect(parser.parse({ bytes, name: 'a.txt' }, never)).rejects.toBe(changed);
+    expect((await parser.parse({ bytes: Buffer.from('fine'), name: 'a.txt' }, never)).text.length).toBeGreaterThan(0);
   });
 
   it('is not charged for the time that its taker takes', async () => {
