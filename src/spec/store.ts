@@ -346,8 +346,8 @@ export interface Store extends StoreReader {
   /**
    * Removes a source and overwrites every trace of its text: older versions, quotes, passages and answers in stored runs, kept bytes,
    * free pages of the record; of a container with its files. Other sources with the same content keep it. `forget` drops other copies. What
-   * failed or was killed half-way is carried on when it is repeated, and when the directory is opened for writing. Undefined where there is
-   * nothing of such a source any more; the bytes of one that was removed without a purge are overwritten then.
+   * failed or was killed half-way is carried on when it is repeated, and when the directory is opened for writing. Of a source that was
+   * removed without a purge it overwrites what is left. Undefined where there is nothing of it to overwrite: then nothing is done.
    */
   purgeSource(
     collection: string,

@@ -270,10 +270,15 @@ describe('purgeSource', () => {
     const store = await open();
     await store.commit([commitLines('a', `one ${canary} line`), commitLines('b', 'something else')]);
     await store.commit([{ type: 'removeSource', collection: 'main', key: 'a', at: 1 }]);
+    for (const name of ['A', 'b.txt']) expect(await store.purgeSource('main', name)).toBeUndefined();
+    expect(await store.purgeSource('other', 'a')).toBeUndefined();
+    // A name that was never there has nothing overwritten.
     expect(isAnywhere(canary)).toBe(true);
-    expect(await store.purgeSource('main', 'a')).toBeUndefined();
+    expect(await store.purgeSource('main', 'a')).toEqual({ documents: [], runs: [] });
     expect(isAnywhere(canary)).toBe(false);
     expect(await store.searchText('something', { collection: 'main' }, 5)).toHaveLength(1);
+    expect(await store.purgeSource('main', 'a')).toBeUndefined();
+    expect((await store.verify()).problems).toEqual([]);
   });
 
   it('blanks what was being answered from it when it settles, and what runs say of a source that was removed before', async () => {

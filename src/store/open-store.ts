@@ -247,17 +247,9 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
 
   const purgeSource: Store['purgeSource'] = async (collection, key, forget) => {
     const purge = await write<PendingPurge | undefined>({ type: 'purge', collection, key, at: clock.now() });
-    // Of what was removed without a purge before, nothing is left but what was freed.
-    if (purge === undefined) await overwriteFreed();
-    else await carryOut(purge, forget);
+    if (purge !== undefined) await carryOut(purge, forget);
     return purge?.report;
   };
-
-  async function overwriteFreed(): Promise<void> {
-    await write<undefined>({ type: 'overwriteFreed' });
-    // Vectors can be turned back into words: those of the index go as well.
-    await (await readerAt(0)).call({ type: 'rebuildIndex' });
-  }
 
   /** Every step may be repeated: the purge stays noted until all are done. */
   async function carryOut(
@@ -266,7 +258,9 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
   ): Promise<void> {
     faults.reach('purge-committed');
     await kept.forget(freed);
-    await overwriteFreed();
+    await write<undefined>({ type: 'overwriteFreed' });
+    // Vectors can be turned back into words: those of the index go as well.
+    await (await readerAt(0)).call({ type: 'rebuildIndex' });
     await forget?.(report.documents);
     await write<undefined>({ type: 'endPurge', collection, key });
   }

@@ -157,7 +157,7 @@ export function addDocuments(program: Command, session: Session): void {
   );
 }
 
-/** A source that was removed before may still be quoted by runs. */
+/** A source that was removed before may still be quoted by runs, and lie in freed pages of the record. */
 async function purge(terminal: Terminal, mill: Mill, name: string, { collection, json }: Given['options']): Promise<void> {
   let keys: readonly string[];
   let missing: MillraceError | undefined;
@@ -174,9 +174,7 @@ async function purge(terminal: Terminal, mill: Mill, name: string, { collection,
     else tellPurge(terminal, key, report);
     return;
   }
-  if (missing === undefined) return;
-  const { code, message, remedy } = missing;
-  throw new MillraceError(code, `${message} Of what was removed from the record before, nothing is left on the disk.`, { remedy });
+  if (missing !== undefined) throw missing;
 }
 
 /** What was overwritten, and what still holds it: files that were exported are not ours to open. */

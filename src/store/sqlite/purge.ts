@@ -7,6 +7,7 @@ import type { PurgeReport } from '../../spec/store-reports.ts';
 import type { Connection } from './connection.ts';
 import { isMember } from './member-rows.ts';
 import { removeSource } from './member-operations.ts';
+import { forgetRemoved, wasRemoved } from './removed-sources.ts';
 
 /** Fields of a stored result that hold text of documents, or were made from it. */
 const textFields = new Set([
@@ -157,9 +158,9 @@ export function endPurge(connection: Connection, collection: string, key: string
 }
 
 /**
- * The source, its documents and what runs say of them, in the transaction of the caller; of a source that is gone what runs still say. What
- * is answered from these documents just now is blanked when it settles. It is pending until `endPurge`: repeated before that, it is told
- * again as a whole. Undefined where there is nothing of it.
+ * The source, its documents and what runs say of them, in the transaction of the caller; of a source that is gone what runs still say, and
+ * the pages that it freed. What is answered from these documents just now is blanked when it settles. It is pending until `endPurge`: repeated
+ * before that, it is told again as a whole. Undefined where there is nothing of it.
  */
 export function purgeSource(connection: Connection, collection: string, key: string, at: number): PendingPurge | undefined {
   const all = pendingPurges(connection);
@@ -202,7 +203,7 @@ function purgeRows(
   const wanted = new Set([...gone, key, uri, ...sources.flatMap((source) => [source.key, source.uri])]);
   const items = blankItems(connection, wanted);
   blankDefinitions(connection, wanted);
-  if (sources.length === 0 && items.size === 0) return undefined;
+  if (sources.length === 0 && items.size === 0 && !wasRemoved(connection, collection, key)) return undefined;
   const runs = [...items].map(([run, count]) => ({ run, items: count, label: labelOf(connection, run) }));
   return { report: { documents: gone, runs }, blobs: freedBlob === undefined ? [] : [freedBlob] };
 }
@@ -217,7 +218,7 @@ export function overwriteFreed(connection: Connection): void {
   db.exec('VACUUM');
   connection.faults.reach('purge-overwritten');
   const [checkpoint] = db.pragma('wal_checkpoint(TRUNCATE)') as { readonly busy: number }[];
-  if (checkpoint?.busy === 0) return;
+  if (checkpoint?.busy === 0) return forgetRemoved(connection);
   throw new MillraceError(
     'E_STORE_FAILED',
     'The source is removed, but its text could not be overwritten on the disk: the record is being read.',

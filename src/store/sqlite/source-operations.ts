@@ -1,6 +1,7 @@
 import type { NewSource, OperationOutcome, StoreOperation } from '../../spec/store.ts';
 import { removeTexts, retitle } from './chunk-texts.ts';
 import type { Connection } from './connection.ts';
+import { noteRemoved } from './removed-sources.ts';
 import { checkedRow, checksumOf, insertChecked } from './row-checksum.ts';
 
 type Operation<Type extends StoreOperation['type']> = Extract<StoreOperation, { type: Type }>;
@@ -153,5 +154,6 @@ export function deleteSource(connection: Connection, collection: string, key: st
     | undefined;
   if (row === undefined) return undefined;
   removeIfUnused(connection, row.document);
+  noteRemoved(connection, collection, key);
   return row.blob;
 }
