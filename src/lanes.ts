@@ -126,7 +126,7 @@ async function rerankOne(reranker: Reranker, { input, class: workClass, signal }
 }
 
 /** Small files that go to a child in one exchange. */
-const filesTogether = 16;
+const filesTogether = 32;
 
 /** For a parser that takes files only as a whole. */
 async function wholeBytes(bytes: Uint8Array | StreamedBytes, signal: AbortSignal): Promise<Uint8Array> {

@@ -55,7 +55,7 @@ export interface IngestLimits extends WatchLimits {
 const megabyte = 1024 * 1024;
 
 export const defaultIngestLimits: IngestLimits = {
-  bytesInFlight: 256 * megabyte,
+  bytesInFlight: 128 * megabyte,
   memberBytes: 32 * megabyte,
   foundItems: 10_000,
   foundBytes: 4 * megabyte,

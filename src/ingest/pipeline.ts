@@ -23,8 +23,8 @@ import { prepareSource } from './prepare-source.ts';
 import { createProgress, type Progress } from './progress.ts';
 import { removeVanished } from './vanished.ts';
 
-/** Files in flight by default. */
-const defaultConcurrentFiles = 20;
+/** Files in flight by default: those that a parser process reads, those that it reads next, and those that are chunked meanwhile. */
+const defaultConcurrentFiles = 64;
 /** Documents of one commit by default. */
 const defaultBatchSize = 50;
 

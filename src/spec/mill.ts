@@ -45,7 +45,7 @@ export const ingestOptions = callLimits.extend({
   collection: collectionName.optional(),
   /** Documents of one commit. Default 50. */
   batchSize: z.number().int().min(1).max(1_000).optional(),
-  /** Files read at the same time. Default 20. */
+  /** Files in hand at the same time: read, parsed, or waiting for it. Default 64. */
   maxConcurrentFiles: z.number().int().min(1).max(1_000).optional(),
   /** False leaves vectors for later: documents are then found by text only. Default true. */
   embed: z.boolean().optional(),

@@ -32,7 +32,7 @@ export function addIngest(program: Command, session: Session): void {
     .option('--read', 'read what was found ahead afterwards, so that questions about it are answered sooner')
     .option('--reread', 'read every file, also those that look unchanged or ended their parser before')
     .option('--batch-size <count>', 'documents of one commit (default 50)', numberOption({ least: 1, most: 1_000 }))
-    .option('--max-concurrent-files <count>', 'files read at the same time (default 20)', numberOption({ least: 1, most: 1_000 }))
+    .option('--max-concurrent-files <count>', 'files in hand at the same time (default 64)', numberOption({ least: 1, most: 1_000 }))
     .option('--max-time <time>', 'stop cleanly after this time, such as 45s, 30m or 8h; the same command goes on', durationOption);
   withEstimate(command).action(
     session.run(async (terminal, { paths, options }) => {
