@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createIngestBench, ofType } from '../../test/support/ingest-bench.ts';
 import type { IngestEvent } from '../spec/events.ts';
-import { indexingSetting } from '../spec/indexing.ts';
+import { describeIndexing, indexingSetting } from '../spec/indexing.ts';
 import { openStore } from '../store/open-store.ts';
 import { systemClock } from '../util/clock.ts';
 import { systemRandom } from '../util/random.ts';
@@ -53,6 +53,8 @@ describe('a process killed while it ingests', () => {
     // Nobody has written since: the record itself still says that it goes on.
     const noted = await reader.readSetting(indexingSetting('default'));
     expect(noted).toEqual(type === 'ingest-start' ? undefined : expect.objectContaining({ state: 'interrupted' }));
+    // What it committed after its last note is on record: no figure may deny it.
+    expect(describeIndexing(noted) ?? '').not.toContain('are read');
     await reader.close();
     const store = await openStore({ directory, mode: 'write', clock: systemClock, random: systemRandom });
     const bench = createIngestBench({ store });

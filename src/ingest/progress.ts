@@ -78,7 +78,8 @@ export async function createProgress(run: IngestRun, waiting: () => Waiting): Pr
   /** What searches of any process are told. */
   function note(state: IndexingState['state']): Promise<void> {
     const { found, allFound } = counts;
-    const value: IndexingState = { state, found, allFound, settled, chunks, embeddedChunks };
+    const figures = { found, allFound, settled, chunks, embeddedChunks };
+    const value: IndexingState = { state, ...figures, ...(state === 'interrupted' ? { final: true } : {}) };
     return store.writeSetting(indexingSetting(run.collection), value);
   }
 

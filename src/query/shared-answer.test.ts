@@ -26,7 +26,7 @@ it('hits that are kept tell how far an ingestion is now, not how far it was', as
   expect(await notices()).toEqual([expect.stringContaining('2 of 9 sources are read')]);
   await note({ ...state, settled: 9 });
   expect(await notices()).toEqual([]);
-  await note({ ...state, state: 'interrupted', settled: 8 });
+  await note({ ...state, state: 'interrupted', settled: 8, final: true });
   expect(await notices()).toEqual([expect.stringContaining('was interrupted: 8 of 9')]);
   expect((await caches()).retrieval).toMatchObject({ misses: 1 });
 });

@@ -9,6 +9,8 @@ export const indexingState = z.object({
   settled: z.number(),
   chunks: z.number(),
   embeddedChunks: z.number(),
+  /** The figures are those of its end. Without it they are those of its last note, and one that was killed has done more since. */
+  final: z.literal(true).optional(),
 });
 export type IndexingState = z.infer<typeof indexingState>;
 
@@ -26,11 +28,18 @@ export function saysIndexing(key: string, value: unknown): boolean {
 export function describeIndexing(value: unknown): string | undefined {
   const parsed = indexingState.safeParse(value);
   if (!parsed.success) return undefined;
-  const { state, found, allFound, settled, chunks, embeddedChunks } = parsed.data;
+  const { state, found, allFound, settled, chunks, embeddedChunks, final } = parsed.data;
   if (allFound && settled >= found && embeddedChunks >= chunks) return undefined;
-  const read = `${settled} of ${found}${allFound ? '' : ' or more'} sources are read`;
-  const embedded = `${embeddedChunks} of ${chunks} passages can be found by meaning`;
-  return state === 'running'
-    ? `The collection is still being indexed: ${read}, ${embedded}.`
-    : `Indexing of the collection was interrupted: ${read}, ${embedded}. Run "millrace ingest" again to go on.`;
+  const again = 'Run "millrace ingest" again to go on.';
+  // The first note is made before anything is found, and says nothing of what was committed since.
+  if (found === 0 && !allFound) {
+    return state === 'running' ? 'The collection is still being indexed.' : `Indexing of the collection was interrupted. ${again}`;
+  }
+  const read = `${settled} of ${found}${allFound ? '' : ' or more'} sources`;
+  const embedded = `${embeddedChunks} of ${chunks} passages`;
+  const figures = `${read} are read, ${embedded} can be found by meaning`;
+  if (state === 'running') return `The collection is still being indexed: ${figures}.`;
+  return final === true
+    ? `Indexing of the collection was interrupted: ${figures}. ${again}`
+    : `Indexing of the collection was interrupted; shortly before, ${read} were read and ${embedded} could be found by meaning. ${again}`;
 }
