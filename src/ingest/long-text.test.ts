@@ -104,7 +104,7 @@ describe('a long text', () => {
   });
 
   it.each([
-    ['in the middle of staging', 'transaction-committed:10', 'old'],
+    ['in the middle of staging', 'portion-staged:10', 'old'],
     ['when all is staged', 'document-parsed', 'old'],
     ['inside its transaction', 'chunks-inserted', 'old'],
     ['behind its commit', 'documents-acknowledged', 'new'],

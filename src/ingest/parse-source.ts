@@ -32,15 +32,19 @@ export async function parseTaking(
     long = attempts.find((attempt) => attempt.taker === parsed.taken);
     return { parsed, long };
   } finally {
-    for (const attempt of attempts) if (attempt !== long) await forget(run, attempt);
+    for (const attempt of attempts) if (attempt !== long) forget(run, attempt);
   }
 }
 
-/** What is on record, or never will be. */
-export async function forget({ staged }: IngestRun, long: LongDocument | undefined): Promise<void> {
-  if (long === undefined) return;
-  staged.delete(long);
-  await long.forget();
+/**
+ * What is on record, or never will be. Nobody waits for it: the record may be writing something else meanwhile. The end of the call does,
+ * and tries again what failed.
+ */
+export function forget({ staged }: Pick<IngestRun, 'staged'>, long: LongDocument | undefined): void {
+  void long?.forget().then(
+    () => staged.delete(long),
+    () => undefined,
+  );
 }
 
 export async function parse(

@@ -126,13 +126,18 @@ async function readAndPrepare(context: PrepareContext, visit: Visit, looked: Loo
   const { run } = context;
   const read = await readAndParse(context, visit, looked);
   if (read === undefined) return;
-  const { content, parsed, containerBytes } = read;
-  const [document, members] = await rememberingFailure(visit, content, async () => {
-    const made = await chunk(context, visit, read);
-    run.parts.faults?.reach('document-made');
-    return [made, containerBytes && (await settleMembers(context, visit, looked, containerBytes, parsed))] as const;
-  });
-  await hand(context, visit, success(context, visit, looked.source, { made: document, long: read.long, members }));
+  const { content, parsed, containerBytes, long } = read;
+  try {
+    const [made, members] = await rememberingFailure(visit, content, async () => {
+      const document = await chunk(context, visit, read);
+      run.parts.faults?.reach('document-made');
+      return [document, containerBytes && (await settleMembers(context, visit, looked, containerBytes, parsed))] as const;
+    });
+    await hand(context, visit, success(context, visit, looked.source, { made, long, members }));
+  } catch (error) {
+    forget(run, long);
+    throw error;
+  }
 }
 
 interface ReadSource extends TakenDocument {
@@ -275,7 +280,7 @@ function success(context: PrepareContext, visit: Visit, source: NewSource, { mad
     },
     length: made.textLength,
     async committed(outcome) {
-      await forget(run, long);
+      forget(run, long);
       if (outcome.document !== undefined && outcome.document === visit.known?.document?.id) {
         // A container that was read again for its files.
         run.counts.skipped += 1;
@@ -297,7 +302,10 @@ function success(context: PrepareContext, visit: Visit, source: NewSource, { mad
       run.parts.faults?.reach('document-told');
       visit.done();
     },
-    refused: (error) => failure(context, visit, source, error),
+    refused(error) {
+      forget(run, long);
+      return failure(context, visit, source, error);
+    },
   };
 }
 

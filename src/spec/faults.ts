@@ -29,6 +29,8 @@ export const faultPointNames = [
   'vectors-acknowledged',
   'source-vanished',
   'ingest-ending',
+  // A long document on its way
+  'portion-staged',
   // Inside the transaction of the writer
   'transaction-begun',
   'document-inserted',

@@ -9,6 +9,7 @@ import type { Connection } from './connection.ts';
 import { createGroupCommit } from './group-commit.ts';
 import type { ThreadRequest, WriterCall } from './messages.ts';
 import type { PreparedOperation } from './operations.ts';
+import { createHeldPortions } from './portions.ts';
 import { verifyRecord } from './verify.ts';
 
 let directory = '';
@@ -102,6 +103,21 @@ describe('createGroupCommit', () => {
       expect(createGroupCommit(connection).commit([request(4)])).toMatchObject([{ value: [{ done: true }] }]);
     },
   );
+
+  it('stages outside of any transaction, and gives up what was staged also where nothing is written any more', () => {
+    const held = createHeldPortions();
+    const writer = createGroupCommit(failingAt('BEGIN IMMEDIATE', 'SQLITE_IOERR_WRITE'), held);
+    const portion = { type: 'portion', document: 1, portion: { text: 'staged' } } as const;
+    expect(writer.stage(1, portion)).toEqual({ number: 1, value: undefined });
+    expect(held.read(1).textLength).toBe(6);
+    expect(writer.commit([request(2)])).toMatchObject([{ error: { code: 'E_STORE_FAILED' } }]);
+    expect(writer.stage(3, portion)).toMatchObject({
+      number: 3,
+      error: { message: expect.stringContaining('Nothing more is written') as string },
+    });
+    expect(writer.stage(4, { type: 'forgetPortions', document: 1 })).toEqual({ number: 4, value: undefined });
+    expect(() => held.read(1)).toThrow(RangeError);
+  });
 
   it('undoes a refused call alone', () => {
     const bad: ThreadRequest<WriterCall> = { number: 2, call: { type: 'commit', operations: [badVectors] } };

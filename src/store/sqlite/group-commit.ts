@@ -2,7 +2,7 @@ import { MillraceError } from '../../errors.ts';
 import type { OperationOutcome } from '../../spec/store.ts';
 import { toStoreError } from './connection.ts';
 import type { Connection } from './connection.ts';
-import type { ThreadAnswer, ThreadRequest, WriterCall } from './messages.ts';
+import type { StagingCall, ThreadAnswer, ThreadRequest, WriterCall } from './messages.ts';
 import { applyOperation, type PreparedOperation } from './operations.ts';
 import { unpackOperations } from './packed-operations.ts';
 import { createHeldPortions, type HeldPortions } from './portions.ts';
@@ -20,10 +20,6 @@ function answerCall(connection: Connection, held: HeldPortions, call: WriterCall
       return applyAll(connection, held, call.operations);
     case 'commitPacked':
       return applyAll(connection, held, unpackOperations(call.operations));
-    case 'portion':
-      return held.add(call.document, call.portion);
-    case 'forgetPortions':
-      return held.forget(call.document);
     case 'claimItems':
       return claimItems(connection, call.run, call.options);
     case 'writeSetting':
@@ -43,6 +39,8 @@ function answerCall(connection: Connection, held: HeldPortions, call: WriterCall
       const used = connection.prepare('SELECT 1 FROM sources WHERE blob = ? LIMIT 1');
       return call.sha256s.filter((sha256) => used.get(sha256) === undefined);
     }
+    case 'portion':
+    case 'forgetPortions':
     case 'overwriteFreed':
     case 'close':
       return undefined;
@@ -61,6 +59,8 @@ export interface GroupCommit {
    * is the only one. Answers are given after the fsync.
    */
   commit(requests: readonly ThreadRequest<WriterCall>[]): readonly ThreadAnswer[];
+  /** What waits for its commit is not in the record. It is forgotten also where nothing is written any more. */
+  stage(number: number, call: StagingCall): ThreadAnswer;
   /** Overwrites on the disk what was freed before. */
   overwriteFreed(number: number): ThreadAnswer;
 }
@@ -140,6 +140,17 @@ export function createGroupCommit(connection: Connection, held: HeldPortions = c
         const failure = fail(error).toJSON();
         rollBack();
         return requests.map(({ number }) => ({ number, error: failure }));
+      }
+    },
+    stage(number, call) {
+      try {
+        if (call.type === 'forgetPortions') held.forget(call.document);
+        else if (broken !== undefined) throw broken;
+        else held.add(call.document, call.portion);
+        connection.faults.reach('portion-staged');
+        return { number, value: undefined };
+      } catch (error) {
+        return { number, error: toStoreError(error, 'Staging a document').toJSON() };
       }
     },
     overwriteFreed(number) {

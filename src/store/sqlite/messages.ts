@@ -10,9 +10,7 @@ export type WriterCall =
   | { readonly type: 'commit'; readonly operations: readonly PreparedOperation[] }
   /** `alone`: with a long document, in no transaction with others. */
   | { readonly type: 'commitPacked'; readonly operations: PackedOperations; readonly alone?: boolean }
-  /** Part of a long document, ahead of the operation that names the same number. */
-  | { readonly type: 'portion'; readonly document: number; readonly portion: DocumentPortion }
-  | { readonly type: 'forgetPortions'; readonly document: number }
+  | StagingCall
   | {
       readonly type: 'claimItems';
       readonly run: RunId;
@@ -29,6 +27,11 @@ export type WriterCall =
   /** Which of these kept bytes no source names. */
   | { readonly type: 'unusedBlobs'; readonly sha256s: readonly string[] }
   | { readonly type: 'close' };
+
+/** Of a long document, ahead of the operation that names the same number. Not part of any transaction. */
+export type StagingCall =
+  | { readonly type: 'portion'; readonly document: number; readonly portion: DocumentPortion }
+  | { readonly type: 'forgetPortions'; readonly document: number };
 
 export type ReaderCall =
   | { readonly type: 'read'; readonly method: RecordMethod; readonly parameters: readonly unknown[] }

@@ -67,7 +67,7 @@ function main(): void {
     }),
   );
 
-  /** What waits, up to a size, in one transaction; then what can be in none. */
+  /** What waits, up to a size, in one transaction; ahead of it what is staged, behind it what can be in none. */
   function answerArrived(): void {
     for (takeArrived(); arrived.length > 0; takeArrived()) {
       const requests: ThreadRequest<WriterCall>[] = [];
@@ -77,6 +77,10 @@ function main(): void {
         const [next] = arrived;
         if (next === undefined || (isLong(next.call) && requests.length > 0)) break;
         arrived.shift();
+        if (next.call.type === 'portion' || next.call.type === 'forgetPortions') {
+          port?.postMessage([group.stage(next.number, next.call)]);
+          continue;
+        }
         if (next.call.type === 'close' || next.call.type === 'overwriteFreed') alone = next;
         else requests.push(next);
         operations += operationsOf(next.call);
