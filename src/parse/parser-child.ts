@@ -128,13 +128,17 @@ export function startParserChild(options: ParserChildOptions): ParserChild {
   const waiting: (AnswerReading & { readonly resolve: (frame: Frame | undefined) => void })[] = [];
   const reader = createFrameReader({ headerBytes: maxHeaderBytes, payloadBytes: () => waiting[0]?.maxAnswerBytes ?? 0 });
 
-  function settleAll(): void {
-    for (const { resolve } of waiting.splice(0)) resolve(undefined);
-  }
-
   /** What has come is dealt with in its order. */
   let dealing = Promise.resolve();
   let portions = 0;
+
+  /** After the portion that is being taken. */
+  function settleAll(): void {
+    const unanswered = waiting.splice(0);
+    void dealing.then(() => {
+      for (const { resolve } of unanswered) resolve(undefined);
+    });
+  }
 
   function receive(frame: Frame): void {
     const [first] = waiting;

@@ -16,7 +16,7 @@ import { createPartialBackups } from './partial-backups.ts';
 import type { ReaderCall, WriterCall } from './sqlite/messages.ts';
 import type { PreparedOperation } from './sqlite/operations.ts';
 import { isPackable, packOperations } from './sqlite/packed-operations.ts';
-import { isLong, portionsOf, withoutPortions } from './sqlite/portions.ts';
+import { isLong, portionsOf, stagedInVain, withoutPortions } from './sqlite/portions.ts';
 import type { PendingPurge } from './sqlite/purge.ts';
 import type { RecordMethod } from './sqlite/queries.ts';
 import { startThread } from './sqlite/thread-client.ts';
@@ -188,10 +188,15 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
   function stageDocument(): StagedDocument {
     stagedDocuments += 1;
     const document = stagedDocuments;
+    let isForgotten = false;
     return {
       number: document,
-      add: (portion) => write<undefined>({ type: 'portion', document, portion }),
+      async add(portion) {
+        if (isForgotten) throw stagedInVain();
+        await write<undefined>({ type: 'portion', document, portion });
+      },
       async forget() {
+        isForgotten = true;
         if (writer !== undefined && !writer.ended) await writer.call({ type: 'forgetPortions', document });
       },
     };

@@ -41,6 +41,7 @@ export async function checkStagedDocuments(store: Store): Promise<void> {
   await staged.forget();
   await other.forget();
   await other.forget();
+  await assert.rejects(other.add({ text: 'too late' }), { code: 'E_CANCELLED' });
   const gone = { ...operation, document: { ...document, bytesSha256: sha256('others') }, staged: other.number };
   await assert.rejects(store.commit([gone]));
   assert.equal((await store.collections())[0]?.documents, 1);

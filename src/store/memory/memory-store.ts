@@ -5,7 +5,7 @@ import { sha256 } from '../../util/hash.ts';
 import type { Random } from '../../util/random.ts';
 import { openInMemory, toStoreError } from '../sqlite/connection.ts';
 import { applyOperation } from '../sqlite/operations.ts';
-import { createHeldPortions } from '../sqlite/portions.ts';
+import { createHeldPortions, stagedInVain } from '../sqlite/portions.ts';
 import { endPurge, overwriteFreed, purgeSource } from '../sqlite/purge.ts';
 import type { RecordMethod } from '../sqlite/queries.ts';
 import { createReader } from '../sqlite/reader.ts';
@@ -39,10 +39,15 @@ export function createMemoryStore(options: { readonly clock: Clock; readonly ran
   function stageDocument(): StagedDocument {
     stagedDocuments += 1;
     const number = stagedDocuments;
+    let isForgotten = false;
     return {
       number,
-      add: (portion) => attempt('Staging a document', () => held.add(number, structuredClone(portion))),
+      async add(portion) {
+        if (isForgotten) throw stagedInVain();
+        await attempt('Staging a document', () => held.add(number, structuredClone(portion)));
+      },
       async forget() {
+        isForgotten = true;
         await Promise.resolve();
         held.forget(number);
       },

@@ -61,6 +61,11 @@ export interface HeldPortions {
   forget(document: number): void;
 }
 
+/** Of a portion of a document that was forgotten before. */
+export function stagedInVain(): MillraceError {
+  return new MillraceError('E_CANCELLED', 'A long document was given up before all of it was staged.');
+}
+
 interface Held {
   readonly spool: Spool<DocumentPortion>;
   textLength: number;
