@@ -126,30 +126,25 @@ function sizeOf({ text = '', pages = [], blocks = [], chunks = [] }: DocumentPor
   return text.length + boxes + blocks.length * blockBytes + chunks.length * chunkBytes;
 }
 
-/** Of more blocks than these the record keeps none: their list would take more memory than the text. */
-const mostBlocks = 500_000;
+/** Of blocks that take more than this, some 500,000, the record keeps none: their list would take more memory than the text. UTF-16 units. */
+const mostBlocksUnits = 24 * 1024 * 1024;
 
 /** The blocks of a document as JSON, made of those of its portions: one that goes on is whole in it. */
-export function createBlocksJson(most = mostBlocks): { add(blocks: readonly ParsedBlock[]): void; end(): string } {
+export function createBlocksJson(mostUnits = mostBlocksUnits): { add(blocks: readonly ParsedBlock[]): void; end(): string } {
   let json = '';
-  let count = 0;
   let open: ParsedBlock | undefined;
+  let isTooLong = false;
   return {
     add(blocks) {
       const parts: string[] = [];
       for (const block of blocks) {
-        if (block.start !== open?.start) {
-          count += 1;
-          if (open !== undefined) parts.push(JSON.stringify(open));
-        }
+        if (open !== undefined && block.start !== open.start) parts.push(`${JSON.stringify(open)},`);
         open = block;
       }
-      if (count > most) json = '';
-      else if (parts.length > 0) json += `${json === '' ? '' : ','}${parts.join(',')}`;
+      json += parts.join('');
+      isTooLong ||= json.length > mostUnits;
+      if (isTooLong) json = '';
     },
-    end() {
-      if (open === undefined || count > most) return '[]';
-      return `[${json}${json === '' ? '' : ','}${JSON.stringify(open)}]`;
-    },
+    end: () => (isTooLong || open === undefined ? '[]' : `[${json}${JSON.stringify(open)}]`),
   };
 }
