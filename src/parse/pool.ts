@@ -170,9 +170,9 @@ export function createDocumentParser(options: DocumentParserOptions): ParserPool
     let keep = false;
     try {
       const guards = sent.map(({ request, deadlineMs, signal }) => createChildGuard({ child, clock, limits, request, deadlineMs, signal }));
-      const portions = sent.map(({ request }, index) => createTakenPortions(request, guards[index] as ChildGuard));
+      const portions = sent.map(({ request }, index) => createTakenPortions(request, guards[index] as ChildGuard, maxAnswerBytes(request.bytes.length)));
       const answers = sent.map(({ request: { bytes, taker: _taker, ...header } }, index) => {
-        const reading = { maxAnswerBytes: maxAnswerBytes(bytes.length), takePortion: (portions[index] as TakenPortions).take };
+        const reading = { maxAnswerBytes: Math.min(maxAnswerBytes(bytes.length), 0xffffffff), takePortion: (portions[index] as TakenPortions).take };
         return bytes instanceof Uint8Array
           ? child.exchange(encodeFrame(header, [bytes]), reading)
           : child.exchange(encodeFrame(header, [], bytes.length), reading);
@@ -293,9 +293,9 @@ export function createDocumentParser(options: DocumentParserOptions): ParserPool
   };
 }
 
-/** Of one message of an answer. */
+/** Of what a file becomes, as it comes from a child: in one message, or in portions. */
 function maxAnswerBytes(bytes: number): number {
-  return Math.min(256 * 1024 * 1024 + 64 * bytes, 0xffffffff);
+  return 256 * 1024 * 1024 + 64 * bytes;
 }
 
 /** The first of them, at most so many. What is read bit by bit goes alone: others would wait behind it in the pipe. */

@@ -5,7 +5,11 @@ import type { ParsedPortion, ParseInput, PortionTaker, StreamedBytes } from '../
 import { createManualClock } from '../testing/manual-clock.ts';
 import { systemClock } from '../util/clock.ts';
 import { createDeferred } from '../util/deferred.ts';
+import { eventLoopTurn } from '../util/event-loop-turn.ts';
+import type { ChildGuard } from './child-guard.ts';
 import { createDocumentParser, type DocumentParserOptions } from './pool.ts';
+import { createTakenPortions } from './taken-portions.ts';
+import { encodePortion } from './wire.ts';
 
 const faultyChild = fileURLToPath(new URL('./fixtures/faulty-child.ts', import.meta.url));
 const never = new AbortController().signal;
@@ -152,5 +156,49 @@ describe('a long document', () => {
     const input: ParseInput = { bytes: Buffer.from(content), name: 'a.txt', taker: collecting };
     await expect(parser.parse(input, never)).rejects.toMatchObject({ code: 'E_PARSE_CRASHED' });
     expect((await parser.parse({ bytes: Buffer.from('fine'), name: 'a.txt' }, never)).text.length).toBeGreaterThan(0);
+  });
+
+  it('is refused where its portions are together more than a file of its size becomes', async () => {
+    const taker = collecting();
+    const ended: MillraceError[] = [];
+    const guard: ChildGuard = {
+      start: () => undefined,
+      pausedFor: (work) => work(),
+      end: (error) => void ended.push(error),
+      reason: () => ended[0],
+      stop: () => undefined,
+    };
+    const taken = createTakenPortions({ bytes: Buffer.from('x'), name: 'a.txt', taker: () => taker }, guard, 1_000);
+    for (let start = 0; start < 2_000; start += 400) {
+      const portion = { start, text: 'x'.repeat(400), blocks: [], firstBlock: 0, spans: new Uint32Array() };
+      const { header, payload } = encodePortion(portion);
+      await taken.take({ header, payload: Buffer.concat(payload) });
+    }
+    expect(taker.portions.map(({ start }) => start)).toEqual([0, 400]);
+    expect(ended).toMatchObject([{ code: 'E_PARSE_CRASHED', cause: { message: expect.stringContaining('more than 1000 bytes') as string } }]);
+  });
+
+  it('has taken the portion in hand before it fails where its child ends', async () => {
+    const parser = createParser({ childEntry: faultyChild });
+    const goOn = createDeferred<void>();
+    const begun = createDeferred<void>();
+    const steps: string[] = [];
+    const taker = {
+      async take() {
+        begun.resolve();
+        await goOn.promise;
+        steps.push('taken');
+      },
+    };
+    const parsing = parser.parse({ bytes: Buffer.from('parts crash'), name: 'a.txt', taker: () => taker }, never).catch(() => {
+      steps.push('failed');
+    });
+    await begun.promise;
+    // All that can happen without it happens first.
+    await parser.close();
+    await eventLoopTurn();
+    goOn.resolve();
+    await parsing;
+    expect(steps).toEqual(['taken', 'failed']);
   });
 });

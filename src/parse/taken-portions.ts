@@ -13,13 +13,17 @@ export interface TakenPortions {
   whole(header: DocumentHeader, payload: Buffer): Promise<ReadDocument>;
 }
 
-export function createTakenPortions({ taker, name }: ParseInput, guard: ChildGuard): TakenPortions {
+/** `maxBytes`: of all of them together. */
+export function createTakenPortions({ taker, name }: ParseInput, guard: ChildGuard, maxBytes: number): TakenPortions {
   let soFar = noPortions;
+  let bytes = 0;
   let into: (PortionTaker & Partial<Kept>) | undefined;
   return {
     async take({ header, payload }) {
       if (guard.reason() !== undefined) return;
       try {
+        bytes += payload.length;
+        if (bytes > maxBytes) throw new RangeError(`The portions of a document are more than ${maxBytes} bytes.`);
         await guard.pausedFor(async () => {
           const decoded = await decodePortion(portionHeader.parse(header), payload, soFar);
           ({ soFar } = decoded);
