@@ -170,9 +170,14 @@ export function createDocumentParser(options: DocumentParserOptions): ParserPool
     let keep = false;
     try {
       const guards = sent.map(({ request, deadlineMs, signal }) => createChildGuard({ child, clock, limits, request, deadlineMs, signal }));
-      const portions = sent.map(({ request }, index) => createTakenPortions(request, guards[index] as ChildGuard, maxAnswerBytes(request.bytes.length)));
+      const portions = sent.map(({ request }, index) =>
+        createTakenPortions(request, guards[index] as ChildGuard, maxAnswerBytes(request.bytes.length)),
+      );
       const answers = sent.map(({ request: { bytes, taker: _taker, ...header } }, index) => {
-        const reading = { maxAnswerBytes: Math.min(maxAnswerBytes(bytes.length), 0xffffffff), takePortion: (portions[index] as TakenPortions).take };
+        const reading = {
+          maxAnswerBytes: Math.min(maxAnswerBytes(bytes.length), 0xffffffff),
+          takePortion: (portions[index] as TakenPortions).take,
+        };
         return bytes instanceof Uint8Array
           ? child.exchange(encodeFrame(header, [bytes]), reading)
           : child.exchange(encodeFrame(header, [], bytes.length), reading);

@@ -175,7 +175,9 @@ describe('a long document', () => {
       await taken.take({ header, payload: Buffer.concat(payload) });
     }
     expect(taker.portions.map(({ start }) => start)).toEqual([0, 400]);
-    expect(ended).toMatchObject([{ code: 'E_PARSE_CRASHED', cause: { message: expect.stringContaining('more than 1000 bytes') as string } }]);
+    expect(ended).toMatchObject([
+      { code: 'E_PARSE_CRASHED', cause: { message: expect.stringContaining('more than 1000 bytes') as string } },
+    ]);
   });
 
   it('has taken the portion in hand before it fails where its child ends', async () => {
