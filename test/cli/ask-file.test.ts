@@ -126,7 +126,9 @@ describe('ask --file', () => {
     expect(out).toContain(`1 stale: answer them again with "millrace runs retry ${id} --stale"`);
     expect(out).toMatch(/40 euros.*\(replaced since\)\nStale: the collection has changed/);
     const [shown, item] = lines<Record<string, unknown>>((await run('runs', 'show', id, '--json')).out);
-    expect(shown).toMatchObject({ id, stale: 1 });
+    const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:]{8}\.\d{3}Z$/) as string;
+    expect(shown).toMatchObject({ id, stale: 1, createdAt: time, updatedAt: time });
+    expect(lines((await run('runs', 'list', '--json')).out)).toMatchObject([{ id, createdAt: time, updatedAt: time }]);
     expect(item).toMatchObject({ stale: true, citations: [{ stale: 'replaced' }] });
     await run('runs', 'export', id, '--out', 'b.csv');
     expect(readFileSync(join(folder, 'b.csv'), 'utf8')).toMatch(/,stale\r\n[^]*\(replaced since\)[^]*,true\r\n/);

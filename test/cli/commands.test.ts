@@ -7,6 +7,7 @@ import { main } from '../../src/cli/main.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import { systemClock } from '../../src/util/clock.ts';
 import { createSeededRandom } from '../../src/util/random.ts';
+import { jsonLines } from '../support/command-line.ts';
 
 let folder: string;
 
@@ -73,9 +74,14 @@ describe('documents', () => {
   it('lists, shows and removes a source by its path', async () => {
     await ingest();
     expect((await run('documents')).out.split('\n').filter((line) => line.includes('docs/'))).toHaveLength(2);
+    const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/) as string;
+    const source = { key: join(folder, 'docs', 'rules.md'), mtime: time, pendingAt: null, updatedAt: time };
     expect(JSON.parse((await run('documents', 'show', 'docs/rules.md', '--json')).out)).toMatchObject({
-      source: { key: join(folder, 'docs', 'rules.md') },
+      source,
+      document: { createdAt: null, committedAt: time },
+      versions: [{ number: 1, from: time, until: null }],
     });
+    expect(jsonLines((await run('documents', 'list', '--json')).out)).toContainEqual(expect.objectContaining(source));
     expect((await run('documents', 'remove', 'docs/rules.md')).exitCode).toBe(0);
     expect((await run('documents', 'list')).out).not.toContain('rules.md');
     const again = await run('documents', 'remove', 'docs/rules.md');

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { MillraceError, toMillraceError } from '../../errors.ts';
 import type { Mill } from '../../spec/mill.ts';
 import type { PurgeReport } from '../../spec/store-reports.ts';
+import { shownInJson, sourceInJson } from '../iso-times.ts';
 import type { Given, Session } from '../session.ts';
 import { type IngestFlags, runIngest } from '../run-ingest.ts';
 import { sourceName, type Terminal, visible } from '../terminal.ts';
@@ -19,7 +20,7 @@ export function addDocuments(program: Command, session: Session): void {
         terminal.signal.throwIfAborted();
         const page = await mill.documents.list({ collection: options.collection, ...(afterKey === undefined ? {} : { afterKey }) });
         for (const source of page.sources) {
-          if (options.json) terminal.out(`${JSON.stringify(source)}\n`);
+          if (options.json) terminal.out(`${JSON.stringify(sourceInJson(source))}\n`);
           else terminal.out(`${source.error === null ? 'ok    ' : 'failed'}  ${sourceName(source.uri)}\n`);
         }
         listed += page.sources.length;
@@ -43,7 +44,7 @@ export function addDocuments(program: Command, session: Session): void {
         const mill = await session.open('read');
         const key = await sourceKey(mill, terminal.workingDirectory, argument, options.collection);
         const shown = await mill.documents.show(key, { collection: options.collection });
-        if (options.json) terminal.out(`${JSON.stringify(shown)}\n`);
+        if (options.json) terminal.out(`${JSON.stringify(shownInJson(shown))}\n`);
         else {
           const { source, document } = shown;
           terminal.out(`${sourceName(source.uri)}\n${source.title === null ? '' : `title: ${visible(source.title)}\n`}`);

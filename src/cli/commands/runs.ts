@@ -6,6 +6,7 @@ import type { RunEvent, RunSummary } from '../../spec/runs.ts';
 import type { RunRecord } from '../../spec/store.ts';
 import { systemClock } from '../../util/clock.ts';
 import { durationOption } from '../duration-option.ts';
+import { runInJson } from '../iso-times.ts';
 import { numberOption } from '../number-option.ts';
 import { readQuestions } from '../question-file.ts';
 import { createRunOutput, type RunOutput } from '../run-output.ts';
@@ -82,7 +83,8 @@ export function addRuns(program: Command, session: Session): void {
   session.command(runs, 'list', 'List the runs of the directory.', 'millrace runs list', { isDefault: true }).action(
     session.run(async (terminal, { options }) => {
       const mill = await session.open('read');
-      for (const run of await mill.runs.list()) terminal.out(options.json ? `${JSON.stringify(run)}\n` : `${describeRun(run)}\n`);
+      for (const run of await mill.runs.list())
+        terminal.out(options.json ? `${JSON.stringify(runInJson(run))}\n` : `${describeRun(run)}\n`);
       return 0;
     }),
   );
@@ -92,7 +94,9 @@ export function addRuns(program: Command, session: Session): void {
       const mill = await session.open('read');
       const run = await mill.runs.show(argument);
       const stale = await mill.runs.stale(argument);
-      terminal.out(options.json ? `${JSON.stringify({ ...run, stale })}\n` : `${describeRun(run)}${describeStale(run, stale)}\n\n`);
+      terminal.out(
+        options.json ? `${JSON.stringify({ ...runInJson(run), stale })}\n` : `${describeRun(run)}${describeStale(run, stale)}\n\n`,
+      );
       if (run.kind === 'table') {
         for await (const cell of mill.runs.cells(argument)) terminal.out(options.json ? `${JSON.stringify(cell)}\n` : describeCell(cell));
         return 0;
