@@ -17,3 +17,11 @@ it.skipIf(process.platform === 'win32')('a parser child outlives Ctrl-C, which r
     await child.ended;
   }
 });
+
+it('a parser child that has ended answers nothing, at once', async () => {
+  const child = startParserChild({ entry: entryPath('parse-child'), heapBytes: 64 * 1024 * 1024 });
+  child.kill();
+  await child.ended;
+  const request = encodeFrame({ name: 'a.txt' }, [new TextEncoder().encode('A text.')]);
+  await expect(child.exchange(request, { maxAnswerBytes: 1_000_000, takePortion: () => Promise.resolve() })).resolves.toBeUndefined();
+});

@@ -184,7 +184,11 @@ export function startParserChild(options: ParserChildOptions): ParserChild {
       resolve({ code: inside === undefined ? code : null, signal: inside ?? signal, errorOutput: errorOutput.trim() });
     });
   });
-  void ended.then(settleAll);
+  let isGone = false;
+  void ended.then(() => {
+    isGone = true;
+    settleAll();
+  });
 
   return {
     pid: child.pid,
@@ -192,6 +196,7 @@ export function startParserChild(options: ParserChildOptions): ParserChild {
     ended,
     exchange(pieces, reading) {
       return new Promise((resolve) => {
+        if (isGone) return resolve(undefined);
         waiting.push({ ...reading, resolve });
         // Requests of one turn go in one write.
         if (stdin.writableCorked === 0) {

@@ -193,10 +193,10 @@ export function createDocumentParser(options: DocumentParserOptions): ParserPool
         const sending = sendStreamed(child, work, guard);
         const answer = await readAnswer(slot, work.request, answers[index], portions[index] as TakenPortions, guard).finally(guard.stop);
         const failure = await sending.end();
-        if (answer.hasEnded && !work.signal.aborted && sent.length > 1) return { outcomes, suspects: sent.length - index };
         // What was answered is of a file that was another meanwhile.
         const isOfFile = answer.hasEnded || failure === undefined;
         keep = answer.keep && isOfFile;
+        if (answer.hasEnded && !work.signal.aborted && sent.length > 1) return { outcomes, suspects: sent.length - index };
         outcomes.push(isOfFile ? answer.outcome : { status: 'rejected', reason: failure });
         if (!keep) break;
       }
