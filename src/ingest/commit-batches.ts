@@ -44,7 +44,7 @@ const handedAhead = 1;
  */
 export async function commitInBatches(
   run: IngestRun,
-  prepared: AsyncIterable<PreparedCommit>,
+  prepared: BoundedQueue<PreparedCommit>,
   batchSize: number,
   onCommitted: () => void,
   signal: AbortSignal,
@@ -52,7 +52,12 @@ export async function commitInBatches(
   const handed = createBoundedQueue<HandedBatch>({ maxItems: handedAhead, maxBytes: Number.POSITIVE_INFINITY });
   await runTogether(signal, [
     (stop) => handAll(run, prepared, batchSize, handed, stop),
-    (stop) => acknowledgeAll(run, handed, onCommitted, stop),
+    (stop) =>
+      acknowledgeAll(run, handed, onCommitted, stop).catch((error: unknown) => {
+        // Whoever waits for the next document, or for room for one, ends for the same reason.
+        prepared.end(error);
+        throw error;
+      }),
   ]);
   signal.throwIfAborted();
 }

@@ -103,6 +103,31 @@ describe('commits of ingest', () => {
     expect(events.at(-1)).toMatchObject({ type: 'ingest-failed', error: { code: 'E_CANCELLED' } });
   });
 
+  it('end the call where the record fails, although its sources are stuck and a later batch is still being written', async () => {
+    const clock = createManualClock();
+    const later = createDeferred<void>();
+    async function* stuck(): AsyncGenerator<HandedSource> {
+      yield* rows(10);
+      await createDeferred<void>().promise;
+    }
+    let handed = 0;
+    const { start } = bench({
+      clock,
+      async onCommit() {
+        handed += 1;
+        if (handed === 2) return later.promise;
+        for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+        throw new MillraceError('E_DISK_FULL', 'The disk is full.');
+      },
+    });
+    const { events, ended } = collect(start(stuck(), { batchSize: 5, embed: false }));
+    for (let turn = 0; turn < 50; turn += 1) await clock.settle();
+    later.resolve();
+    await ended;
+    expect(handed).toBe(2);
+    expect(events.at(-1)).toMatchObject({ type: 'ingest-failed', error: { code: 'E_DISK_FULL' } });
+  });
+
   it('that were refused are not tried one by one in a cancelled call', async () => {
     const controller = new AbortController();
     let handed = 0;
