@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { MillraceError } from '../../errors.ts';
 import { makePrivateFile } from '../../util/private-file.ts';
@@ -22,7 +22,8 @@ export function backUp(connection: Connection, directory: string, target: string
   const lock = lockPartial(partial);
   try {
     fill(connection, directory, partial);
-    if (existsSync(target)) rmSync(target, { recursive: true });
+    // Empty when it was looked at: what somebody has put there since stays.
+    if (existsSync(target)) rmdirSync(target);
   } finally {
     lock.release();
   }
