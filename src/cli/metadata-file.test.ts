@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { readMetadataFile } from './metadata-file.ts';
+import { createUnmetNames, readMetadataFile } from './metadata-file.ts';
 
 let folder = '';
 beforeEach(() => {
@@ -17,9 +17,9 @@ function read(text: string) {
 
 describe('readMetadataFile', () => {
   it('gives title and metadata of every source', async () => {
-    expect(await read('{"source":"a.pdf","title":"Lease","year":2024}\n\n{"source":"row","__proto__":{"x":1},"open":true}\n')).toEqual({
+    expect(await read('{"source":"a.pdf","title":"Lease","year":2024}\n\n{"source":"__proto__","open":true}\n')).toEqual({
       'a.pdf': { title: 'Lease', metadata: { year: 2024 } },
-      row: { metadata: { open: true } },
+      ['__proto__']: { metadata: { open: true } },
     });
   });
 
@@ -27,6 +27,7 @@ describe('readMetadataFile', () => {
     ['{"source":"a"}\nnonsense', 'Line 2'],
     ['{"title":"no source"}', 'names no source'],
     ['{"source":"a","tags":["x"]}', 'not valid at "tags"'],
+    ['{"source":"a","__proto__":"x"}', 'not valid at "__proto__"'],
   ])('says what is wrong with %j', async (text, message) => {
     await expect(read(text)).rejects.toMatchObject({ code: 'E_INPUT_INVALID', message: expect.stringContaining(message) as string });
   });
@@ -37,5 +38,17 @@ describe('readMetadataFile', () => {
 
   it('says that there is no such file', async () => {
     await expect(readMetadataFile('none.jsonl', folder)).rejects.toMatchObject({ code: 'E_SOURCE_MISSING' });
+  });
+});
+
+describe('createUnmetNames', () => {
+  it('tells a name that no source of the call has', () => {
+    const unmet = createUnmetNames(['a.pdf', 'row', 'typo.pdf'], folder);
+    unmet.meet(join(folder, 'a.pdf'));
+    expect(unmet.describe()).toContain('named row and 1 more,');
+    unmet.meet('row');
+    expect(unmet.describe()).toContain('named typo.pdf,');
+    unmet.meet(join(folder, 'typo.pdf'));
+    expect(unmet.describe()).toBeUndefined();
   });
 });

@@ -5,11 +5,12 @@ import { z } from 'zod';
 import { MillraceError, toMillraceError } from '../errors.ts';
 import { metadata } from '../spec/identifiers.ts';
 import type { IngestOptions } from '../spec/mill.ts';
+import { visibleOnLine } from './terminal.ts';
 
 /** Sources that one file may describe; it is held in memory while they are read. */
 const maxSources = 1_000_000;
 
-const line = z.looseObject({ source: z.string().min(1).max(4_096), title: z.string().max(2_000).optional() });
+const line = z.object({ source: z.string().min(1).max(4_096), title: z.string().max(2_000).optional() });
 
 /**
  * Titles and metadata of single sources from a JSONL file: `{"source": "contracts/a.pdf", "title": "Lease", "year": 2024}`. Every key
@@ -26,7 +27,9 @@ export async function readMetadataFile(path: string, workingDirectory: string): 
     for await (const text of createInterface({ input, crlfDelay: Infinity })) {
       number += 1;
       if (text.trim() === '') continue;
-      const { source, title, ...rest } = parse(text, file, number);
+      const { source, title, given } = parse(text, file, number);
+      // What was read, not what its schema made of it, which knows no "__proto__".
+      const { source: _source, title: _title, ...rest } = given;
       const checked = metadata.safeParse(rest);
       if (!checked.success) {
         const [issue] = checked.error.issues;
@@ -44,7 +47,34 @@ export async function readMetadataFile(path: string, workingDirectory: string): 
   return found;
 }
 
-function parse(text: string, file: string, number: number): z.infer<typeof line> {
+/** Names of sources that a file describes, less those that an ingestion met: what is left says nothing of anything. */
+export function createUnmetNames(
+  names: readonly string[],
+  workingDirectory: string,
+): {
+  meet(source: string): void;
+  /** A sentence for people; undefined where all were met. */
+  describe(): string | undefined;
+} {
+  const unmet = new Map(names.map((name) => [resolve(workingDirectory, name), name]));
+  return {
+    meet(source) {
+      unmet.delete(resolve(workingDirectory, source));
+    },
+    describe() {
+      const [first] = unmet.values();
+      if (first === undefined) return undefined;
+      const others = unmet.size === 1 ? '' : ` and ${unmet.size - 1} more`;
+      return `No source of this call is named ${visibleOnLine(first)}${others}, as the file of metadata says.`;
+    },
+  };
+}
+
+function parse(
+  text: string,
+  file: string,
+  number: number,
+): z.infer<typeof line> & { readonly given: object & Partial<z.infer<typeof line>> } {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -53,7 +83,8 @@ function parse(text: string, file: string, number: number): z.infer<typeof line>
   }
   const parsed = line.safeParse(value);
   if (!parsed.success) throw invalid(file, number, 'names no source: it takes {"source": path or id, "title": …, any other key: value}');
-  return parsed.data;
+  const { source, title } = parsed.data;
+  return { source, ...(title === undefined ? {} : { title }), given: value as object };
 }
 
 function invalid(file: string, number: number, problem: string): MillraceError {

@@ -1,3 +1,4 @@
+import type { IngestEvent } from '../spec/events.ts';
 import type { Mill } from '../spec/mill.ts';
 import { systemClock } from '../util/clock.ts';
 import type { Given, Session } from './session.ts';
@@ -23,7 +24,7 @@ export async function runIngest(
   session: Session,
   options: Given['options'] & { readonly nothing?: string },
   stream: ReturnType<Mill['ingest']>,
-  onDocument: (source: string) => void = () => undefined,
+  onEvent: (event: IngestEvent) => void = () => undefined,
 ): Promise<number> {
   const show = showIngest(terminal, systemClock, options);
   let committed = 0;
@@ -34,7 +35,7 @@ export async function runIngest(
     if (options.json) terminal.out(`${JSON.stringify(event)}\n`);
     else show(event);
     if (event.type === 'document-committed') committed += 1;
-    if (event.type === 'document-committed' || event.type === 'document-skipped') onDocument(event.source);
+    onEvent(event);
     if (options.json && event.type === 'ingest-failed') session.failureTold();
   }
   const { failed, unembedded } = await stream.result();

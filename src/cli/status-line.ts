@@ -28,7 +28,7 @@ export function createStatusLine(terminal: Terminal, clock: Pick<Clock, 'monoton
     show(status) {
       if (quiet) return;
       if (terminal.interactive) {
-        const fitting = shorten(status, Math.max(10, (terminal.columns ?? 80) - 1));
+        const fitting = shorten(status, Math.max(10, (terminal.columns || 80) - 1));
         if (fitting === shown) return;
         terminal.error(`\r\u001b[2K${fitting}`);
         shown = fitting;

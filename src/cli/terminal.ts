@@ -10,7 +10,7 @@ export interface Terminal {
   readonly interactive: boolean;
   /** Standard input. Default: that of the process. */
   readonly input?: AsyncIterable<Uint8Array | string>;
-  /** Width of that line. Default 80. */
+  /** Width of that line. Default, also for the 0 of a terminal that does not know: 80. */
   readonly columns?: number;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly workingDirectory: string;
@@ -68,7 +68,7 @@ export function reportError(terminal: Pick<Terminal, 'out' | 'error'>, thrown: u
 export function formatBytes(bytes: number): string {
   if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(2)} GB`;
   if (bytes >= 1e6) return `${(bytes / 1e6).toFixed(1)} MB`;
-  return `${(bytes / 1e3).toFixed(1)} kB`;
+  return bytes >= 1e3 ? `${(bytes / 1e3).toFixed(1)} kB` : `${bytes} B`;
 }
 
 /** The first `most` code points. */

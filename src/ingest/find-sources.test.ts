@@ -55,8 +55,9 @@ describe('metadata', () => {
     write('a.txt', 'Another text.');
     await run([folder]);
     expect((await store.listSources('default'))[0]?.metadata).toEqual({ client: 2 });
+    await run([folder], { metadataBySource: { 'a.txt': { title: 'Lease' } } });
     await run([folder], { metadata: {} });
-    expect((await store.listSources('default'))[0]?.metadata).toEqual({});
+    expect((await store.listSources('default'))[0]).toMatchObject({ title: 'Lease', metadata: {} });
   });
 });
 

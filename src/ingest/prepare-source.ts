@@ -343,9 +343,9 @@ async function countFailure({ counts, emit }: IngestRun, key: string, error: Mil
 /** What the call says of a source; of a file of which it says nothing, what is known. */
 function factsFor({ key, found, known }: Visit, run: IngestRun): GivenFacts {
   const given = run.factsOf(key);
-  if (found.kind !== 'file' || known === undefined || given.metadata !== undefined) return given;
+  if (found.kind !== 'file' || known === undefined) return given;
   const title = given.title ?? known.source.title ?? undefined;
-  return { metadata: known.source.metadata, ...(title === undefined ? {} : { title }) };
+  return { metadata: given.metadata ?? known.source.metadata, ...(title === undefined ? {} : { title }) };
 }
 
 /** What is said of a source that could not be looked at. */

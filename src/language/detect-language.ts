@@ -97,7 +97,7 @@ export function createLanguageDetector(): LanguageDetector {
         for (const language of languages) scores.set(language, (scores.get(language) ?? 0) + 1 / languages.length);
       };
       const isAscii = !beyondAscii.test(read);
-      const wordsOf = (part: string): readonly string[] => part.match(isAscii ? /[a-z]+/gi : /\p{L}+/gu) ?? [];
+      const wordsOf = (part: string): readonly string[] => part.match(isAscii ? /\b[a-z]+\b/gi : /(?<!\p{N})\p{L}+(?!\p{N})/gu) ?? [];
       // Most texts are told by their first words: the others are then not cut out.
       const cut = read.length > 2 * earlyCharacters ? read.lastIndexOf(' ', earlyCharacters) : -1;
       let isWhole = cut === -1;

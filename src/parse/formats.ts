@@ -121,7 +121,7 @@ function binaryFormats(): FormatParser[] {
   return [
     {
       name: 'pdf',
-      version: 4,
+      version: 5,
       contentTypes: ['application/pdf'],
       parse: lazily(async () => (await import('./pdf/pdf.ts')).createPdfReader(ocrOf)),
     },

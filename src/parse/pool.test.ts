@@ -67,6 +67,7 @@ describe('createDocumentParser', () => {
   it.each([
     ['crash', /signal SIGSEGV while it read note\.txt/],
     ['exit', /exit code 7 .* a native library gave up/],
+    ['uncaught', /exit code 1 .* TypeError: a package is missing$/],
   ])('reports a child that ends by itself (%s) and serves the next document with another', async (how, message) => {
     const parser = createParser();
     const first = await child(parser);

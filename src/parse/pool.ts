@@ -344,7 +344,9 @@ function crashed(name: string, end: ChildEnd): MillraceError {
     return new MillraceError('E_PARSE_CRASHED', message, { details: { limit: 'memory' } });
   }
   const how = end.signal !== null ? `signal ${end.signal}` : `exit code ${end.code ?? 'none'}`;
-  const lastLine = end.errorOutput.split('\n').findLast((line) => line.trim() !== '');
+  const lines = end.errorOutput.split('\n').filter((line) => line.trim() !== '' && !/^Node\.js v\d/.test(line));
+  // An exception ends Node with where it was thrown, itself, its stack and the version of Node.
+  const lastLine = lines.findLast((line) => /^\w*Error\b/.test(line)) ?? lines.at(-1);
   const said = lastLine === undefined ? '' : ` Its last words: ${lastLine.trim().slice(0, 200)}`;
   return new MillraceError('E_PARSE_CRASHED', `The parser process ended with ${how} while it read ${name}.${said}`, {
     details: { code: end.code, signal: end.signal },

@@ -20,16 +20,30 @@ export const collectionName = z
     'it takes 1 to 64 letters, digits, "-", "_" and ".", and begins with none of "-" and "."',
   );
 
+/**
+ * A record by the caller's own names. zod leaves the name "__proto__" out without a word, which would take a condition from a filter: it is
+ * refused instead.
+ */
+function namedValues<Value extends z.ZodType>(value: Value) {
+  return z.preprocess(
+    (given, context) => {
+      if (typeof given === 'object' && given !== null && Object.hasOwn(given, '__proto__'))
+        context.addIssue({ code: 'custom', message: 'no name may be "__proto__"', path: ['__proto__'] });
+      return given;
+    },
+    z.record(z.string().max(200), value),
+  );
+}
+
 /** The caller's own facts about a source: flat JSON values, returned with every hit and usable in filters. */
-export const metadata = z.record(z.string().max(200), z.union([z.string().max(10_000), z.number(), z.boolean(), z.null()]));
+export const metadata = namedValues(z.union([z.string().max(10_000), z.number(), z.boolean(), z.null()]));
 export type Metadata = z.infer<typeof metadata>;
 
 /**
  * Every condition must hold. A value means equality; `in` means one of; the rest compares numbers with numbers and text with text.
  * A condition that is not one of these is refused, since without it the filter would let everything through.
  */
-export const metadataFilter = z.record(
-  z.string().max(200),
+export const metadataFilter = namedValues(
   z.union([
     z.string(),
     z.number(),

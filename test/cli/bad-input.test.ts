@@ -176,6 +176,7 @@ describe.skipIf(withoutModels)('questions that cannot be asked', () => {
     [['ask', 'key '.repeat(60_000), '--quotes'], 'E_INPUT_INVALID', /The question is not valid: .*200000 characters/i],
     [['search', 'key', '-c', 'laws'], 'E_NOT_FOUND', /There is no collection "laws" in this directory\.$/],
     [['ask', 'key', '--quotes', '-c', 'laws'], 'E_NOT_FOUND', /There is no collection "laws" in this directory\.$/],
+    [['search', 'key', '--filter', '__proto__=x'], 'E_INPUT_INVALID', /not valid at "filter\.__proto__"/],
     [['documents', 'list', '-c', 'laws'], 'E_NOT_FOUND', /There is no collection "laws" in this directory\.$/],
     [['search', 'key', '-c', 'a/b'], 'E_CONFIG_INVALID', /"collection" in the options is not valid: it takes 1 to 64 letters/],
     [['search', 'key', '--directory', ''], 'E_CONFIG_INVALID', /"directory" in the options is not valid: it is empty\.$/],

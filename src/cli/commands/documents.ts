@@ -7,6 +7,7 @@ import type { PurgeReport } from '../../spec/store-reports.ts';
 import { shownInJson, sourceInJson } from '../iso-times.ts';
 import type { Given, Session } from '../session.ts';
 import { type IngestFlags, runIngest } from '../run-ingest.ts';
+import { sourceLine, tellSource } from '../show-source.ts';
 import { sourceName, type Terminal, visible } from '../terminal.ts';
 
 export function addDocuments(program: Command, session: Session): void {
@@ -21,7 +22,7 @@ export function addDocuments(program: Command, session: Session): void {
         const page = await mill.documents.list({ collection: options.collection, ...(afterKey === undefined ? {} : { afterKey }) });
         for (const source of page.sources) {
           if (options.json) terminal.out(`${JSON.stringify(sourceInJson(source))}\n`);
-          else terminal.out(`${source.error === null ? 'ok    ' : 'failed'}  ${sourceName(source.uri)}\n`);
+          else terminal.out(sourceLine(source));
         }
         listed += page.sources.length;
         if (page.nextKey === null) {
@@ -45,17 +46,7 @@ export function addDocuments(program: Command, session: Session): void {
         const key = await sourceKey(mill, terminal.workingDirectory, argument, options.collection);
         const shown = await mill.documents.show(key, { collection: options.collection });
         if (options.json) terminal.out(`${JSON.stringify(shownInJson(shown))}\n`);
-        else {
-          const { source, document } = shown;
-          terminal.out(`${sourceName(source.uri)}\n${source.title === null ? '' : `title: ${visible(source.title)}\n`}`);
-          if (source.error !== null) terminal.out(`failed: ${visible(source.error.message)}\n`);
-          if (source.pendingAt !== null) terminal.out('accepted, not yet read\n');
-          terminal.out(document === null ? 'no document\n' : `document: ${document.id}\n`);
-          for (const { number, from, until, document: id } of shown.versions) {
-            const span = `${new Date(from).toISOString()} to ${until === null ? 'now' : new Date(until).toISOString()}`;
-            terminal.out(`version ${number}: ${id}, ${span}\n`);
-          }
-        }
+        else tellSource(terminal, shown);
         return 0;
       }),
     );

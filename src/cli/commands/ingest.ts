@@ -4,7 +4,7 @@ import { boundHeap } from '../../util/bound-heap.ts';
 import { systemClock } from '../../util/clock.ts';
 import { durationOption } from '../duration-option.ts';
 import { filterOption } from '../filter-option.ts';
-import { readMetadataFile } from '../metadata-file.ts';
+import { createUnmetNames, readMetadataFile } from '../metadata-file.ts';
 import { numberOption } from '../number-option.ts';
 import { readPathList } from '../path-list.ts';
 import { type IngestFlags, runIngest } from '../run-ingest.ts';
@@ -73,7 +73,13 @@ export function addIngest(program: Command, session: Session): void {
       try {
         const found = new Set<string>();
         const reads = flags.read === true && flags.dryRun !== true;
-        const code = await runIngest(terminal, session, options, stream, reads ? (source) => found.add(source) : undefined);
+        const unmet = createUnmetNames(Object.keys(metadataBySource ?? {}), terminal.workingDirectory);
+        const code = await runIngest(terminal, session, options, stream, (event) => {
+          if ('source' in event) unmet.meet(event.source);
+          if (reads && (event.type === 'document-committed' || event.type === 'document-skipped')) found.add(event.source);
+        });
+        const note = unmet.describe();
+        if (note !== undefined && !options.quiet) terminal.error(`${note}\n`);
         if (found.size === 0) return code;
         return Math.max(code, await runRead(terminal, session, mill, [...found], options));
       } catch (error) {

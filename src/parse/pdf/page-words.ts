@@ -38,10 +38,6 @@ function isSpace(unicode: number): boolean {
   return unicode <= 0x20 || unicode === 0xa0 || (unicode >= 0x2000 && unicode <= 0x200b) || unicode === 0x3000 || unicode === 0x2028;
 }
 
-const lam = 0x644;
-/** Alef, with hamza above or below, with madda. */
-const alefs: ReadonlySet<number> = new Set([0x627, 0x623, 0x625, 0x622]);
-
 type Direction = 'left-to-right' | 'right-to-left' | 'none';
 
 /** Of letters; of Latin, Greek and Cyrillic ones, and of Hebrew and Arabic ones. */
@@ -134,6 +130,7 @@ function collectWords(pdfium: Pdfium, page: number, textPage: number, scratch: n
   let lastDirection: Direction = 'none';
   let lastLeft = 0;
   let lastRight = 0;
+  let glyphStart = 0;
   let first = 0;
   let left = 0;
   let top = 0;
@@ -196,10 +193,10 @@ function collectWords(pdfium: Pdfium, page: number, textPage: number, scratch: n
       if (charBottom < bottom) bottom = charBottom;
     }
     const character = unicode <= 0xffff ? String.fromCharCode(unicode) : String.fromCodePoint(Math.min(unicode, 0x10ffff));
-    // The two letters of the ligature lam-alef share one glyph, and come in the order in which they are seen.
-    if (unicode === lam && alefs.has(text.charCodeAt(text.length - 1)) && charLeft === lastLeft && charRight === lastRight) {
-      text = text.slice(0, -1) + character + text.slice(-1);
-    } else text += character;
+    // The letters of a ligature (lam-alef, the name of God) share one glyph, and come in the order in which they are seen.
+    const sharesGlyph = direction === 'right-to-left' && text !== '' && charLeft === lastLeft && charRight === lastRight;
+    if (!sharesGlyph) glyphStart = text.length;
+    text = text.slice(0, glyphStart) + character + text.slice(glyphStart);
     if (direction !== 'none') lastDirection = direction;
     lastLeft = charLeft;
     lastRight = charRight;

@@ -17,6 +17,13 @@ function blocks(document: ParsedDocument): string[] {
 }
 
 describe('pdf', () => {
+  it('keeps the order of the letters that one glyph of a right-to-left script stands for', async () => {
+    const options = { ligatures: { A: 'حَبيبي', B: 'الله', C: 'لا' } };
+    for (const [shown, text] of Object.entries(options.ligatures)) {
+      expect((await read([{ texts: [{ x: 72, y: 700, text: shown }] }], options)).text).toBe(text);
+    }
+  });
+
   it('reads pages with labels, properties and word boxes that hold their words', async () => {
     const document = await read(
       [{ texts: column(72, 770, ['First line of the page,', 'second line of it.']) }, { texts: column(72, 770, ['Another page.']) }],
