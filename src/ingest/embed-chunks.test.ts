@@ -1,6 +1,8 @@
 import { afterEach, expect, it } from 'vitest';
 import { createIngestBench, type IngestBenchOptions } from '../../test/support/ingest-bench.ts';
-import { MillraceError } from '../errors.ts';
+import { type ErrorCode, MillraceError } from '../errors.ts';
+import type { HandedSource } from '../spec/mill.ts';
+import { createDeferred } from '../util/deferred.ts';
 
 const benches: ReturnType<typeof createIngestBench>[] = [];
 function bench(options: IngestBenchOptions) {
@@ -40,9 +42,18 @@ it('leaves a chunk that the embedder refuses without a vector, tells of it, and 
   await requireWhole();
 });
 
-it('ends with a failure of the engine', async () => {
-  const { run } = bench({
-    embedder: (fake) => ({ ...fake, embed: () => Promise.reject(new MillraceError('E_ENGINE_CRASHED', 'It is gone.')) }),
-  });
-  expect((await run(sources)).at(-1)).toMatchObject({ type: 'ingest-failed', error: { code: 'E_ENGINE_CRASHED' } });
+it.each([
+  ['the engine', 'E_ENGINE_CRASHED', { embedder: (fake) => ({ ...fake, embed: () => Promise.reject(gone('E_ENGINE_CRASHED')) }) }],
+  ['the record', 'E_DISK_FULL', { onCommit: ([first]) => (first?.type === 'commitVectors' ? Promise.reject(gone('E_DISK_FULL')) : undefined) }],
+] satisfies [string, ErrorCode, IngestBenchOptions][])('ends with a failure of %s, although its sources are stuck', async (_of, code, options) => {
+  async function* stuck(): AsyncGenerator<HandedSource> {
+    yield* sources;
+    await createDeferred<void>().promise;
+  }
+  const { run } = bench(options);
+  expect((await run(stuck())).at(-1)).toMatchObject({ type: 'ingest-failed', error: { code } });
 });
+
+function gone(code: ErrorCode): MillraceError {
+  return new MillraceError(code, 'It is gone.');
+}

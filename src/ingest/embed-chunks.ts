@@ -7,6 +7,7 @@ import { type BoundedQueue, createBoundedQueue } from '../util/bounded-queue.ts'
 import { inBatches } from '../util/in-batches.ts';
 import type { Pulse } from '../util/pulse.ts';
 import { runTogether } from '../util/run-together.ts';
+import { untilAborted } from '../util/until-aborted.ts';
 import type { IngestRun } from './ingest-run.ts';
 import { packCalls } from './pack-calls.ts';
 
@@ -70,8 +71,8 @@ async function submitAll(run: IngestRun, committed: Pulse, submitted: BoundedQue
       signal.throwIfAborted();
       const last = window.at(-1);
       if (last === undefined) {
-        if (!(await more)) return;
-        signal.throwIfAborted();
+        // Who tells of new documents may itself be waiting, for sources that are stuck.
+        if (!(await untilAborted(more, signal))) return;
         continue;
       }
       after = last.id;
