@@ -44,15 +44,22 @@ it('leaves a chunk that the embedder refuses without a vector, tells of it, and 
 
 it.each([
   ['the engine', 'E_ENGINE_CRASHED', { embedder: (fake) => ({ ...fake, embed: () => Promise.reject(gone('E_ENGINE_CRASHED')) }) }],
-  ['the record', 'E_DISK_FULL', { onCommit: ([first]) => (first?.type === 'commitVectors' ? Promise.reject(gone('E_DISK_FULL')) : undefined) }],
-] satisfies [string, ErrorCode, IngestBenchOptions][])('ends with a failure of %s, although its sources are stuck', async (_of, code, options) => {
-  async function* stuck(): AsyncGenerator<HandedSource> {
-    yield* sources;
-    await createDeferred<void>().promise;
-  }
-  const { run } = bench(options);
-  expect((await run(stuck())).at(-1)).toMatchObject({ type: 'ingest-failed', error: { code } });
-});
+  [
+    'the record',
+    'E_DISK_FULL',
+    { onCommit: ([first]) => (first?.type === 'commitVectors' ? Promise.reject(gone('E_DISK_FULL')) : undefined) },
+  ],
+] satisfies [string, ErrorCode, IngestBenchOptions][])(
+  'ends with a failure of %s, although its sources are stuck',
+  async (_of, code, options) => {
+    async function* stuck(): AsyncGenerator<HandedSource> {
+      yield* sources;
+      await createDeferred<void>().promise;
+    }
+    const { run } = bench(options);
+    expect((await run(stuck())).at(-1)).toMatchObject({ type: 'ingest-failed', error: { code } });
+  },
+);
 
 function gone(code: ErrorCode): MillraceError {
   return new MillraceError(code, 'It is gone.');

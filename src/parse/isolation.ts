@@ -1,7 +1,8 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { couldNotStart, isPassing } from './start-error.ts';
 
 /** What stands around the parser processes beside their limits: bubblewrap, or nothing more and why. */
 export interface Isolation {
@@ -72,14 +73,19 @@ function ancestors(path: string): string[] {
   return parent === path ? [] : [parent, ...ancestors(parent)];
 }
 
-/** Why the command does not run; undefined where it does. */
+/** Why the command does not run; undefined where it does. Rejects with `E_OVERLOADED` where that could not be found out now. */
 function tryToRun(command: readonly string[]): Promise<string | undefined> {
   const [program = '', ...args] = command;
-  return new Promise((resolve) => {
-    const child = spawn(program, args, { env: {}, stdio: ['ignore', 'ignore', 'pipe'], timeout: 10_000, killSignal: 'SIGKILL' });
+  return new Promise((resolve, reject) => {
+    const child: ChildProcess = spawn(program, args, {
+      env: {},
+      stdio: ['ignore', 'ignore', 'pipe'],
+      timeout: 10_000,
+      killSignal: 'SIGKILL',
+    });
     let said = '';
-    child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString('utf8')));
-    child.once('error', (error) => resolve(error.message));
+    child.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString('utf8')));
+    child.once('error', (error) => (isPassing(error) ? reject(couldNotStart(error)) : resolve(error.message)));
     child.once('close', (code, signal) => {
       const [line = ''] = said.trim().split('\n');
       resolve(code === 0 ? undefined : line.slice(0, 300) || `it ended with ${signal ?? `exit code ${code}`}.`);

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import type { Duplex } from 'node:stream';
@@ -30,12 +30,16 @@ export interface ChildEnd {
   readonly signal: NodeJS.Signals | null;
   /** The last lines that the child wrote to standard error. */
   readonly errorOutput: string;
+  /** Why there was no process. */
+  readonly startError?: Error;
 }
 
 /** One child process with its pipes. It is killed, never asked to stop. */
 export interface ParserChild {
   readonly pid: number | undefined;
   readonly heapBytes: number;
+  /** Reads nothing any more; its pipes may still hold what it wrote. */
+  readonly isGone: boolean;
   /** Settles once, when the process is gone and its pipes are closed, or when it could not be started. Never rejects. */
   readonly ended: Promise<ChildEnd>;
   /** Writes a request; its answer, or `undefined` when the process ended or wrote something else. Answers come in the order of requests. */
@@ -86,7 +90,8 @@ function killGroup(leader: number): void {
   try {
     process.kill(-leader, 'SIGKILL');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    // It has ended in this moment; macOS says so with the other one.
+    if (!['ESRCH', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
   }
 }
 
@@ -111,6 +116,28 @@ async function residentBytesOf(pid: number): Promise<number | undefined> {
   }
 }
 
+function notStarted(startError: Error): ChildEnd {
+  return { code: null, signal: null, errorOutput: startError.message, startError };
+}
+
+/** What the system could not start. */
+function createNoChild(child: ChildProcess, heapBytes: number): ParserChild {
+  const ended = new Promise<ChildEnd>((resolve) => {
+    child.once('error', (error) => resolve(notStarted(error)));
+  });
+  return {
+    pid: undefined,
+    heapBytes,
+    isGone: true,
+    ended,
+    exchange: () => ended.then(() => undefined),
+    write: () => ended.then(() => undefined),
+    residentBytes: () => Promise.resolve(undefined),
+    kill: () => undefined,
+    setBusy: () => undefined,
+  };
+}
+
 export function startParserChild(options: ParserChildOptions): ParserChild {
   const [program = '', ...args] = command(options);
   const child = spawn(program, args, {
@@ -121,9 +148,10 @@ export function startParserChild(options: ParserChildOptions): ParserChild {
     detached: process.platform !== 'win32',
     windowsHide: true,
   });
-  const { stdin, stderr } = child;
+  // For want of file descriptors there are no pipes either, against the types.
+  const { stdin, stderr } = child as Partial<ChildProcess>;
+  if (!stdin || !stderr) return createNoChild(child, options.heapBytes);
   const answers = child.stdio[3] as Duplex;
-  if (stdin === null || stderr === null) throw new Error('A child with pipes has no pipes.');
   let errorOutput = '';
   const waiting: (AnswerReading & { readonly resolve: (frame: Frame | undefined) => void })[] = [];
   const reader = createFrameReader({ headerBytes: maxHeaderBytes, payloadBytes: () => waiting[0]?.maxAnswerBytes ?? 0 });
@@ -176,7 +204,7 @@ export function startParserChild(options: ParserChildOptions): ParserChild {
 
   const ended = new Promise<ChildEnd>((resolve) => {
     child.once('error', (error) => {
-      if (child.pid === undefined) resolve({ code: null, signal: null, errorOutput: error.message });
+      if (child.pid === undefined) resolve(notStarted(error));
     });
     child.once('close', (code, signal) => {
       // A sandbox ends with 128 + the number of the signal that its command died of.
@@ -184,19 +212,23 @@ export function startParserChild(options: ParserChildOptions): ParserChild {
       resolve({ code: inside === undefined ? code : null, signal: inside ?? signal, errorOutput: errorOutput.trim() });
     });
   });
-  let isGone = false;
+  let hasEnded = false;
+  const isGone = (): boolean => hasEnded || child.exitCode !== null || child.signalCode !== null;
   void ended.then(() => {
-    isGone = true;
+    hasEnded = true;
     settleAll();
   });
 
   return {
     pid: child.pid,
     heapBytes: options.heapBytes,
+    get isGone() {
+      return isGone();
+    },
     ended,
     exchange(pieces, reading) {
       return new Promise((resolve) => {
-        if (isGone) return resolve(undefined);
+        if (hasEnded) return resolve(undefined);
         waiting.push({ ...reading, resolve });
         // Requests of one turn go in one write.
         if (stdin.writableCorked === 0) {

@@ -1,9 +1,12 @@
+import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { MillraceError } from '../errors.ts';
 import type { DocumentParser, ReadDocument, ParseRequest } from '../spec/parser.ts';
 import { createManualClock } from '../testing/manual-clock.ts';
 import { systemClock } from '../util/clock.ts';
+import { createDeferred } from '../util/deferred.ts';
 import { createDocumentParser, type DocumentParserOptions } from './pool.ts';
 
 const faultyChild = fileURLToPath(new URL('./fixtures/faulty-child.ts', import.meta.url));
@@ -22,9 +25,9 @@ function text(content: string, name = 'note.txt'): ParseRequest {
 }
 
 /** What the faulty child tells about itself. */
-async function child(parser: DocumentParser): Promise<{ id: string; environment: string[]; directory: string }> {
+async function child(parser: DocumentParser): Promise<{ id: string; pid: number; environment: string[]; directory: string }> {
   const document = await parser.parse(text('fine'), never);
-  return JSON.parse(document.text.slice()) as { id: string; environment: string[]; directory: string };
+  return JSON.parse(document.text.slice()) as Awaited<ReturnType<typeof child>>;
 }
 
 function idsOf(outcomes: readonly PromiseSettledResult<ReadDocument>[]): readonly string[] {
@@ -110,6 +113,10 @@ describe('createDocumentParser', () => {
     const before = await child(damaged);
     expect((await failure(damaged.parse(text('damaged'), never))).code).toBe('E_DOCUMENT_DAMAGED');
     expect((await child(damaged)).id).not.toBe(before.id);
+
+    const garbled = await child(damaged);
+    expect((await failure(damaged.parse(text('garbage'), never))).code).toBe('E_PARSE_CRASHED');
+    expect((await child(damaged)).id).not.toBe(garbled.id);
 
     const few = createParser({ limits: { documentsPerChild: 2 } });
     const ids = [await child(few), await child(few), await child(few)].map(({ id }) => id);
@@ -242,6 +249,31 @@ describe('createDocumentParser', () => {
     expect((await failure(parser.parse(text('more than ten'), never))).message).toContain('13 bytes');
     await parser.close();
     expect((await failure(parser.parse(text('x'), never))).code).toBe('E_SHUTTING_DOWN');
+  });
+
+  it('gives no file to a child that ended behind its answer', async () => {
+    const parser = createParser({ isolation: 'process' });
+    const first = await child(parser);
+    const { signal } = new AbortController();
+    const answered = createDeferred<void>();
+    // Nothing waits for the signal any more when the answer is there.
+    vi.spyOn(signal, 'removeEventListener').mockImplementation(() => answered.resolve());
+    async function* read() {
+      yield Buffer.from('fine');
+      await answered.promise;
+      process.kill(first.pid, 'SIGKILL');
+      await vi.waitFor(() => expect(() => process.kill(first.pid, 0)).toThrow('ESRCH'), { timeout: 20_000, interval: 1 });
+    }
+    const [outcome] = await parser.parseEach([{ request: { name: 'note.txt', bytes: { length: 4, read } }, signal }]);
+    expect(outcome?.status).toBe('fulfilled');
+    expect((await child(parser)).id).not.toBe(first.id);
+  });
+
+  it.skipIf(process.platform === 'win32')('tells that the system has no room for its child, and says nothing of the file', async () => {
+    const program = fileURLToPath(new URL('./fixtures/without-descriptors.ts', import.meta.url));
+    const command = ['-c', 'ulimit -n 64; exec "$0" "$@"', process.execPath, '--disable-warning=ExperimentalWarning', program];
+    const { stdout } = await promisify(execFile)('/bin/sh', command);
+    expect(JSON.parse(stdout)).toEqual(['E_OVERLOADED', 'A text.']);
   });
 
   it('ends an idle child after a while', async () => {

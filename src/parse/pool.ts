@@ -7,6 +7,7 @@ import { createFormatParsers } from './formats.ts';
 import { childHeapBytes, defaultParseLimits, documentDeadlineMs, type ParseLimits } from './limits.ts';
 import { detectIsolation, type Isolation, ownProcess } from './isolation.ts';
 import { type ChildEnd, type ParserChild, startParserChild } from './parser-child.ts';
+import { couldNotStart } from './start-error.ts';
 import { responseHeader } from './answer-header.ts';
 import { type ChildGuard, createChildGuard } from './child-guard.ts';
 import { sendStreamed } from './streamed-file.ts';
@@ -74,6 +75,8 @@ export function createDocumentParser(options: DocumentParserOptions): ParserPool
     const { isolation: wanted = 'best', formatModules = [] } = options;
     detecting ??=
       wanted === 'best' ? detectIsolation([entry, ...formatModules]) : Promise.resolve(wanted === 'process' ? ownProcess : wanted);
+    // What could not be found out now is asked again.
+    detecting.catch(() => (detecting = undefined));
     return detecting;
   }
 
@@ -106,7 +109,7 @@ export function createDocumentParser(options: DocumentParserOptions): ParserPool
     const { sandbox } = await isolation();
     if (closed) throw new MillraceError('E_SHUTTING_DOWN', 'The parser is closed.');
     const heapBytes = childHeapBytes(limits, bytes);
-    const index = idle.findLastIndex((slot) => slot.child.heapBytes === heapBytes);
+    const index = idle.findLastIndex(({ child }) => child.heapBytes === heapBytes && !child.isGone);
     const [found] = index === -1 ? [] : idle.splice(index, 1);
     if (found === undefined) {
       if (idle.length + busy > concurrency) retireIdle(0);
@@ -202,7 +205,8 @@ export function createDocumentParser(options: DocumentParserOptions): ParserPool
       }
       return { outcomes, suspects: 0 };
     } finally {
-      if (keep && !closed) release(slot);
+      // It may have ended behind its answer.
+      if (keep && !closed && !child.isGone) release(slot);
       else {
         child.kill();
         await child.ended;
@@ -233,13 +237,14 @@ export function createDocumentParser(options: DocumentParserOptions): ParserPool
       const isPlain = response.outcome === 'parsed' && response.document.parser === plainText;
       slot.used += 1 / (isPlain ? limits.plainTextsPerChild : limits.documentsPerChild);
       // Shares do not add up exactly.
-      keep = slot.used < 1 - 1e-6 && response.residentBytes <= limits.retainedBytes;
+      const isFresh = slot.used < 1 - 1e-6 && response.residentBytes <= limits.retainedBytes;
       if (response.outcome === 'parsed') {
-        return { outcome: { status: 'fulfilled', value: await portions.whole(response.document, frame.payload) }, keep, hasEnded };
+        const value = await portions.whole(response.document, frame.payload);
+        return { outcome: { status: 'fulfilled', value }, keep: isFresh, hasEnded };
       }
       const { error } = response;
       // A damaged file may have left the parser's own state damaged.
-      keep &&= error.code !== 'E_DOCUMENT_DAMAGED' && error.code !== 'E_INTERNAL';
+      keep = isFresh && error.code !== 'E_DOCUMENT_DAMAGED' && error.code !== 'E_INTERNAL';
       const { details, ...plain } = error;
       throw MillraceError.fromJSON(details === undefined ? plain : { ...plain, details });
     } catch (error) {
@@ -339,6 +344,8 @@ function cancelled({ request, signal }: ParseWork): MillraceError {
 }
 
 function crashed(name: string, end: ChildEnd): MillraceError {
+  // Nothing is said of the file, and it is not to be left out.
+  if (end.startError !== undefined) return couldNotStart(end.startError);
   if (/heap out of memory|Array buffer allocation failed/i.test(end.errorOutput)) {
     const message = `The parser process ran out of memory on ${name}.`;
     return new MillraceError('E_PARSE_CRASHED', message, { details: { limit: 'memory' } });
