@@ -56,8 +56,8 @@ export interface MemberSteps {
 }
 
 /**
- * Prepares the members of a container one after another, a portion in memory at a time. They are handed over to be committed before
- * their container: one that is on record has all its members on record. Returns their keys.
+ * Prepares the members of a container one after another, a portion in memory at a time, and hands them over to be committed. Returns
+ * their keys.
  * @throws MillraceError E_DOCUMENT_TOO_LARGE beyond the limits on depth, files and bytes
  */
 export async function prepareMembers(container: Container, steps: MemberSteps): Promise<readonly string[]> {

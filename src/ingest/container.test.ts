@@ -94,6 +94,22 @@ describe('containers', () => {
     expect((await texts())['box.json!/b.txt']).toBe('The second, mended.');
   });
 
+  it('are not on record where the record failed to take a member, whatever else it took', async () => {
+    let isFull = true;
+    const { run, write, folder, texts } = bench({
+      onCommit(operations) {
+        const keys = operations.map((operation) => ('source' in operation ? operation.source.key : ''));
+        if (isFull && keys.some((key) => key.endsWith('b.txt'))) throw new MillraceError('E_DISK_FULL', 'The disk is full.');
+      },
+    });
+    write('box.json', box({ 'in.json': { 'a.txt': 'The first.', 'b.txt': 'The second.' } }));
+    expect((await run([folder], { batchSize: 1 })).at(-1)).toMatchObject({ type: 'ingest-failed', error: { code: 'E_DISK_FULL' } });
+    expect(await texts()).toEqual({ 'box.json!/in.json!/a.txt': 'The first.' });
+    isFull = false;
+    expect((await run([folder])).at(-1)).toMatchObject({ type: 'ingest-end', failed: 0 });
+    expect(Object.keys(await texts())).toHaveLength(4);
+  });
+
   it('become a document with a document for each member, however deep, committed before it', async () => {
     const { run, write, folder, texts, requireWhole, commits, store } = bench();
     write('box.json', box({ 'a.txt': 'The first.', 'in.json': { 'b.txt': 'The second.' }, 'c.txt': 'The third.' }));

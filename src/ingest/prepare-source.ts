@@ -9,6 +9,7 @@ import type { Turns } from '../util/turns.ts';
 import type { PreparedCommit } from './commit-batches.ts';
 import { prepareMembers } from './container-members.ts';
 import type { GivenFacts, ReachedSource } from './discover.ts';
+import { createInFlight } from './in-flight.ts';
 import type { IngestRun } from './ingest-run.ts';
 import {
   findSameContent,
@@ -228,7 +229,7 @@ async function chunk({ run, tokenizer }: PrepareContext, { signal }: Visit, { pa
   return { document, textLength: document.text.length, pages: document.pages.length, chunks: document.chunks.length };
 }
 
-/** Prepares the files of a container. Returns their keys; undefined for what is none. */
+/** Prepares the files of a container, until all are settled. Returns their keys; undefined for what is none. */
 async function settleMembers(
   context: PrepareContext,
   visit: Visit,
@@ -241,16 +242,28 @@ async function settleMembers(
   const { key, found, signal } = visit;
   const { uri, metadata } = looked.source;
   const container = { key, uri, metadata, bytes: bytes.length, ...(found.kind === 'member' ? { family: found.family } : {}) };
-  return prepareMembers(container, {
+  const members = createInFlight();
+  const ofMembers = { ...context, opened: () => bothOf(context.opened(), members.add()) };
+  const keys = await prepareMembers(container, {
     first,
     permits: memberPermits,
     signal,
     next: (membersFrom) => parse(run, looked, { bytes, membersFrom }, signal),
     prepare(member) {
       run.counts.found += 1;
-      return prepareSource(context, member, signal);
+      return prepareSource(ofMembers, member, signal);
     },
   });
+  // Commits are handed over ahead: one that is behind theirs could be on record although theirs failed, or was not made yet.
+  await members.settled(signal);
+  return keys;
+}
+
+function bothOf(first: () => void, second: () => void): () => void {
+  return () => {
+    first();
+    second();
+  };
 }
 
 /** The turn of the key and the place among the settled go on with the commit. */
