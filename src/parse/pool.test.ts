@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -7,6 +8,7 @@ import type { DocumentParser, ReadDocument, ParseRequest } from '../spec/parser.
 import { createManualClock } from '../testing/manual-clock.ts';
 import { systemClock } from '../util/clock.ts';
 import { createDeferred } from '../util/deferred.ts';
+import { isRunning } from '../util/is-running.ts';
 import { createDocumentParser, type DocumentParserOptions } from './pool.ts';
 
 const faultyChild = fileURLToPath(new URL('./fixtures/faulty-child.ts', import.meta.url));
@@ -32,6 +34,13 @@ async function child(parser: DocumentParser): Promise<{ id: string; pid: number;
 
 function idsOf(outcomes: readonly PromiseSettledResult<ReadDocument>[]): readonly string[] {
   return outcomes.map((outcome) => (outcome.status === 'fulfilled' ? (JSON.parse(outcome.value.text.slice()) as { id: string }).id : ''));
+}
+
+/** Also where nobody looks after what became of it. */
+function isAlive(pid: number): boolean {
+  if (!isRunning(pid)) return false;
+  const status = `/proc/${pid}/status`;
+  return !existsSync(status) || !/^State:\s+[ZX]/m.test(readFileSync(status, 'utf8'));
 }
 
 async function failure(promise: Promise<unknown>): Promise<MillraceError> {
@@ -274,6 +283,18 @@ describe('createDocumentParser', () => {
     const command = ['-c', 'ulimit -n 64; exec "$0" "$@"', process.execPath, '--disable-warning=ExperimentalWarning', program];
     const { stdout } = await promisify(execFile)('/bin/sh', command);
     expect(JSON.parse(stdout)).toEqual(['E_OVERLOADED', 'A text.']);
+  });
+
+  it('leaves no child behind that hangs when the program exits', async () => {
+    const program = fileURLToPath(new URL('./fixtures/leaving.ts', import.meta.url));
+    const { stdout } = await promisify(execFile)(process.execPath, ['--disable-warning=ExperimentalWarning', program]);
+    const { pid } = JSON.parse(stdout) as { pid: number };
+    try {
+      await vi.waitFor(() => expect(isAlive(pid)).toBe(false), { timeout: 5_000, interval: 10 });
+    } catch (error) {
+      process.kill(pid, 'SIGKILL');
+      throw error;
+    }
   });
 
   it('ends an idle child after a while', async () => {

@@ -89,13 +89,20 @@ export function createDocumentParser(options: DocumentParserOptions): ParserPool
       isForLargeFiles: heapBytes > limits.heap.baseBytes,
       ...(sandbox === undefined ? {} : { sandbox }),
     });
+    if (living.size === 0) process.once('exit', killAll);
     living.add(child);
     void child.ended.then(() => {
       living.delete(child);
+      if (living.size === 0) process.off('exit', killAll);
       const index = idle.findIndex((slot) => slot.child === child);
       if (index !== -1) retireIdle(index);
     });
     return { child, used: 0, cancelIdle: undefined };
+  }
+
+  /** One that hangs would not notice that nobody waits for it. */
+  function killAll(): void {
+    for (const child of living) child.kill();
   }
 
   function retireIdle(index: number): void {
