@@ -49,6 +49,8 @@ interface Account {
   readonly versions: Versions;
   readonly main: Measured;
   readonly compared: Measured | undefined;
+  /** Questions over one passage are no independent cases: intervals draw them together. */
+  readonly groupOf: (id: string) => string;
 }
 
 /** `eval --questions`. */
@@ -72,6 +74,8 @@ export async function evaluateAnswering(terminal: Terminal, session: Session, op
   const { mill } = await openEvaluation(terminal, session, options, basename(file), places);
   const { documents } = await ingestAll(terminal, mill, options.pool === true ? all : questions, options);
   const corpus = options.out === undefined ? '' : await corpusHash(mill, options);
+  const passages = new Map(questions.map(({ id, context }) => [id, context]));
+  const groupOf = (id: string): string => passages.get(id) ?? id;
   const asked = options.pool === true ? questions.map(inPool) : questions;
   const measured: Measured[] = [];
   for (const contestant of contestants) {
@@ -85,11 +89,11 @@ export async function evaluateAnswering(terminal: Terminal, session: Session, op
       corpus,
       options.force === true && measured.length === 0,
     );
-    measured.push({ ...contestant, judged, summary: summariseAnswers(judged, options.seed) });
+    measured.push({ ...contestant, judged, summary: summariseAnswers(judged, options.seed, groupOf) });
   }
   const [main, compared] = measured;
   if (main === undefined) return 1;
-  const account: Account = { options, file, documents, versions: await versionsOf(mill), main, compared };
+  const account: Account = { options, file, documents, versions: await versionsOf(mill), main, compared, groupOf };
   if (options.json) terminal.out(`${JSON.stringify(objectOf(account))}\n`);
   else print(terminal, account);
   if (options.report !== undefined) await writeReport(terminal, options.report, reportOf(account));
@@ -232,7 +236,7 @@ async function ask(
   return givenOf(answer);
 }
 
-function objectOf({ options, file, documents, versions, main, compared }: Account) {
+function objectOf({ options, file, documents, versions, main, compared, groupOf }: Account) {
   return {
     ...figuresOf(main),
     file,
@@ -241,7 +245,7 @@ function objectOf({ options, file, documents, versions, main, compared }: Accoun
     seed: options.seed,
     ...(compared === undefined
       ? {}
-      : { compare: { ...figuresOf(compared), differences: comparePaired(main.judged, compared.judged, options.seed) } }),
+      : { compare: { ...figuresOf(compared), differences: comparePaired(main.judged, compared.judged, options.seed, groupOf) } }),
     versions,
     answers: main.judged,
   };
@@ -257,7 +261,7 @@ function figuresOf({ name, pipeline, summary }: Measured) {
   };
 }
 
-function print(terminal: Terminal, { options, file, documents, main, compared }: Account): void {
+function print(terminal: Terminal, { options, file, documents, main, compared, groupOf }: Account): void {
   const { questions, answerable, unanswerable } = main.summary;
   terminal.out(
     `${visible(basename(file))}, split ${options.split ?? 'all'}: ${questions} questions (${answerable} with an answer, ${unanswerable} without), ${documents} documents\n`,
@@ -276,14 +280,14 @@ function print(terminal: Terminal, { options, file, documents, main, compared }:
     );
   }
   if (compared !== undefined) {
-    terminal.out(differenceLines(main.name, compared.name, comparePaired(main.judged, compared.judged, options.seed)));
+    terminal.out(differenceLines(main.name, compared.name, comparePaired(main.judged, compared.judged, options.seed, groupOf)));
   }
   for (const { judged } of measured) {
     for (const { id, error } of judged) if (error !== null) terminal.error(`failed  ${visible(id)}: ${visible(error.message)}\n`);
   }
 }
 
-function reportOf({ options, file, documents, versions, main, compared }: Account): EvaluationReport {
+function reportOf({ options, file, documents, versions, main, compared, groupOf }: Account): EvaluationReport {
   const measured = [main, ...(compared === undefined ? [] : [compared])];
   return {
     title: `Answers to ${basename(file)}`,
@@ -314,7 +318,7 @@ function reportOf({ options, file, documents, versions, main, compared }: Accoun
     differences:
       compared === undefined
         ? []
-        : [{ name: `${compared.name} against ${main.name}`, measures: comparePaired(main.judged, compared.judged, options.seed) }],
+        : [{ name: `${compared.name} against ${main.name}`, measures: comparePaired(main.judged, compared.judged, options.seed, groupOf) }],
     rows: {
       title: 'Answers that are not right',
       columns: ['id', 'question', 'answer'],

@@ -50,6 +50,18 @@ describe('eval --beir', () => {
     expect(JSON.parse(out)).toMatchObject({ map: 0.5, failed: 1, failures: [{ id: '3', error: { code: 'E_INPUT_INVALID' } }] });
   });
 
+  it('measures what is first as a search gives it, and the rest in a long ranking', async () => {
+    const far = Array.from({ length: 30 }, (_, index) => `word${index}`).join(' ');
+    // By its words the last of 60; the signals, which see only what was found, would put it first.
+    const texts = Array.from({ length: 59 }, (_, index) => `Lost ${far} key number${index}`).concat(`Lost key ${far} and a few more words`);
+    put('set/corpus.jsonl', texts.map((text, index) => JSON.stringify({ _id: String(index), text })).join('\n'));
+    put('set/qrels.tsv', '1\t59\t1\n');
+    put('signals.yaml', 'rerank: { by: signals }\n');
+    const measured = async (...more: string[]) => JSON.parse((await run(...beir, '--pipeline', 'signals.yaml', ...more)).out) as unknown;
+    expect(await measured()).toMatchObject({ 'ndcg@10': 0, 'mrr@10': 0, 'recall@10': 0, 'recall@100': 1, map: 1, queries: 1 });
+    expect(await measured('--depth', '50')).toMatchObject({ 'recall@100': 0, map: 0 });
+  });
+
   it('prints a table for people, and errors for a folder that is none', async () => {
     const { out } = await run('eval', '--beir', 'set', '--mode', 'text');
     expect(out).toMatch(/ndcg@10 +recall@5 +recall@10/);
@@ -132,6 +144,19 @@ describe('eval --questions', () => {
     expect(exitCode).toBe(0);
     expect(out).toMatch(/other minus default, 95 % paired bootstrap/);
     expect(readFileSync(join(folder, 'r.html'), 'utf8')).toContain('other against default');
+  });
+
+  it('draws questions over one passage together', async () => {
+    const entries = Array.from({ length: 8 }, (_, index) => ({
+      id: String(index),
+      question: `What does a lost key cost, ${index}?`,
+      expected: index < 4 ? '40 euros' : '45 euros',
+      context: index < 4 ? 'A lost key costs 40 euros.' : 'A lost key costs 50 euros.',
+    }));
+    put('q.jsonl', entries.map((one) => JSON.stringify(one)).join('\n'));
+    const { intervals } = JSON.parse((await run(...asked, '--json')).out) as { intervals: object };
+    // Of two passages both draws are one and the same every other time; eight independent draws would be so once in 128 times.
+    expect(intervals).toMatchObject({ right: { mean: 0.5, low: 0, high: 1, n: 8 } });
   });
 
   it('asks over a passage that comes with the question, and over nothing else', async () => {

@@ -26,7 +26,11 @@ export function addEval(program: Command, session: Session): void {
     .option('--compare <file>', 'a second pipeline on the same questions: differences with 95 % intervals')
     .addOption(new Option('--mode <mode>', 'how passages are found (default hybrid)').choices(['hybrid', 'text', 'vector']))
     .option('--parts', 'with --beir: measure text and vector search alone, too')
-    .option('--depth <hits>', 'with --beir: passages asked for each query (default 1000)', numberOption({ least: 1, most: 1_000 }))
+    .option(
+      '--depth <hits>',
+      'with --beir: passages asked for map and recall@100 (default 1000); the rest is measured as a search gives it',
+      numberOption({ least: 1, most: 1_000 }),
+    )
     .option('--quotes', 'with --questions: answer with verbatim quotes, without a generator')
     .option('--pool', 'with --questions: ask over the passages of all questions together, not each over its own')
     .option('-n, --limit <count>', 'only so many questions, chosen by the seed', numberOption({ least: 1, most: 10_000_000 }))
