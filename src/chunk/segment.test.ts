@@ -37,6 +37,18 @@ describe('segment', () => {
     ]);
   });
 
+  it('finds the sentences that Unicode names, also where it need not look for them', () => {
+    const named = new Intl.Segmenter('en', { granularity: 'sentence' });
+    const unit = fc.constantFrom('x', 'Y y', ' ', '.', '!', '?', '"', ')', ']', ',', '1', '。', '…', '\u2028', '\u0085', '\u{1F600}');
+    fc.assert(
+      fc.property(fc.string({ unit, minLength: 1, maxLength: 12 }), (text) => {
+        const wanted = [...named.segment(text)].map(({ segment: sentence }) => sentence.replaceAll(/\s+$|^\s+/g, ''));
+        expect(sentences(text).map((sentence) => sentence.trim())).toEqual(wanted.filter((sentence) => sentence !== ''));
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
   it('keeps rows of tables and joins short lines of code', () => {
     const table = 'a | b\n1 | 2. Or 3\n4 | 5';
     expect(segment(table, [{ kind: 'table', start: 0, end: table.length }]).map(({ start, end }) => table.slice(start, end))).toEqual([

@@ -1,7 +1,7 @@
 import { closeFootnoteMarks } from '../language/footnote-marks.ts';
 import type { TextSpan } from '../spec/chunk.ts';
 import type { ParsedBlock } from '../spec/parser.ts';
-import { splitSpan } from './split-span.ts';
+import { isWhiteBetween, splitSpan } from './split-span.ts';
 
 /** A longer span is cut, so that chunks can be filled evenly; about 120 tokens of English. UTF-8 bytes. */
 const maxSpanBytes = 480;
@@ -50,11 +50,11 @@ interface Piece extends Block {
 function* pieces(text: string, blocks: readonly Block[]): Generator<Piece> {
   let position = 0;
   for (const [block, { kind, start, end }] of blocks.entries()) {
-    if (start > position) yield* parts(text, { kind: 'paragraph', start: position, end: start, block: -1 });
+    if (!isWhiteBetween(text, position, start)) yield* parts(text, { kind: 'paragraph', start: position, end: start, block: -1 });
     yield* parts(text, { kind, start, end, block });
     position = end;
   }
-  if (position < text.length) yield* parts(text, { kind: 'paragraph', start: position, end: text.length, block: -1 });
+  if (!isWhiteBetween(text, position, text.length)) yield* parts(text, { kind: 'paragraph', start: position, end: text.length, block: -1 });
 }
 
 function* parts(text: string, piece: Piece): Generator<Piece> {
@@ -114,9 +114,28 @@ function* lines(text: string, start: number, end: number, joinLength: number): G
   if (from < end) yield { start: from, end };
 }
 
-function* sentenceRanges(text: string, start: number, end: number): Generator<Range> {
+/** What a sentence can end with, by the rules of Unicode (UAX #29). */
+const sentenceEnd = /[\p{Sentence_Terminal}.\u2024\ufe52\uff0e\r\u0085\u2028\u2029]/u;
+
+function sentenceRanges(text: string, start: number, end: number): Iterable<Range> {
   // A line end inside a block is only a wrapped line; the segmenter would end a sentence there.
-  const prose = closeFootnoteMarks(text.slice(start, end).replaceAll('\n', ' '));
+  const prose = text.slice(start, end).replaceAll('\n', ' ');
+  return isOneSentence(prose) ? [{ start, end }] : segmentedRanges(closeFootnoteMarks(prose), start);
+}
+
+/** Where nothing can end a sentence but what stands at the end of the text. The segmenter would say the same and takes a hundred times as long. */
+function isOneSentence(prose: string): boolean {
+  let last = prose.length;
+  while (last > 0 && prose.charAt(last - 1) === ' ') last -= 1;
+  while (last > 0 && closings.includes(prose.charAt(last - 1))) last -= 1;
+  while (last > 0 && stops.includes(prose.charAt(last - 1))) last -= 1;
+  return !sentenceEnd.test(last === prose.length ? prose : prose.slice(0, last));
+}
+
+const closings = ')]"\'';
+const stops = '.!?';
+
+function* segmentedRanges(prose: string, start: number): Generator<Range> {
   let from = 0;
   let position = 0;
   for (const { segment: sentence } of sentences.segment(prose)) {
@@ -125,7 +144,7 @@ function* sentenceRanges(text: string, start: number, end: number): Generator<Ra
     yield { start: start + from, end: start + position };
     from = position;
   }
-  if (from < prose.length) yield { start: start + from, end };
+  if (from < prose.length) yield { start: start + from, end: start + prose.length };
 }
 
 /** Words that end in a full stop in the middle of a sentence, in lower case. */

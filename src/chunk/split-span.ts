@@ -15,6 +15,12 @@ function isWhite(unit: number): boolean {
   return unit === 0x20 || (unit >= 0x09 && unit <= 0x0d) || unit === 0xa0 || unit === 0x3000 || unit === 0x2028 || unit === 0x2029;
 }
 
+/** Whether a range holds nothing that stands in a span. */
+export function isWhiteBetween(text: string, start: number, end: number): boolean {
+  for (let position = start; position < end; position += 1) if (!isWhite(text.charCodeAt(position))) return false;
+  return true;
+}
+
 function isLowSurrogate(unit: number): boolean {
   return unit >= 0xdc00 && unit <= 0xdfff;
 }
