@@ -3,7 +3,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { once } from 'node:events';
 
-export const largeFormats = ['txt', 'md', 'csv', 'jsonl'] as const;
+export const largeFormats = ['txt', 'md', 'csv', 'jsonl', 'words'] as const;
 export type LargeFormat = (typeof largeFormats)[number];
 
 interface SourceText {
@@ -16,6 +16,8 @@ const entries: Readonly<Record<LargeFormat, (source: SourceText, number: number)
   txt: ({ text }, number) => `${number} ${text}\n\n`,
   md: ({ text }, number) => `${number % 12 === 0 ? `## Part ${number}\n\n` : ''}${number} *${text.replace('\n\n', '*\n\n')}\n\n`,
   csv: ({ id, text }, number) => `${number},${id},"${text.replaceAll('"', '""').replaceAll('\n', ' ')}"\n`,
+  /** Plain text of paragraphs of one word. */
+  words: ({ text }, number) => `${number} ${text.replaceAll(/\s+/g, '\n\n')}\n\n`,
   jsonl: ({ id, text }, number) => `${JSON.stringify({ number, id, text: text.slice(0, 500) })}\n`,
 };
 

@@ -47,6 +47,11 @@ describe('isSource', () => {
     ['note-1', 'note-1', true],
     ['note-10', 'note-1', false],
     ['a.b', 'a*b', true],
+    ['ab', 'a*b', true],
+    ['aba', 'aba*ba', false],
+    ['abcbd', 'a*b*d', true],
+    ['abdc', 'a*c*d', false],
+    [`docs/${'a'.repeat(200)}`, `${'a*'.repeat(100)}b`, false],
     ['file://%', 'file://%', true],
   ])('%s as %s: %s', (source, expected, is) => {
     expect(isSource(source, expected)).toBe(is);

@@ -8,9 +8,22 @@ export function isSource(source: string, expected: string): boolean {
   const path = pathOf(source).replaceAll('\\', '/');
   const wanted = expected.replaceAll('\\', '/').replace(/^\.\//, '');
   if (!wanted.includes('*')) return path === wanted || path.endsWith(`/${wanted}`);
-  const pattern = wanted.split('*').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
   const name = path.slice(path.lastIndexOf('/') + 1);
-  return new RegExp(`^${pattern.join('.*')}$`, 'u').test(wanted.includes('/') ? path : name);
+  return holdsInOrder(wanted.includes('/') ? path : name, wanted.split('*'));
+}
+
+/** Whether the text begins with the first part, ends with the last one, and has the others between them in their order: linear, unlike `.*`. */
+function holdsInOrder(text: string, parts: readonly string[]): boolean {
+  const [first = '', ...others] = parts;
+  const last = others.pop() ?? '';
+  if (!text.startsWith(first)) return false;
+  let position = first.length;
+  for (const part of others) {
+    const found = text.indexOf(part, position);
+    if (found === -1) return false;
+    position = found + part.length;
+  }
+  return text.length - last.length >= position && text.endsWith(last);
 }
 
 /** Whether it is one of those that are expected. */

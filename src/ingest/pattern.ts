@@ -27,7 +27,7 @@ export function createFolderTest(root: string, pattern: string): (folder: string
 }
 
 function withoutEndingSlash(pattern: string): string {
-  return pattern.replace(/\/+$/u, '');
+  return pattern.replace(/(?<!\/)\/+$/u, '');
 }
 
 function withSlashes(path: string): string {

@@ -29,7 +29,7 @@ class StaleError extends Error {}
  * the hash that the hub states for it.
  */
 export async function* fetchFromHub(source: HubSource, context: FetchContext): FetchSteps<FetchedFile[]> {
-  const endpoint = (context.environment['HF_ENDPOINT'] || defaultEndpoint).replace(/\/+$/u, '');
+  const endpoint = (context.environment['HF_ENDPOINT'] || defaultEndpoint).replace(/(?<!\/)\/+$/u, '');
   const totalBytes = source.files.reduce((sum, file) => sum + file.bytes, 0);
   let resumedBytes = 0;
   for (const file of source.files) {

@@ -15,6 +15,8 @@ export type ModelName =
   | { readonly kind: 'hub'; readonly id: string; readonly address: HubAddress }
   | { readonly kind: 'path'; readonly id: string; readonly path: string };
 
+/** A longer name is no address. UTF-16 units. */
+const longestAddress = 1_000;
 const hubPattern = /^hf:([\w.-]+\/[\w.-]+?)(?:@([\w./-]+?))?\/((?:[\w .+-]+\/)*[\w .+-]+\.gguf)$/iu;
 
 /** Understands what a user calls a model. Catalogue ids come first; what ends in `.gguf` or has a separator is a path. */
@@ -22,7 +24,7 @@ export function parseModelName(name: string, entries: readonly CatalogueEntry[],
   const entry = entries.find(({ id }) => id === name.toLowerCase());
   if (entry !== undefined) return { kind: 'entry', entry };
   if (/^hf:/iu.test(name)) {
-    const match = hubPattern.exec(name);
+    const match = name.length > longestAddress ? null : hubPattern.exec(name);
     const [, repository, revision, path] = match ?? [];
     const segments = `${repository ?? '..'}/${revision ?? 'main'}/${path ?? '..'}`.split('/');
     if (repository === undefined || path === undefined || segments.some((segment) => /^\.+$/u.test(segment))) {

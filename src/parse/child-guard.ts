@@ -24,6 +24,12 @@ export interface GuardedWork {
   readonly signal: AbortSignal;
 }
 
+/**
+ * The deadline is counted in steps, of which none counts more than twice its length: where the machine slept, or this process was stopped, so
+ * did the child. (The clock goes on meanwhile on some systems.) Milliseconds.
+ */
+const stepMs = 1_000;
+
 export function createChildGuard({ child, clock, limits, request, deadlineMs, signal }: GuardedWork): ChildGuard {
   const { name, bytes } = request;
   const maxResident = childResidentBytes(limits, bytes.length);
@@ -42,10 +48,16 @@ export function createChildGuard({ child, clock, limits, request, deadlineMs, si
 
   function countDown(): void {
     countedFrom = clock.monotonic();
-    cancelDeadline = clock.after(leftMs, () => {
+    cancelDeadline = clock.after(Math.min(leftMs, stepMs), () => {
+      takeStep();
+      if (leftMs > 0) return countDown();
       const message = `The parser process did not finish ${name} within ${deadlineMs / 1000} s and was ended.`;
       end(new MillraceError('E_PARSE_CRASHED', message, { details: { limit: 'deadline', deadlineMs } }));
     });
+  }
+
+  function takeStep(): void {
+    leftMs = Math.max(0, leftMs - Math.min(clock.monotonic() - countedFrom, 2 * stepMs));
   }
 
   function sample(): void {
@@ -69,7 +81,7 @@ export function createChildGuard({ child, clock, limits, request, deadlineMs, si
     async pausedFor(work) {
       if (isRunning && pauses === 0) {
         cancelDeadline();
-        leftMs = Math.max(0, leftMs - (clock.monotonic() - countedFrom));
+        takeStep();
       }
       pauses += 1;
       try {

@@ -77,8 +77,8 @@ function numberReader(unit: string | undefined): ValueReader {
     maxTokens: 32,
     read(text) {
       if (isRefusal(text)) return null;
-      const [, before = '', digits = '', after = ''] = /^\s*([$€£¥]?)\s*(-?[\d,]+(?:\.\d+)?)(.*)$/su.exec(text) ?? [];
-      const found = before === '' ? after.replace(/[\s.,;:]+$/u, '').trim() : before;
+      const [, before = '', digits = '', after = ''] = /^([$€£¥]?)\s*(-?[\d,]+(?:\.\d+)?)(.*)$/su.exec(text.trimStart()) ?? [];
+      const found = before === '' ? after.replace(/(?<![\s.,;:])[\s.,;:]+$/u, '').trim() : before;
       return { number: numberOf(digits), unit: found === '' ? null : found };
     },
   };
