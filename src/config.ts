@@ -18,7 +18,7 @@ const number = z.coerce.number('it takes a number');
 const units: Readonly<Record<string, number>> = { '': 1, B: 1, KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 };
 /** Bytes, as a number or with a unit: 512MB, 8 GB. */
 export const size = z.union([z.number(), z.string()]).transform((given, context): number => {
-  const [, amount = '', unit = ''] = /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/iu.exec(String(given)) ?? [];
+  const [, amount = '', unit = ''] = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/iu.exec(String(given).trim()) ?? [];
   const factor = units[unit.toUpperCase()];
   if (amount !== '' && factor !== undefined) return Math.round(Number(amount) * factor);
   context.addIssue('it takes a number of bytes, or one with a unit such as 512MB or 8GB');

@@ -29,6 +29,8 @@ export interface IngestBenchOptions {
   readonly parserVersion?: number;
   /** An earlier bench whose record goes on. */
   readonly store?: Store;
+  /** For a process that is killed, which removes nothing. Default: a new one, which `close` removes. */
+  readonly folder?: string;
   /** Runs before each commit, which waits for it; may throw. */
   readonly onCommit?: (operations: readonly StoreOperation[]) => Promise<void> | void;
 }
@@ -42,7 +44,7 @@ export function createIngestBench(options: IngestBenchOptions = {}) {
   const scheduler = createScheduler({ clock });
   const fake = createFakeEmbedder({ clock });
   const embedder = options.embedder?.(fake) ?? fake;
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'millrace-ingest-')));
+  const folder = realpathSync(options.folder ?? mkdtempSync(join(tmpdir(), 'millrace-ingest-')));
   const parser: DocumentParser = options.parser ?? {
     optionsHash: 'none',
     formats: [{ name: 'fake', version: options.parserVersion ?? 1 }],
@@ -123,7 +125,7 @@ export function createIngestBench(options: IngestBenchOptions = {}) {
     async close(): Promise<void> {
       await scheduler.close();
       await parser.close();
-      rmSync(folder, { recursive: true, force: true });
+      if (options.folder === undefined) rmSync(folder, { recursive: true, force: true });
     },
   };
 }

@@ -10,6 +10,7 @@ let left = Number(lastCount);
 const store = await openStore({ directory, mode: 'write', clock: systemClock, random: systemRandom });
 const bench = createIngestBench({
   store,
+  folder,
   embedder: (fake) => ({ ...fake, limits: { batchTokens: 64, batchItems: 4 } }),
 });
 for await (const event of bench.start([folder], { batchSize: 3, maxConcurrentFiles: 4 })) {

@@ -169,7 +169,7 @@ export function createGrammar(library: LlamaLibrary, vocab: Pointer, grammar: st
 function nesting(grammar: string): number {
   let depth = 0;
   let deepest = 0;
-  for (const [character] of grammar.matchAll(/"(?:\\.|[^"\\])*(?:"|$)|\[(?:\\.|[^\]\\])*(?:\]|$)|[()]/gs)) {
+  for (const [character] of grammar.matchAll(/"(?:\\.|[^"\\])*(?:"|\\?$)|\[(?:\\.|[^\]\\])*(?:\]|\\?$)|[()]/gs)) {
     if (character === '(') deepest = Math.max(deepest, ++depth);
     else if (character === ')') depth--;
   }
