@@ -11,7 +11,7 @@ function createBench(deadlineMs: number) {
   const child: ParserChild = {
     pid: 1,
     heapBytes: 0,
-    isGone: () => false,
+    isGone: false,
     ended: new Promise(() => undefined),
     exchange: () => Promise.resolve(undefined),
     write: () => Promise.resolve(),
