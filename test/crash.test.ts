@@ -57,7 +57,7 @@ async function answers(directory: string): Promise<readonly (readonly string[])[
   }
 }
 
-describe('kill -9', () => {
+describe('T01, T02: kill -9', () => {
   it('at every named step loses nothing that was acknowledged, duplicates nothing, and leaves what an undisturbed run finds', async () => {
     const crashing = rounds(seed);
     // A directory is made once: its steps come first, each in a life that finds what the one before has left.
@@ -110,7 +110,7 @@ describe('kill -9', () => {
   });
 });
 
-describe('four processes on one directory', () => {
+describe('T10: four processes on one directory', () => {
   it('take turns as writers, the others are refused at once, and every document is there once', async () => {
     mkdirSync(join(root, 'documents'));
     for (let number = 0; number < 40; number += 1) writeFileSync(join(root, 'documents', `${number}.txt`), `Text ${number} of the mill.`);

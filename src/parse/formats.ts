@@ -56,7 +56,7 @@ function textFormats(): FormatParser[] {
     },
     {
       name: 'html',
-      version: 3,
+      version: 4,
       contentTypes: ['text/html', 'application/xhtml+xml'],
       isText: true,
       endings: { html: 'text/html', htm: 'text/html', xhtml: 'text/html' },

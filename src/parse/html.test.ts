@@ -67,6 +67,17 @@ describe('html', () => {
     expect(document).toMatchObject({ title: 'The title', author: 'P. Erson', language: 'en-GB', createdAt: Date.UTC(2024, 0, 31, 9, 30) });
   });
 
+  it('reads dates by the other names that pages give them, those of articles first', async () => {
+    const page = (meta: string) => read(`<html><head>${meta}</head><body>${paragraph}</body></html>`);
+    expect(await page('<meta name="DC.creator" content="A. Body"><meta name="date" content="2030-01-02">')).toMatchObject({
+      author: 'A. Body',
+      createdAt: Date.UTC(2030, 0, 2),
+    });
+    const both = '<meta property="article:modified_time" content="2030-02-03T00:00:00Z"><meta name="last-modified" content="2031-01-01">';
+    expect((await page(both)).modifiedAt).toBe(Date.UTC(2030, 1, 3));
+    expect(await page('<meta name="date" content="01/02/2030">')).not.toHaveProperty('createdAt');
+  });
+
   it('reads a layout table as its contents', async () => {
     const { lines } = await read('<table><tr><td><h2>Left</h2><p>Menu</p></td><td><p>Right</p></td></tr></table>');
     expect(lines).toEqual(['heading2: Left', 'paragraph: Menu', 'paragraph: Right']);

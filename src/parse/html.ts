@@ -162,12 +162,24 @@ function metadata(document: DefaultTreeAdapterTypes.Document): {
   return result;
 }
 
+/** Names of `<meta>` by which pages give their dates; those of articles go before the others. */
+const createdNames: ReadonlySet<string> = new Set(
+  'article:published_time date pubdate dc.date dc.date.issued dc.date.created dcterms.created dcterms.issued citation_publication_date'.split(
+    ' ',
+  ),
+);
+const modifiedNames: ReadonlySet<string> = new Set(
+  'article:modified_time og:updated_time last-modified dc.date.modified dcterms.modified'.split(' '),
+);
+
 function readMeta(element: DefaultTreeAdapterTypes.Element, result: { author?: string; createdAt?: number; modifiedAt?: number }): void {
   const key = (attribute(element, 'name') ?? attribute(element, 'property'))?.toLowerCase();
   const content = attribute(element, 'content')?.trim();
   if (key === undefined || content === undefined || content === '') return;
-  const time = Date.parse(content);
-  if (key === 'author') result.author = canonicalText(content);
-  if (key === 'article:published_time' && Number.isFinite(time)) result.createdAt = time;
-  if (key === 'article:modified_time' && Number.isFinite(time)) result.modifiedAt = time;
+  if (key === 'author' || (key === 'dc.creator' && result.author === undefined)) result.author = canonicalText(content);
+  // Other ways to write a date mean another day in another country.
+  const time = /^\d{4}-\d\d-\d\d/.test(content) ? Date.parse(content) : Number.NaN;
+  if (!Number.isFinite(time)) return;
+  if (createdNames.has(key) && (result.createdAt === undefined || key === 'article:published_time')) result.createdAt = time;
+  if (modifiedNames.has(key) && (result.modifiedAt === undefined || key === 'article:modified_time')) result.modifiedAt = time;
 }

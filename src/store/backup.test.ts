@@ -47,7 +47,7 @@ function releaseReader(pipe: string): void {
 }
 
 describe('backup', () => {
-  it('is a whole directory of one moment, made while documents come in', async () => {
+  it('T14: is a whole directory of one moment, made while documents come in', async () => {
     const store = await open();
     await store.acceptSources('main', [kept]);
     await store.commit(Array.from({ length: 50 }, (_, number) => commitLines(`before-${number}`, `text ${number}\nof the mill`)));

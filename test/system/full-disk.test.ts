@@ -17,7 +17,7 @@ const refusal = typeof trial === 'string' ? trial : undefined;
 if (typeof trial !== 'string') trial.unmount();
 if (refusal !== undefined) process.stdout.write(`skipped: ${refusal}\n`);
 
-describe.skipIf(refusal !== undefined)('a full disk', () => {
+describe.skipIf(refusal !== undefined)('T05: a full disk', () => {
   let disk: Exclude<ReturnType<typeof mountSmallDisk>, string>;
   const stores: Store[] = [];
 
