@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Hit } from '../spec/answers.ts';
-import { bestSentence, checkAnswer, isRefusal } from './cite.ts';
+import { bestSentence, checkAnswer, isRefusal, supportingSentences } from './cite.ts';
 import { sentencesOf } from './matching.ts';
 import { quoteAnswer } from './quotes.ts';
 
@@ -180,6 +180,32 @@ describe('bestSentence', () => {
     const text = 'The ferry carries 48 passengers. Dogs travel free.';
     const { start, end } = bestSentence(text, { claim: 'Dogs are free', question: '', language: 'en' });
     expect(text.slice(start, end)).toBe('Dogs travel free.');
+  });
+});
+
+describe('supportingSentences', () => {
+  const cited = (text: string, claim: string, question: string) =>
+    supportingSentences(text, { claim, question, language: 'en' }).map(({ start, end }) => text.slice(start, end));
+  const wind = 'Traffic above Stonefold stops at gusts of 72 km/h. Rain is no reason to stop. The whole line stops at 94 km/h.';
+
+  it('are all that hold the numbers of the claim', () => {
+    expect(cited(wind, '72 km/h, 94 km/h', 'At what gusts does traffic stop?')).toEqual([
+      'Traffic above Stonefold stops at gusts of 72 km/h.',
+      'The whole line stops at 94 km/h.',
+    ]);
+  });
+
+  it('show where a number comes from that the sentence about the claim does not hold', () => {
+    const stations = 'Station 17 was opened in 1917. It has a stove. Station 19 was opened in 1919.';
+    expect(cited(stations, 'Station 17 was opened in 1919', 'When was station 17 opened?')).toEqual([
+      'Station 17 was opened in 1917.',
+      'Station 19 was opened in 1919.',
+    ]);
+  });
+
+  it('are one where that holds them all, and where a number stands in none', () => {
+    expect(cited(wind, '94 km/h', 'When does the whole line stop?')).toEqual(['The whole line stops at 94 km/h.']);
+    expect(cited(wind, 'Rule 7: 94 km/h', 'When does the whole line stop?')).toEqual(['The whole line stops at 94 km/h.']);
   });
 });
 

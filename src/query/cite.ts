@@ -3,7 +3,7 @@ import type { Citation, Hit } from '../spec/answers.ts';
 import type { DocumentId } from '../spec/identifiers.ts';
 import type { StoreReader } from '../spec/store.ts';
 import { everyValueIn } from '../language/number-words.ts';
-import { numbersOf, standsAmong } from '../language/numbers.ts';
+import { numbersOf, standsAmong, type WrittenNumber } from '../language/numbers.ts';
 import { groundOf, standingOf, standsVerbatim } from './grounding.ts';
 import { contentWords, coverage, fold, sentencesOf } from './matching.ts';
 import { readMarkers, withOwnNumbers } from './markers.ts';
@@ -110,7 +110,10 @@ interface Claim {
   readonly language: string | undefined;
 }
 
-/** Citations of the uses, each with the sentence of its passage that supports it best, read from the record; equal ones once. */
+/**
+ * Citations of the uses, each with the sentence of its passage that supports it best and with those that hold the numbers which that one
+ * lacks, read from the record; equal ones once.
+ */
 export async function citationsOf(
   uses: readonly Use[],
   hits: readonly Hit[],
@@ -121,8 +124,9 @@ export async function citationsOf(
   for (const { passage, sentence } of uses.toSorted((a, b) => a.passage - b.passage)) {
     const hit = hits[passage];
     if (hit === undefined) continue;
-    const { start, end } = bestSentence(hit.text, { claim: sentence, question, language });
-    spans.set(`${passage} ${start} ${end}`, { hit, start: hit.start + start, end: hit.start + end });
+    for (const { start, end } of supportingSentences(hit.text, { claim: sentence, question, language })) {
+      spans.set(`${passage} ${start} ${end}`, { hit, start: hit.start + start, end: hit.start + end });
+    }
   }
   return Promise.all([...spans.values()].map(({ hit, start, end }) => citationOf(hit, start, end, store)));
 }
@@ -181,11 +185,43 @@ function boxesOf({ boxes }: StoredPages[number], start: number, end: number): Pi
   return lines.length === 0 ? {} : { boxes: lines };
 }
 
+interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * The sentences of `text` that a claim rests on: the one that `bestSentence` finds, and while numbers of the claim stand in none of them the
+ * next one that holds most of those and of the claim. A number that stands in no sentence, such as one of a heading, is not looked for.
+ */
+export function supportingSentences(text: string, claim: Claim): readonly Span[] {
+  const spans: Span[] = [bestSentence(text, claim)];
+  const lackedBy = (numbers: readonly WrittenNumber[], { start, end }: Span): WrittenNumber[] => {
+    const values = everyValueIn(text.slice(start, end), claim.language);
+    return numbers.filter((number) => !standsAmong(number, values));
+  };
+  let open = lackedBy(numbersOf(claim.claim), spans[0] ?? { start: 0, end: 0 });
+  const words = contentWords(claim.claim, claim.language);
+  while (open.length > 0) {
+    let next: { readonly span: Span; readonly lacked: WrittenNumber[]; readonly score: number } | undefined;
+    for (const sentence of sentencesOf(text)) {
+      const lacked = lackedBy(open, sentence);
+      if (lacked.length === open.length) continue;
+      const score = open.length - lacked.length + coverage(words, contentWords(sentence.text, claim.language)) / 2;
+      if (score > (next?.score ?? 0)) next = { span: { start: sentence.start, end: sentence.end }, lacked, score };
+    }
+    if (next === undefined) break;
+    spans.push(next.span);
+    open = next.lacked;
+  }
+  return spans.toSorted((one, two) => one.start - two.start);
+}
+
 /**
  * The sentence or line of `text` that holds the claim word for word, else shares most content words and numbers with it; of several the one
  * nearest to the question. The whole text when none shares any.
  */
-export function bestSentence(text: string, { claim, question, language }: Claim): { readonly start: number; readonly end: number } {
+export function bestSentence(text: string, { claim, question, language }: Claim): Span {
   const words = contentWords(claim, language);
   const numbers = numbersOf(claim);
   const asked = contentWords(question, language);
