@@ -89,6 +89,15 @@ describe('documents', () => {
     expect(again.error).toMatch(/E_SOURCE_MISSING/);
   });
 
+  it('are found with the headings and the table header above a passage', async () => {
+    const rows = Array.from({ length: 200 }, (_, number) => `| bolt ${number} | ${number}.50 |\n`).join('');
+    await writeFile(join(folder, 'bolts.md'), `# Prices\n\n## Bolts\n\n| Part | Price |\n| --- | --- |\n${rows}`);
+    expect((await run('ingest', 'bolts.md', '--no-embed')).exitCode).toBe(0);
+    const { out } = await run('search', 'bolt 150', '--mode', 'text', '-n', '1');
+    expect(out).toMatch(/^\[1\] \S*bolts\.md, page 1, Prices › Bolts\nPart \| Price\n/);
+    expect(out).toContain('bolt 150 | 150.50');
+  });
+
   it('means the id that was named, before a path that ends in it', async () => {
     await ingest();
     const path = join(folder, 'docs', 'rules.md');

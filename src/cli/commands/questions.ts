@@ -12,7 +12,7 @@ import type { Given, Session } from '../session.ts';
 import { askFile, noQuestion, withEstimate, withRunOptions } from './runs.ts';
 import { askInSession } from '../question-session.ts';
 import { createStatusLine } from '../status-line.ts';
-import { shorten, sourceName, type Terminal, visible } from '../terminal.ts';
+import { shorten, sourceName, type Terminal, visible, visibleOnLine } from '../terminal.ts';
 
 export function addSearch(program: Command, session: Session): void {
   session
@@ -40,7 +40,7 @@ export function addSearch(program: Command, session: Session): void {
         if (options.json) terminal.out(`${JSON.stringify(result)}\n`);
         else {
           for (const notice of result.notices) terminal.error(`${notice}\n`);
-          for (const hit of result.hits) terminal.out(`${describeHit(hit)}\n${visible(hit.text.trim())}\n\n`);
+          for (const hit of result.hits) terminal.out(`${describeHit(hit)}\n${passage(hit)}\n\n`);
           if (result.hits.length === 0) terminal.out('Nothing found.\n');
           if (options.verbose) terminal.error(`${describeTimings(result.timings)}\n`);
         }
@@ -164,8 +164,15 @@ async function questionOf(argument: string, signal: AbortSignal): Promise<string
   return argument === '-' ? (await text(addAbortSignal(signal, process.stdin))).trim() : argument;
 }
 
+/** Under the header of its table, where it begins inside of one. */
+function passage({ text, tableHeader }: Hit): string {
+  return visible(`${tableHeader === null ? '' : `${tableHeader.trim()}\n`}${text.trim()}`);
+}
+
+/** With the headings above it: many documents have no pages, and are then one. */
 export function describeHit(hit: Hit): string {
-  return `[${hit.rank}] ${sourceName(hit.source)}, page ${visible(hit.pageLabel ?? String(hit.page))}`;
+  const headings = hit.headingPath.length === 0 ? '' : `, ${visibleOnLine(hit.headingPath.join(' › '))}`;
+  return `[${hit.rank}] ${sourceName(hit.source)}, page ${visible(hit.pageLabel ?? String(hit.page))}${headings}`;
 }
 
 /** What is said after the streamed text: the checked answer where it differs, its citations, or the nearest passages when there is none. */
