@@ -24,15 +24,16 @@ export function removeTexts(connection: Connection, ids: readonly number[]): voi
   for (const id of ids) if (!pending.has(id)) remove.run(id);
 }
 
-/** A document's own title is found; where it has none, that of its source. */
-export function titleOf({ title, source }: Pick<StoredChunk, 'title' | 'source'>): string | null {
-  return title ?? source.title;
+/** Raise it whenever other texts of a chunk are indexed: text indexes of older versions are made anew. */
+export const indexedTextVersion = 2;
+
+/** A document is found by its own title and by the one that its source was given. */
+export function titleOf({ title, source }: { readonly title: string | null; readonly source: { readonly title: string | null } }): string {
+  return [...new Set([title, source.title])].filter((one) => one !== null).join('\n');
 }
 
-/** After the title of a source has changed: its document is found by the new one, unless it has a title of its own. */
+/** After the title of a source has changed: its document is found by the new one. */
 export function retitle(connection: Connection, document: string): void {
-  const own = connection.prepare('SELECT title FROM documents WHERE id = ?').get(document) as { readonly title: string | null } | undefined;
-  if (own === undefined || own.title !== null) return;
   const queries = createQueries(connection);
   const ids = queries.listChunks(document as Parameters<typeof queries.listChunks>[0]);
   removeTexts(connection, ids);

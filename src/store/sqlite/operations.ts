@@ -1,7 +1,7 @@
 import { MillraceError } from '../../errors.ts';
 import type { ChunkId, DocumentId } from '../../spec/identifiers.ts';
 import type { NewDocument, OperationOutcome, StoreOperation } from '../../spec/store.ts';
-import { indexChunk } from './chunk-texts.ts';
+import { indexChunk, titleOf } from './chunk-texts.ts';
 import type { Connection } from './connection.ts';
 import { encodeUnitVector } from './half-float.ts';
 import { checkedRow, insertChecked } from './row-checksum.ts';
@@ -41,7 +41,7 @@ interface InsertedDocument {
   readonly collection: string;
   readonly document: NewDocument;
   /** Under which it is found. */
-  readonly title: string | null;
+  readonly title: string;
   readonly at: number;
 }
 
@@ -196,7 +196,13 @@ function writeDocument(
     connection.prepare('UPDATE sources SET document = ? WHERE document = ?').run(id, existing.id);
     removeIfUnused(connection, existing.id);
   }
-  const inserted = { id, collection, document, title: document.title ?? source.title ?? null, at };
+  const inserted = {
+    id,
+    collection,
+    document,
+    title: titleOf({ title: document.title ?? null, source: { title: source.title ?? null } }),
+    at,
+  };
   const chunks = staged === undefined ? insertDocument(connection, inserted) : insertStaged(connection, inserted, stagedOf(held, staged));
   if (existing !== undefined) sealSources(connection, id, at);
   const written = writeSource(connection, collection, source, { id: ids.source, document: id, error: null, at });

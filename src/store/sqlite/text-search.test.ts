@@ -17,11 +17,12 @@ beforeEach(() => {
 });
 afterEach(() => connection.close());
 
-function commit(text: string, changes: { readonly collection?: string; readonly title?: string } = {}): void {
-  const { collection = 'main', ...named } = changes;
+function commit(text: string, changes: { readonly collection?: string; readonly title?: string; readonly own?: string } = {}): void {
+  const { collection = 'main', own, ...named } = changes;
   const operation = commitLines('mills', text) as Extract<StoreOperation, { type: 'commitDocument' }>;
   const ids = { source: `source-${collection}`, document: `document-${collection}` };
-  const operations = [{ operation: { ...operation, collection, source: { ...operation.source, ...named } }, ids }];
+  const document = own === undefined ? operation.document : { ...operation.document, title: own };
+  const operations = [{ operation: { ...operation, document, collection, source: { ...operation.source, ...named } }, ids }];
   const [answer] = createGroupCommit(connection).commit([{ number: 1, call: { type: 'commit', operations } }]);
   if (answer !== undefined && 'error' in answer) throw new Error(answer.error.message);
 }
@@ -63,6 +64,15 @@ describe('searchText', () => {
     expect([find('kestrel'), find('osprey')]).toEqual([0, 2]);
     rebuildTextIndex(connection);
     expect([find('kestrel'), find('osprey')]).toEqual([0, 2]);
+  });
+
+  it('finds a document that has a title of its own by the one it was handed over with, too', () => {
+    commit('rent is due in March', { title: 'Kestrel lease', own: 'Microsoft Word' });
+    expect([find('kestrel'), find('microsoft')]).toEqual([1, 1]);
+    commit('rent is due in March', { title: 'Osprey lease', own: 'Microsoft Word' });
+    expect([find('kestrel'), find('osprey'), find('microsoft')]).toEqual([0, 1, 1]);
+    rebuildTextIndex(connection);
+    expect([find('kestrel'), find('osprey'), find('microsoft')]).toEqual([0, 1, 1]);
   });
 
   it('finds words in writing without spaces, and single characters wherever they stand', () => {
