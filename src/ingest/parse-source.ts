@@ -1,3 +1,4 @@
+import { MillraceError } from '../errors.ts';
 import type { Tokenizer } from '../spec/engine.ts';
 import { parseCost, type ParseInput, type PortionTaker, type ReadDocument } from '../spec/parser.ts';
 import type { IngestRun } from './ingest-run.ts';
@@ -20,7 +21,10 @@ export async function parseTaking(
 ): Promise<TakenDocument> {
   const { store, chunker } = run.parts;
   const attempts: LongDocument[] = [];
+  let isOver = false;
   function taker(): PortionTaker {
+    // A parser that is being ended may still give what it has: nobody would give that up.
+    if (isOver) throw new MillraceError('E_CANCELLED', `Parsing ${looked.name} is over.`);
     const attempt = createLongDocument(store, chunker, { tokenizer, model: run.embedder.model }, signal);
     attempts.push(attempt);
     run.staged.add(attempt);
@@ -32,6 +36,7 @@ export async function parseTaking(
     long = attempts.find((attempt) => attempt.taker === parsed.taken);
     return { parsed, long };
   } finally {
+    isOver = true;
     for (const attempt of attempts) if (attempt !== long) forget(run, attempt);
   }
 }

@@ -45,6 +45,7 @@ export async function createProgress(run: IngestRun, waiting: () => Waiting): Pr
   let told = '';
   let events = 0;
   let telling = false;
+  let isOver = false;
   await note('running');
   let cancel = clock.after(limits.progressMs, tick, { keepAlive: false });
 
@@ -116,7 +117,8 @@ export async function createProgress(run: IngestRun, waiting: () => Waiting): Pr
           embed: { waiting: run.options.embed === false ? 0 : Math.max(0, chunks - embeddedChunks), perSecond: embedding },
         },
       });
-      if (++events % eventsPerNote === 0) await note('running');
+      // A consumer that was slow may have held this until the call had ended.
+      if (++events % eventsPerNote === 0 && !isOver) await note('running');
     } finally {
       telling = false;
     }
@@ -147,6 +149,7 @@ export async function createProgress(run: IngestRun, waiting: () => Waiting): Pr
       cancel();
     },
     async stop(whole) {
+      isOver = true;
       cancel();
       // Watching is always ended; where vectors are for later, all that it was to do may be done.
       const isDone = run.options.embed === false && counts.allFound && settled >= counts.found;

@@ -4,6 +4,7 @@ import type { DocumentParser, ParsedPortion, ParseInput } from '../spec/parser.t
 import { createFakeMill } from '../testing/fake-mill.ts';
 import { createManualClock } from '../testing/manual-clock.ts';
 import { createDeferred } from '../util/deferred.ts';
+import { eventLoopTurn } from '../util/event-loop-turn.ts';
 
 const text = 'The wheel turns in the water.';
 const portion: ParsedPortion = {
@@ -102,4 +103,36 @@ it.each([
   const { steps, documents } = await ingested({ refuses: (asked) => (asked === what ? error : undefined) });
   expect(documents).toBe(0);
   expect(steps).toEqual(['forget', 'document-failed']);
+});
+
+it('stages nothing of a document that its parser gives when the call is over', async () => {
+  const controller = new AbortController();
+  const late = createDeferred<unknown>();
+  const slow: DocumentParser = {
+    ...parser,
+    async parse({ taker }: ParseInput, signal) {
+      controller.abort();
+      // Its caller has been told meanwhile.
+      for (let turn = 0; turn < 5; turn += 1) await eventLoopTurn();
+      try {
+        late.resolve(taker?.());
+      } catch (error) {
+        late.resolve(error);
+      }
+      throw signal.reason;
+    },
+  };
+  const mill = createFakeMill({ clock: createManualClock(), parser: slow });
+  let staged = 0;
+  const { stageDocument } = mill.store;
+  mill.store.stageDocument = () => {
+    staged += 1;
+    return stageDocument();
+  };
+  await expect(mill.ingest([{ id: 'long', text }], { embed: false, signal: controller.signal }).result()).rejects.toMatchObject({
+    code: 'E_CANCELLED',
+  });
+  expect(await late.promise).toMatchObject({ code: 'E_CANCELLED' });
+  expect(staged).toBe(0);
+  await mill.close();
 });

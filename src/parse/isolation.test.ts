@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../util/clock.ts';
+import { entryPath } from '../util/entry.ts';
 import type { Prey } from './fixtures/escaping-child.ts';
 import { detectIsolation, type Isolation } from './isolation.ts';
 import { startParserChild } from './parser-child.ts';
@@ -115,4 +116,15 @@ it.skipIf(process.platform !== 'linux')('says why there is no sandbox', async ()
   expect(await detectIsolation([entry], [])).toEqual({ kind: 'process', message: expect.stringContaining('not installed') as string });
   const broken = await detectIsolation([entry], ['/bin/false']);
   expect(broken).toEqual({ kind: 'process', message: expect.stringContaining('does not work here: it ended with exit code 1.') as string });
+});
+
+it.skipIf(process.platform === 'win32')('finds out about bubblewrap also where something kills that alone', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-bwrap-'));
+  try {
+    const program = join(folder, 'bwrap');
+    writeFileSync(program, '#!/bin/sh\nsleep 600 &\nkill -9 $$\n', { mode: 0o700 });
+    expect(await detectIsolation([entryPath('parse-child')], [program])).toMatchObject({ kind: 'process' });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });

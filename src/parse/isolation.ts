@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { killGroup } from './kill-group.ts';
 import { couldNotStart, isPassing } from './start-error.ts';
 
 /** What stands around the parser processes beside their limits: bubblewrap, or nothing more and why. */
@@ -82,10 +83,12 @@ function tryToRun(command: readonly string[]): Promise<string | undefined> {
       stdio: ['ignore', 'ignore', 'pipe'],
       timeout: 10_000,
       killSignal: 'SIGKILL',
+      detached: true,
     });
     let said = '';
     child.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString('utf8')));
     child.once('error', (error) => (isPassing(error) ? reject(couldNotStart(error)) : resolve(error.message)));
+    child.once('exit', () => killGroup(child.pid));
     child.once('close', (code, signal) => {
       const [line = ''] = said.trim().split('\n');
       resolve(code === 0 ? undefined : line.slice(0, 300) || `it ended with ${signal ?? `exit code ${code}`}.`);

@@ -25,3 +25,15 @@ it('a parser child that has ended answers nothing, at once', async () => {
   const request = encodeFrame({ name: 'a.txt' }, [new TextEncoder().encode('A text.')]);
   await expect(child.exchange(request, { maxAnswerBytes: 1_000_000, takePortion: () => Promise.resolve() })).resolves.toBeUndefined();
 });
+
+it.skipIf(process.platform === 'win32')(
+  'a parser child ends with what its sandbox has begun, also where somebody kills the sandbox alone',
+  async () => {
+    // What it says is no answer.
+    const sandbox = () => ['/bin/sh', '-c', 'sleep 600 & echo It has begun. >&3; wait'];
+    const child = startParserChild({ entry: entryPath('parse-child'), heapBytes: 64 * 1024 * 1024, sandbox });
+    await child.exchange([], { maxAnswerBytes: 1_000_000, takePortion: () => Promise.resolve() });
+    process.kill(child.pid ?? 0, 'SIGKILL');
+    expect(await child.ended).toMatchObject({ signal: 'SIGKILL' });
+  },
+);

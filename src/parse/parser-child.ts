@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import type { Duplex } from 'node:stream';
 import type { PortionHeader } from './answer-header.ts';
+import { killGroup } from './kill-group.ts';
 import { createFrameReader, type Frame } from './wire.ts';
 
 export interface ParserChildOptions {
@@ -83,16 +84,6 @@ function command(options: ParserChildOptions): readonly string[] {
 
 function signalOf(number: number): NodeJS.Signals | undefined {
   return (Object.entries(constants.signals) as [NodeJS.Signals, number][]).find(([, value]) => value === number)?.[0];
-}
-
-/** A sandbox that is killed alone, before it has told the system that its command is to end with it, would leave the command behind. */
-function killGroup(leader: number): void {
-  try {
-    process.kill(-leader, 'SIGKILL');
-  } catch (error) {
-    // It has ended in this moment; macOS says so with the other one.
-    if (!['ESRCH', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
-  }
 }
 
 /** Of a process and all below it: a sandbox is a process of its own around the command. */
@@ -206,6 +197,8 @@ export function startParserChild(options: ParserChildOptions): ParserChild {
     child.once('error', (error) => {
       if (child.pid === undefined) resolve(notStarted(error));
     });
+    // A sandbox that something else killed may have left what it began, which would hold the pipes for ever.
+    child.once('exit', () => killGroup(child.pid));
     child.once('close', (code, signal) => {
       // A sandbox ends with 128 + the number of the signal that its command died of.
       const inside = options.sandbox === undefined || code === null ? undefined : signalOf(code - 128);
@@ -248,7 +241,7 @@ export function startParserChild(options: ParserChildOptions): ParserChild {
       return process.platform !== 'linux' || child.pid === undefined ? undefined : residentBytesOf(child.pid);
     },
     kill() {
-      if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+      if (child.pid === undefined || hasEnded) return;
       if (process.platform === 'win32') child.kill('SIGKILL');
       else killGroup(child.pid);
     },
