@@ -76,7 +76,16 @@ function fromRecord(record: SourceRecord): FoundSource {
   return { kind: 'unreachable', given: record.key, error };
 }
 
+/** An empty name is that of a variable which is not set, and no way to say the working directory. */
+export function namesNothing(given: string): boolean {
+  return given.trim() === '';
+}
+
 async function* expand(given: string, { workingDirectory, onRoot }: DiscoverOptions): AsyncGenerator<FoundSource> {
+  if (namesNothing(given)) {
+    yield { kind: 'unreachable', given, error: new MillraceError('E_SOURCE_MISSING', 'An empty path names no file and no folder.') };
+    return;
+  }
   const path = resolve(workingDirectory, given);
   const status = await stat(path).catch((error: NodeJS.ErrnoException) => error);
   if (!(status instanceof Error)) {
@@ -88,7 +97,12 @@ async function* expand(given: string, { workingDirectory, onRoot }: DiscoverOpti
   } else {
     const { code } = status;
     const reason = code === 'ENOENT' || code === 'ENOTDIR' ? 'does not exist' : `cannot be reached (${code ?? status.message})`;
-    yield { kind: 'unreachable', given, error: new MillraceError('E_SOURCE_MISSING', `The path ${path} ${reason}.`) };
+    const error = /^[a-z][a-z\d+.-]+:\/\//i.test(given)
+      ? new MillraceError('E_SOURCE_MISSING', `The address ${given} is not fetched: documents are read from files.`, {
+          remedy: 'Download it, and name the file.',
+        })
+      : new MillraceError('E_SOURCE_MISSING', `The path ${path} ${reason}.`);
+    yield { kind: 'unreachable', given, error };
   }
 }
 

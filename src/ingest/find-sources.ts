@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { MillraceError } from '../errors.ts';
 import { abortable } from '../util/abortable.ts';
-import { discover, type FoundSource, type GivenSource, type Root } from './discover.ts';
+import { discover, namesNothing, type FoundSource, type GivenSource, type Root } from './discover.ts';
 import type { IngestParts, IngestRun } from './ingest-run.ts';
 import { isGone } from './is-gone.ts';
 import { vanishedBelow } from './vanished.ts';
@@ -93,6 +93,7 @@ async function watchGiven(
   const roots: Root[] = [];
   // Only where they begin: the files are found afterwards.
   for (const one of given) {
+    if (namesNothing(one)) continue;
     const path = resolve(parts.workingDirectory, one);
     const status = await stat(path).catch(() => undefined);
     if (status !== undefined) roots.push({ path, isFolder: status.isDirectory() });

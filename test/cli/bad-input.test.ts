@@ -124,6 +124,8 @@ describe.skipIf(withoutModels)('files that cannot be read', () => {
 describe.skipIf(withoutModels)('paths that lead nowhere', () => {
   it.each([
     ['a path', 'nowhere.txt', /The path \S*nowhere\.txt does not exist\.$/],
+    ['an empty path', '', /An empty path names no file and no folder\.$/],
+    ['an address', 'https://example.org/a.pdf', /The address \S*a\.pdf is not fetched: documents are read from files\.$/],
     ['a path below a file', 'file/inside.txt', /The path \S*inside\.txt does not exist\.$/],
     ['a pattern', 'docs/*.nope', /No file matches the pattern "docs\/\*\.nope"\.$/],
   ])('%s is refused', async (_what, path, message) => {
