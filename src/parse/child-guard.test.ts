@@ -7,6 +7,7 @@ import type { ParserChild } from './parser-child.ts';
 function createBench(deadlineMs: number) {
   const manual = createManualClock();
   let asleepMs = 0;
+  let waitedMs = 5_000;
   let kills = 0;
   const child: ParserChild = {
     pid: 1,
@@ -15,7 +16,7 @@ function createBench(deadlineMs: number) {
     ended: new Promise(() => undefined),
     exchange: () => Promise.resolve(undefined),
     write: () => Promise.resolve(),
-    residentBytes: () => Promise.resolve(undefined),
+    usage: () => Promise.resolve({ residentBytes: 1, waitedMs }),
     kill: () => {
       kills += 1;
     },
@@ -33,6 +34,13 @@ function createBench(deadlineMs: number) {
     guard,
     clock: manual,
     kills: () => kills,
+    /** Time goes on in which the child has no processor, except for one part in `parts`. */
+    async starve(ms: number, parts: number): Promise<void> {
+      for (let passed = 0; passed < ms; passed += 250) {
+        waitedMs += 250 * (1 - 1 / parts);
+        await manual.advance(250);
+      }
+    },
     /** Time goes on, timers do not. */
     sleep(ms: number): void {
       asleepMs += ms;
@@ -60,6 +68,22 @@ describe('createChildGuard', () => {
     expect(kills()).toBe(0);
     await clock.advance(2_000);
     expect(kills()).toBe(1);
+  });
+
+  it('does not count that others had the processors, three times the deadline at most', async () => {
+    const { guard, clock, kills, starve } = createBench(10_000);
+    guard.start();
+    // Of 16 s it ran 8.
+    await starve(16_000, 2);
+    expect(kills()).toBe(0);
+    await clock.advance(3_000);
+    expect(kills()).toBe(1);
+    const starved = createBench(10_000);
+    starved.guard.start();
+    await starved.starve(38_000, 1_000);
+    expect(starved.kills()).toBe(0);
+    await starved.starve(4_000, 1_000);
+    expect(starved.kills()).toBe(1);
   });
 
   it('does not count what takes its time in this process', async () => {

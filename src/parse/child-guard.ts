@@ -4,7 +4,10 @@ import type { Clock } from '../util/clock.ts';
 import { childResidentBytes, type ParseLimits } from './limits.ts';
 import type { ParserChild } from './parser-child.ts';
 
-/** Ends a child at the deadline of its document, beyond its memory, and on cancellation. */
+/**
+ * Ends a child at the deadline of its document, in which time does not count that it was ready to run and other work had the processors (where the
+ * system tells, up to three times the deadline), beyond its memory, and on cancellation.
+ */
 export interface ChildGuard {
   start(): void;
   /** What takes its time in this process is not the child's: its deadline waits for it. */
@@ -29,6 +32,8 @@ export interface GuardedWork {
  * did the child. (The clock goes on meanwhile on some systems.) Milliseconds.
  */
 const stepMs = 1_000;
+/** Times the deadline. */
+const mostForgiven = 3;
 
 export function createChildGuard({ child, clock, limits, request, deadlineMs, signal }: GuardedWork): ChildGuard {
   const { name, bytes } = request;
@@ -36,6 +41,10 @@ export function createChildGuard({ child, clock, limits, request, deadlineMs, si
   let reason: MillraceError | undefined;
   let isRunning = false;
   let leftMs = deadlineMs;
+  /** What may yet be forgiven of what the child waits for a processor. */
+  let forgivableMs = mostForgiven * deadlineMs;
+  /** What it waited in its life, and how much of that is before this count or was forgiven. */
+  let waited: { readonly ms: number; readonly from: number } | undefined;
   let countedFrom = 0;
   let pauses = 0;
   let cancelDeadline = (): void => undefined;
@@ -57,13 +66,18 @@ export function createChildGuard({ child, clock, limits, request, deadlineMs, si
   }
 
   function takeStep(): void {
-    leftMs = Math.max(0, leftMs - Math.min(clock.monotonic() - countedFrom, 2 * stepMs));
+    const passedMs = Math.min(clock.monotonic() - countedFrom, 2 * stepMs);
+    const forgivenMs = waited === undefined ? 0 : Math.min(waited.ms - waited.from, passedMs, forgivableMs);
+    if (waited !== undefined) waited = { ...waited, from: waited.from + forgivenMs };
+    forgivableMs -= forgivenMs;
+    leftMs = Math.max(0, leftMs - (passedMs - forgivenMs));
   }
 
   function sample(): void {
-    void child.residentBytes().then((resident) => {
+    void child.usage().then((usage) => {
       if (!isRunning) return;
-      if (resident !== undefined && resident > maxResident) end(outOfMemory(name, maxResident));
+      if (usage !== undefined) waited = { ms: Math.max(usage.waitedMs, waited?.from ?? 0), from: waited?.from ?? usage.waitedMs };
+      if (usage !== undefined && usage.residentBytes > maxResident) end(outOfMemory(name, maxResident));
       else cancelSample = clock.after(limits.sampleMs, sample);
     });
   }
@@ -88,6 +102,7 @@ export function createChildGuard({ child, clock, limits, request, deadlineMs, si
         return await work();
       } finally {
         pauses -= 1;
+        waited = undefined;
         if (isRunning && pauses === 0) countDown();
       }
     },

@@ -35,6 +35,14 @@ export interface ChildEnd {
   readonly startError?: Error;
 }
 
+/** Of a child process and what it started. */
+export interface ChildUsage {
+  /** Memory in physical pages. */
+  readonly residentBytes: number;
+  /** How long it was ready to run so far, and other work had the processors. */
+  readonly waitedMs: number;
+}
+
 /** One child process with its pipes. It is killed, never asked to stop. */
 export interface ParserChild {
   readonly pid: number | undefined;
@@ -47,8 +55,8 @@ export interface ParserChild {
   exchange(pieces: readonly Uint8Array[], reading: AnswerReading): Promise<Frame | undefined>;
   /** More of the last request, which has named its length. Resolves when there is room for the next piece, also where the process has ended. */
   write(piece: Uint8Array): Promise<void>;
-  /** Memory in physical pages, in bytes, or `undefined` where the system does not tell. */
-  residentBytes(): Promise<number | undefined>;
+  /** `undefined` where the system does not tell. */
+  usage(): Promise<ChildUsage | undefined>;
   kill(): void;
   /** Whether the process keeps the program alive. */
   setBusy(busy: boolean): void;
@@ -86,21 +94,32 @@ function signalOf(number: number): NodeJS.Signals | undefined {
   return (Object.entries(constants.signals) as [NodeJS.Signals, number][]).find(([, value]) => value === number)?.[0];
 }
 
-/** Of a process and all below it: a sandbox is a process of its own around the command. */
-async function residentBytesOf(pid: number): Promise<number | undefined> {
+/** Of a process and all below it: a sandbox is a process of its own around the command. Linux. */
+async function usageOf(pid: number): Promise<ChildUsage | undefined> {
   try {
-    const [status, children] = await Promise.all([
+    const [status, schedule, children] = await Promise.all([
       readFile(`/proc/${pid}/status`, 'latin1'),
+      readFile(`/proc/${pid}/schedstat`, 'latin1').catch(() => ''),
       readFile(`/proc/${pid}/task/${pid}/children`, 'latin1').catch(() => ''),
     ]);
     const kilobytes = /^VmRSS:\s+(\d+) kB/m.exec(status)?.[1];
+    if (kilobytes === undefined) return undefined;
     const below = await Promise.all(
       children
         .split(' ')
         .filter(Boolean)
-        .map((child) => residentBytesOf(Number(child))),
+        .map((child) => usageOf(Number(child))),
     );
-    return kilobytes === undefined ? undefined : below.reduce<number>((sum, bytes) => sum + (bytes ?? 0), Number(kilobytes) * 1024);
+    // Time on a processor, time that it waited for one, both in ns, and turns.
+    const waitedMs = Number(schedule.split(' ')[1] ?? 0) / 1e6;
+    const own = { residentBytes: Number(kilobytes) * 1024, waitedMs };
+    return below.reduce<ChildUsage>(
+      (sum, one) => ({
+        residentBytes: sum.residentBytes + (one?.residentBytes ?? 0),
+        waitedMs: sum.waitedMs + (one?.waitedMs ?? 0),
+      }),
+      own,
+    );
   } catch {
     // The process ended in between.
     return undefined;
@@ -123,7 +142,7 @@ function createNoChild(child: ChildProcess, heapBytes: number): ParserChild {
     ended,
     exchange: () => ended.then(() => undefined),
     write: () => ended.then(() => undefined),
-    residentBytes: () => Promise.resolve(undefined),
+    usage: () => Promise.resolve(undefined),
     kill: () => undefined,
     setBusy: () => undefined,
   };
@@ -237,8 +256,8 @@ export function startParserChild(options: ParserChildOptions): ParserChild {
         stdin.write(piece, () => resolve());
       });
     },
-    async residentBytes() {
-      return process.platform !== 'linux' || child.pid === undefined ? undefined : residentBytesOf(child.pid);
+    async usage() {
+      return process.platform !== 'linux' || child.pid === undefined ? undefined : usageOf(child.pid);
     },
     kill() {
       if (child.pid === undefined || hasEnded) return;
