@@ -12,6 +12,7 @@ import {
   type Pipeline,
   openJudgedFile,
   readJudgedQuestions,
+  renderReport,
   sample,
   splitOf,
   summariseAnswers,
@@ -24,8 +25,9 @@ import { alignColumns } from '../util/align-columns.ts';
 import { systemClock } from '../util/clock.ts';
 import { hashOf, sha256 } from '../util/hash.ts';
 import type { EvalOptions } from './eval-options.ts';
-import { differenceLines, writeReport } from './eval-report.ts';
+import { differenceLines } from './eval-report.ts';
 import { openEvaluation, ingestCorpus } from './evaluation-corpus.ts';
+import { requireJudgedFile, requireReportPath, writeReportFile } from './output-file.ts';
 import { readPipelineFile } from './pipeline-file.ts';
 import type { Session } from './session.ts';
 import { createStatusLine } from './status-line.ts';
@@ -70,6 +72,8 @@ export async function evaluateAnswering(terminal: Terminal, session: Session, op
       remedy: 'Give --documents with files or folders, or questions that each have their passage under "context".',
     });
   }
+  await requireReportPath(terminal.workingDirectory, options.report);
+  if (options.out !== undefined) await requireJudgedFile(resolve(terminal.workingDirectory, options.out));
   const places = [file, ...paths.map((path) => resolve(terminal.workingDirectory, path))];
   const { mill } = await openEvaluation(terminal, session, options, basename(file), places);
   const { documents } = await ingestAll(terminal, mill, options.pool === true ? all : questions, options);
@@ -96,7 +100,7 @@ export async function evaluateAnswering(terminal: Terminal, session: Session, op
   const account: Account = { options, file, documents, versions: await versionsOf(mill), main, compared, groupOf };
   if (options.json) terminal.out(`${JSON.stringify(objectOf(account))}\n`);
   else print(terminal, account);
-  if (options.report !== undefined) await writeReport(terminal, options.report, reportOf(account));
+  if (options.report !== undefined) await writeReportFile(terminal.workingDirectory, options.report, renderReport(reportOf(account)));
   return measured.some(({ summary }) => summary.failed > 0) ? 3 : 0;
 }
 

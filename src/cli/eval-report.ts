@@ -1,9 +1,6 @@
-import { resolve } from 'node:path';
-import { toMillraceError } from '../errors.ts';
-import { type EvaluationReport, type Interval, renderReport } from '../index.ts';
+import type { Interval } from '../index.ts';
 import { alignColumns } from '../util/align-columns.ts';
-import { writeFileAtomically } from '../util/files.ts';
-import { type Terminal, visible } from './terminal.ts';
+import { visible } from './terminal.ts';
 
 /** A table of gains with their intervals; a star where the interval leaves out 0. */
 export function differenceLines(base: string, other: string, differences: Readonly<Record<string, Interval>>): string {
@@ -20,13 +17,4 @@ export function differenceLines(base: string, other: string, differences: Readon
 
 function signed(value: number): string {
   return `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(4)}`;
-}
-
-/** @throws MillraceError E_INPUT_INVALID where the file cannot be written */
-export async function writeReport(terminal: Terminal, path: string, report: EvaluationReport): Promise<void> {
-  try {
-    await writeFileAtomically(resolve(terminal.workingDirectory, path), renderReport(report));
-  } catch (error) {
-    throw toMillraceError(error, 'E_INPUT_INVALID', `The report ${path} cannot be written`);
-  }
 }

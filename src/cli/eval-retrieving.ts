@@ -11,6 +11,7 @@ import {
   type RankingMeasure,
   rankingMeasures,
   readBeirFolder,
+  renderReport,
   type RetrievalEvaluation,
   sample,
 } from '../index.ts';
@@ -19,8 +20,9 @@ import type { Mill } from '../spec/mill.ts';
 import { alignColumns } from '../util/align-columns.ts';
 import { systemClock } from '../util/clock.ts';
 import type { EvalOptions } from './eval-options.ts';
-import { differenceLines, writeReport } from './eval-report.ts';
+import { differenceLines } from './eval-report.ts';
 import { openEvaluation, ingestCorpus } from './evaluation-corpus.ts';
+import { requireReportPath, writeReportFile } from './output-file.ts';
 import { readPipelineFile } from './pipeline-file.ts';
 import type { Session } from './session.ts';
 import { createStatusLine } from './status-line.ts';
@@ -45,6 +47,7 @@ export async function evaluateRetrieving(terminal: Terminal, session: Session, o
   const contestants = await contestantsOf(terminal, options);
   const folder = resolve(terminal.workingDirectory, options.beir ?? '');
   const data = await readBeirFolder(folder, options.split === undefined ? {} : { split: options.split });
+  await requireReportPath(terminal.workingDirectory, options.report);
   const { mill, directory } = await openEvaluation(terminal, session, options, data.name, [data.path]);
   const embed = contestants.some(({ mode, pipeline }) => (mode ?? pipeline.retrieve?.mode ?? 'hybrid') !== 'text');
   const { documents } = await ingestCorpus(terminal, mill, data.corpus(), { ...options, embed });
@@ -56,7 +59,7 @@ export async function evaluateRetrieving(terminal: Terminal, session: Session, o
   const account: Account = { data, documents, options, directory, versions: await versionsOf(mill), main, others };
   if (options.json) terminal.out(`${JSON.stringify(objectOf(account))}\n`);
   else print(terminal, account);
-  if (options.report !== undefined) await writeReport(terminal, options.report, reportOf(account));
+  if (options.report !== undefined) await writeReportFile(terminal.workingDirectory, options.report, renderReport(reportOf(account)));
   return measured.some(({ result }) => result.failed > 0) ? 3 : 0;
 }
 

@@ -1,6 +1,7 @@
 import { type FileHandle, open, rename, stat } from 'node:fs/promises';
-import { extname } from 'node:path';
+import { extname, resolve } from 'node:path';
 import { MillraceError, toMillraceError } from '../errors.ts';
+import { tryToWriteBeside, writeFileAtomically } from '../util/files.ts';
 
 /** A file of results that has its own name only once it is whole; until then it is `<path>.partial`. */
 export interface PartialFile {
@@ -53,6 +54,43 @@ export async function requireWritable(path: string): Promise<void> {
   await (await openHandle(`${path}.partial`, 'a')).close();
 }
 
+/**
+ * The same of a report, which is written whole and takes the place of what has its name; leaves nothing behind.
+ * @throws MillraceError E_INPUT_INVALID where it cannot be written, E_OUTPUT_EXISTS where a folder has its name
+ */
+export async function requireReportPath(workingDirectory: string, path: string | undefined): Promise<void> {
+  if (path === undefined) return;
+  const absolute = resolve(workingDirectory, path);
+  await requireFree(absolute, true);
+  try {
+    await tryToWriteBeside(absolute);
+  } catch (error) {
+    throw reportFailed(path, error);
+  }
+}
+
+/**
+ * The same of a file of judged answers, which is added to; an empty one is left where there was none.
+ * @throws MillraceError E_INPUT_INVALID where it cannot be written, and for another kind of file
+ */
+export async function requireJudgedFile(path: string): Promise<void> {
+  formatOf(path, { '.jsonl': true }, 'Judged answers');
+  await (await openHandle(path, 'a')).close();
+}
+
+/** @throws MillraceError E_INPUT_INVALID where it cannot be written */
+export async function writeReportFile(workingDirectory: string, path: string, content: string): Promise<void> {
+  try {
+    await writeFileAtomically(resolve(workingDirectory, path), content);
+  } catch (error) {
+    throw reportFailed(path, error);
+  }
+}
+
+function reportFailed(path: string, error: unknown): MillraceError {
+  return toMillraceError(error, 'E_INPUT_INVALID', `The report ${path} cannot be written`);
+}
+
 /** @throws MillraceError E_INPUT_INVALID where the file cannot be made */
 export async function openPartial(path: string): Promise<PartialFile> {
   const partial = `${path}.partial`;
@@ -71,11 +109,11 @@ export async function openPartial(path: string): Promise<PartialFile> {
   };
 }
 
-async function openHandle(partial: string, flags: 'a' | 'w'): Promise<FileHandle> {
+async function openHandle(path: string, flags: 'a' | 'w'): Promise<FileHandle> {
   try {
-    return await open(partial, flags);
+    return await open(path, flags);
   } catch (error) {
-    throw toMillraceError(error, 'E_INPUT_INVALID', `${partial} cannot be written`);
+    throw toMillraceError(error, 'E_INPUT_INVALID', `${path} cannot be written`);
   }
 }
 

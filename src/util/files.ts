@@ -13,6 +13,13 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
+/** Writes and removes an empty file where `writeFileAtomically` would put its own: rejects with what it would reject with. */
+export async function tryToWriteBeside(path: string): Promise<void> {
+  const probe = `${path}.${randomUUID()}.partial`;
+  await (await open(probe, 'wx', 0o600)).close();
+  await rm(probe);
+}
+
 /** Steps of writing a file: its content is in the temporary file, is on the disk, has its name. */
 export type WriteStep = 'written' | 'synced' | 'named';
 

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -57,6 +57,21 @@ describe('check', () => {
       exitCode: 2,
       error: expect.stringContaining('without --retrieval-only'),
     });
+  });
+
+  it('refuses a report that cannot be written before a document is read', async () => {
+    mkdirSync(join(folder, 'taken.xml'));
+    expect(await check('--junit', 'none/r.xml')).toMatchObject({
+      exitCode: 2,
+      out: '',
+      error: expect.stringContaining('The report none/r.xml cannot be written'),
+    });
+    expect(await check('--junit', 'taken.xml')).toMatchObject({ exitCode: 2, out: '', error: expect.stringContaining('is a folder') });
+    expect(readdirSync(folder).toSorted()).toEqual(['docs', 'q.yaml', 'taken.xml']);
+    put('r.xml', 'the one before');
+    put('q.yaml', '- question: lost key\n');
+    expect((await check('--junit', 'r.xml')).exitCode).toBe(2);
+    expect(readFileSync(join(folder, 'r.xml'), 'utf8')).toBe('the one before');
   });
 
   it('refuses a question with a passage of its own, which it would not read', async () => {

@@ -38,6 +38,12 @@ describe('compare', () => {
     expect(out).toContain('one and =two: 100 % equal, 100 % of their words in common (n = 2)');
   });
 
+  it('refuses a file that cannot be written before a question is asked', async () => {
+    const ended = await run('compare', 'one.yaml', 'two.json', '--questions', 'q.csv', '--out', 'none/c.csv');
+    expect(ended).toMatchObject({ exitCode: 2, out: '', error: expect.stringContaining('c.csv.partial cannot be written') });
+    expect((await run('runs', 'list')).out).toBe('');
+  });
+
   it('gives JSON lines and ends with the figures', async () => {
     const { out } = await run('compare', 'one.yaml', 'two.json', '--questions', 'q.csv', '--json');
     const rows = lines(out) as [ComparedQuestion, ComparedQuestion, ComparedQuestion, PipelineComparison];

@@ -62,6 +62,13 @@ describe('eval --beir', () => {
     expect(await measured('--depth', '50')).toMatchObject({ 'recall@100': 0, map: 0 });
   });
 
+  it('refuses a report that cannot be written before the corpus is read', async () => {
+    const { exitCode, out } = await run(...beir, '--report', 'none/r.html');
+    expect(exitCode).toBe(2);
+    expect(JSON.parse(out)).toMatchObject({ error: { message: expect.stringContaining('The report none/r.html cannot be written') } });
+    expect(existsSync(join(folder, 'corpus'))).toBe(false);
+  });
+
   it('prints a table for people, and errors for a folder that is none', async () => {
     const { out } = await run('eval', '--beir', 'set', '--mode', 'text');
     expect(out).toMatch(/ndcg@10 +recall@5 +recall@10/);
@@ -109,6 +116,15 @@ describe('eval --questions', () => {
       split: 'all',
       answers: [{ id: '1' }, { id: '2' }, { id: '3' }],
     });
+  });
+
+  it.each([
+    ['--report', 'none/r.html', 'The report none/r.html cannot be written'],
+    ['--out', 'none/a.jsonl', 'a.jsonl cannot be written'],
+    ['--out', 'a.csv', 'a.csv'],
+  ])('refuses %s %s, which cannot be written, before a document is read', async (option, path, said) => {
+    expect(await run(...asked, option, path)).toMatchObject({ exitCode: 2, out: '', error: expect.stringContaining(said) });
+    expect(existsSync(join(folder, 'corpus'))).toBe(false);
   });
 
   it('goes on where it was interrupted, and asks again what is asked in another way', async () => {

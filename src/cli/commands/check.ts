@@ -2,7 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { z } from 'zod';
-import { MillraceError, toMillraceError } from '../../errors.ts';
+import { MillraceError } from '../../errors.ts';
 import {
   type CheckedBy,
   checkDocuments,
@@ -15,9 +15,9 @@ import {
 } from '../../index.ts';
 import type { Mill } from '../../spec/mill.ts';
 import { systemClock } from '../../util/clock.ts';
-import { writeFileAtomically } from '../../util/files.ts';
 import { openEvaluation, ingestCorpus } from '../evaluation-corpus.ts';
 import { numberOption } from '../number-option.ts';
+import { requireReportPath, writeReportFile } from '../output-file.ts';
 import { readPipelineFile } from '../pipeline-file.ts';
 import type { Given, Session } from '../session.ts';
 import { createStatusLine } from '../status-line.ts';
@@ -63,6 +63,7 @@ async function check(terminal: Terminal, session: Session, argument: string, opt
   const pipeline = options.pipeline === undefined ? {} : await readPipelineFile(options.pipeline, terminal.workingDirectory);
   const knownFailures =
     options.baseline === undefined ? new Set<string>() : await readBaseline(terminal, options.baseline, options.retrievalOnly === true);
+  await requireReportPath(terminal.workingDirectory, options.junit);
   const paths = options.documents.map((path) => resolve(terminal.workingDirectory, path));
   for (const path of paths) await requirePath(path);
   const { mill } = await openEvaluation(terminal, session, options, basename(file), ['check', ...paths]);
@@ -188,11 +189,7 @@ async function writeJunit(terminal: Terminal, path: string, { file, options, res
     generators: options.retrievalOnly === true ? 'none' : versions.generators.join(', '),
     seed: String(options.seed),
   };
-  try {
-    await writeFileAtomically(resolve(terminal.workingDirectory, path), junitReport(basename(file), results, properties));
-  } catch (error) {
-    throw toMillraceError(error, 'E_INPUT_INVALID', `The report ${path} cannot be written`);
-  }
+  await writeReportFile(terminal.workingDirectory, path, junitReport(basename(file), results, properties));
 }
 
 const baseline = z.object({
