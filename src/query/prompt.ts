@@ -2,6 +2,7 @@ import type { Hit } from '../spec/answers.ts';
 import type { Prompt } from '../spec/engine.ts';
 import type { StoredChunk } from '../spec/store.ts';
 import { hashOf } from '../util/hash.ts';
+import { shownTitle } from './shown-title.ts';
 
 /** Changes whenever a word of the prompt changes, or how answers are judged: part of every key under which an answer is stored. */
 export const promptVersion = 7;
@@ -93,7 +94,7 @@ export function confirmPrompt(question: string, answer: string, passage: Passage
 /** A passage as the record holds it: the same bytes as its hit. */
 export function passageOf(chunk: StoredChunk): Passage {
   const { document, headingPath, tableHeader, text } = chunk;
-  return { document, title: chunk.title ?? chunk.source.title, headingPath: [...headingPath], tableHeader, text };
+  return { document, title: shownTitle(chunk.title, chunk.source), headingPath: [...headingPath], tableHeader, text };
 }
 
 /** Names the tokens of a prompt's first parts: equal for equal parts of one model. */

@@ -2,7 +2,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type MillBench, openMillBench } from '../../test/support/mill-bench.ts';
 import { createFakeEmbedder } from '../engines/fake/embedder.ts';
 import { createLanguageDetector } from '../language/detect-language.ts';
+import type { ChunkId } from '../spec/identifiers.ts';
 import type { QueryParts } from './parts.ts';
+import { passageOf, passagePrompt } from './prompt.ts';
 import { resolvePipeline, type RetrieveSection } from './resolve-pipeline.ts';
 import { retrieve, type RetrieveRequest } from './retrieve.ts';
 
@@ -150,6 +152,21 @@ describe('retrieve', () => {
       ['b', 1],
       ['c', 2],
     ]);
+  });
+
+  it('names a document as who handed it over did, and as it does itself where nobody said, in hits as in what is read ahead', async () => {
+    await bench.drive(
+      bench.mill
+        .ingest([
+          { id: 'd', text: '# Untitled 1\n\nA zeppelin lands here.', contentType: 'text/markdown', title: 'Rules of the field' },
+          { id: 'e', text: '# Timetable\n\nA zeppelin leaves at noon.', contentType: 'text/markdown' },
+        ])
+        .result(),
+    );
+    const { hits } = await search({ query: 'zeppelin', mode: 'text' });
+    expect(Object.fromEntries(hits.map(({ source, title }) => [source, title]))).toEqual({ d: 'Rules of the field', e: 'Timetable' });
+    const chunks = await bench.mill.store.readChunks(hits.map(({ chunk }) => chunk as ChunkId));
+    expect(chunks.map((chunk) => passagePrompt('', passageOf(chunk)))).toEqual(hits.map((hit) => passagePrompt('', hit)));
   });
 
   it('ends with the reason of its signal and the deadline of its call', async () => {

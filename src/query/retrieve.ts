@@ -12,6 +12,7 @@ import { type FusedChunk, fuseByScore, leastCosine, type Ranking } from './fuse.
 import type { QueryParts } from './parts.ts';
 import type { RetrieveSection } from './resolve-pipeline.ts';
 import { selectHits } from './select-hits.ts';
+import { shownTitle } from './shown-title.ts';
 
 export interface RetrieveRequest {
   readonly query: string;
@@ -119,7 +120,7 @@ function hitOf(chunk: StoredChunk, { score, ranks }: FusedChunk, rank: number): 
     score,
     document: chunk.document,
     source: chunk.source.uri,
-    title: chunk.title ?? chunk.source.title,
+    title: shownTitle(chunk.title, chunk.source),
     metadata: chunk.source.metadata,
     page: chunk.page.number,
     pageLabel: chunk.page.label,

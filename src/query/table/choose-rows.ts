@@ -3,6 +3,7 @@ import picomatch from 'picomatch';
 import { MillraceError } from '../../errors.ts';
 import type { TableOptions, TableRow } from '../../spec/tables.ts';
 import type { SourceRecord, StoreReader } from '../../spec/store.ts';
+import { shownTitle } from '../shown-title.ts';
 import { metadataMatches } from './metadata-matches.ts';
 
 /** Most cells of one table: its rows are kept in the definition of its run. */
@@ -71,7 +72,14 @@ async function rowOf(store: Pick<StoreReader, 'readDocument'>, source: SourceRec
   const { key, uri, title, error } = source;
   const document = source.document === null || error !== null ? undefined : await store.readDocument(source.document);
   if (document !== undefined) {
-    return { source: key, uri, title: document.title ?? title, document: document.id, textSha256: document.textSha256, error: null };
+    return {
+      source: key,
+      uri,
+      title: shownTitle(document.title, { title }),
+      document: document.id,
+      textSha256: document.textSha256,
+      error: null,
+    };
   }
   return { source: key, uri, title, document: null, textSha256: null, error: error ?? notMade(key).toJSON() };
 }

@@ -41,11 +41,10 @@ const mostLengthPerToken = 12;
 export function createRowReader(store: StoreReader, generator: Pick<Generator, 'tokenizer'>, documentTokens: number): RowReader {
   const kept = new LRUCache<string, Promise<WholeDocument | LongDocument>>({ max: keptRows });
 
-  async function load(id: DocumentId): Promise<WholeDocument | LongDocument> {
+  async function load(id: DocumentId, title: string | null): Promise<WholeDocument | LongDocument> {
     const record = await store.readDocument(id);
     if (record === undefined) throw gone(id);
     const pages = await store.readPages(id);
-    const { title } = record;
     const long: LongDocument = { type: 'passages', document: id, title, pages };
     if (record.textLength > documentTokens * mostLengthPerToken) return long;
     const text = await store.readSpan(id, 0, record.textLength);
@@ -59,12 +58,13 @@ export function createRowReader(store: StoreReader, generator: Pick<Generator, '
     async read(row) {
       if (row.document === null) throw MillraceError.fromJSON(row.error as Parameters<typeof MillraceError.fromJSON>[0]);
       const id = row.document as DocumentId;
-      let reading = kept.get(id);
+      const key = `${id} ${row.title ?? ''}`;
+      let reading = kept.get(key);
       if (reading === undefined) {
-        reading = load(id);
-        kept.set(id, reading);
+        reading = load(id, row.title);
+        kept.set(key, reading);
         // A failed reading is the failure of those who wait for it, not of later ones.
-        reading.catch(() => kept.delete(id));
+        reading.catch(() => kept.delete(key));
       }
       return reading;
     },
