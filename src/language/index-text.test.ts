@@ -57,6 +57,7 @@ it.each([
   ['a2bC', 'a2bC'],
   ['naïveBayes', 'naïveBayes naïve Bayes'],
   ['plain words, 12,34', 'plain words, 12,34'],
+  ['Fußgänger, GROẞ, getGrößeX', 'Fussgänger, GROSS, getGrösseX get Grösse X'],
 ])('%s', (text, expected) => {
   expect(withOtherSpellings(text)).toBe(expected);
 });

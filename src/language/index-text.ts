@@ -1,7 +1,8 @@
+import { withoutSharpS } from './german-spellings.ts';
 import { characterPairs, charactersOf, unspacedRun } from './scripts.ts';
 
 /** Raise it whenever a chunk is indexed in another way: text indexes of older versions are made anew. */
-export const indexTextVersion = 2;
+export const indexTextVersion = 3;
 
 const groupedNumber = /(?<![\p{L}\p{N}])\p{N}{1,3}(?:[.,'’\u00a0\u202f]\p{N}{3})+(?![\p{L}\p{N}])/gu;
 const camelCase = /(?<![\p{L}\p{N}])\p{L}*\p{Ll}\p{Lu}[\p{L}\p{N}]*/gu;
@@ -13,8 +14,9 @@ function camelParts(word: string): string[] {
   return word.split(/(?<=\p{Ll})(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})/u);
 }
 
-/** "1,250" with "1250" and "getUserName" with "get User Name" after it; the rest is left as it is. */
-export function withOtherSpellings(text: string): string {
+/** "1,250" with "1250" and "getUserName" with "get User Name" after it, "ß" as "ss"; the rest is left as it is. */
+export function withOtherSpellings(given: string): string {
+  const text = withoutSharpS(given);
   // Found much sooner than such a number or word, and in the same place. Neither holds white space: only what is around it is looked at closely.
   const maybe = /[\d\u00B2-\uFFFF][.,'’\u00a0\u202f][\d\u00B2-\uFFFF]{3}|[a-z\u00AA-\uFFFF][A-Z\u00C0-\uFFFF]/g;
   let spelled = '';

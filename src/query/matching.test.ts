@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { everyWordOf, missingNames, namesIn, sentencesOf } from './matching.ts';
+import { contentWords, everyWordOf, missingNames, namesIn, sentencesOf } from './matching.ts';
+
+it('takes German words in all their spellings for the same', () => {
+  const words = contentWords('Wie hoch ist die Fußgängerbrücke über der Straße?', 'de');
+  expect(contentWords('Wie hoch ist die Fussgaengerbruecke ueber der Strasse?', 'de')).toEqual(words);
+});
 
 describe('namesIn', () => {
   it.each([

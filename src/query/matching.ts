@@ -1,9 +1,10 @@
 /**
- * Comparing words of two texts. Folding (case, NFKC, diacritics) happens here only, never in what is stored or shown.
+ * Comparing words of two texts. Folding (case, NFKC, diacritics, German spellings) happens here only, never in what is stored or shown.
  */
 
 import { closeFootnoteMarks } from '../language/footnote-marks.ts';
 import { functionWordLanguages, functionWords } from '../language/function-words.ts';
+import { withoutDigraphs, withoutSharpS } from '../language/german-spellings.ts';
 import { characterPairs, isUnspaced } from '../language/scripts.ts';
 
 const wordPattern = /[\p{L}\p{M}]+|\p{N}+(?:[.,:'’/-]?\p{N}+)*/gu;
@@ -17,7 +18,7 @@ const commonWords: ReadonlyMap<string, ReadonlySet<string>> = new Map(
 );
 
 export function fold(text: string): string {
-  return text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase();
+  return withoutSharpS(text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase());
 }
 
 /** Crude suffix cutting, enough to match "platforms" with "platform". */
@@ -39,7 +40,10 @@ export function contentWords(text: string, language?: string): Set<string> {
 /** The same in the order of the text, with repetition. */
 export function contentWordsInOrder(text: string, language = 'en'): string[] {
   const common = commonWords.get(language) ?? commonWords.get('');
-  const words = (fold(text).match(wordPattern) ?? []).flatMap((word) => (isUnspaced(word) ? characterPairs(word) : [word]));
+  const written = fold(text).match(wordPattern) ?? [];
+  const words = (language === 'de' ? written.map(withoutDigraphs) : written).flatMap((word) =>
+    isUnspaced(word) ? characterPairs(word) : [word],
+  );
   return words.filter((word) => common?.has(word) !== true).map(stem);
 }
 

@@ -37,6 +37,21 @@ describe('queryTerms', () => {
     expect(queryTerms('水')).toEqual(['"水"*']);
   });
 
+  it('finds German words in their other spellings, which displace nothing', () => {
+    expect(queryTerms('Fußgänger')).toEqual(['"fussgänger"', '"fussgaenger"']);
+    expect(queryTerms('Wie hoch ist die Bruecke ueber den Fluss "am Markt"?', 'de')).toEqual([
+      '"hoch"',
+      '"bruecke"',
+      '"fluss"',
+      '"markt"',
+      '"am markt"',
+      '"brücke"',
+    ]);
+    expect(queryTerms('Steuer ueber alles')).toEqual(['"steuer"', '"ueber"', '"alles"']);
+    const long = Array.from({ length: maxTerms }, (_, number) => `ü${number}`);
+    expect(queryTerms(long.join(' '))).toEqual(long.map((word) => `"${word}"`));
+  });
+
   it('bounds the number and length of terms', () => {
     expect(queryTerms(Array.from({ length: 500 }, (_, number) => `w${number}`).join(' '))).toHaveLength(maxTerms);
     expect(queryTerms('x'.repeat(1_000))[0]).toHaveLength(202);

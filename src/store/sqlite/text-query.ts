@@ -1,4 +1,5 @@
 import { functionWords } from '../../language/function-words.ts';
+import { isGermanFunctionWord, otherGermanSpelling } from '../../language/german-spellings.ts';
 import { indexText, withOtherSpellings } from '../../language/index-text.ts';
 import { characterPairs, isUnspaced, unspacedRun } from '../../language/scripts.ts';
 
@@ -22,14 +23,14 @@ export function quoteTerm(term: string): string {
 
 /**
  * What a query looks for, as FTS5 strings in order, without repetition: its words (writing without spaces as pairs of characters), then
- * what it has as phrases: quoted text and compounds of words and numbers. Function words of its language are left out where other words
- * remain; one in capitals ("IT", "WHO") is a name.
+ * what it has as phrases: quoted text and compounds of words and numbers, then how else German spells its words. Function words of its
+ * language are left out where other words remain; one in capitals ("IT", "WHO") is a name.
  */
 export function queryTerms(query: string, language?: string): readonly string[] {
   const text = query.normalize('NFC');
   const shouting = !/\p{Ll}/u.test(text);
   const common = new Set(language === undefined ? [] : functionWords(language));
-  const words: { readonly term: string; readonly isCommon: boolean }[] = [];
+  const words: { readonly term: string; readonly isCommon: boolean; readonly otherTerm?: string }[] = [];
   for (const [word] of withOtherSpellings(text)
     .replace(unspacedRun, (run) => ` ${run} `)
     .matchAll(wordPattern)) {
@@ -40,14 +41,21 @@ export function queryTerms(query: string, language?: string): readonly string[] 
     } else {
       const lower = word.toLowerCase().slice(0, longestTerm);
       const isName = !shouting && word.length > 1 && word === word.toUpperCase();
-      words.push({ term: quoteTerm(lower), isCommon: common.has(lower) && !isName });
+      const other = otherGermanSpelling(lower, language);
+      const otherIsCommon = other !== undefined && isGermanFunctionWord(other);
+      words.push({
+        term: quoteTerm(lower),
+        isCommon: !isName && (common.has(lower) || (otherIsCommon && language === 'de')),
+        ...(other === undefined || otherIsCommon ? {} : { otherTerm: quoteTerm(other) }),
+      });
     }
   }
   const telling = words.filter(({ isCommon }) => !isCommon);
   const compounds = [...text.matchAll(compound)].filter(([whole]) => isCode.test(whole));
   const phrases = [...text.matchAll(quotedPhrase), ...compounds].map(([whole, inner]) => phraseOf(inner ?? whole));
-  const terms = [...(telling.length > 0 ? telling : words).map(({ term }) => term), ...phrases.filter((phrase) => phrase !== undefined)];
-  return [...new Set(terms)].slice(0, maxTerms);
+  const asked = telling.length > 0 ? telling : words;
+  const terms = [...asked.map(({ term }) => term), ...phrases, ...asked.map(({ otherTerm }) => otherTerm)];
+  return [...new Set(terms.filter((term) => term !== undefined))].slice(0, maxTerms);
 }
 
 /** A phrase of at least two words in the form it was indexed in. */

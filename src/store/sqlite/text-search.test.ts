@@ -84,6 +84,20 @@ describe('searchText', () => {
     expect(find('银行')).toBe(0);
   });
 
+  it.each([
+    ['Fußgänger', 'Fussgänger'],
+    ['Fußgängerbrücke', 'FUSSGAENGERBRUECKE'],
+    ['Brücke', 'Bruecke'],
+    ['Müller', 'Mueller'],
+    ['Fussgänger', 'Fußgänger'],
+    ['FUSSGAENGERBRUECKE', 'Fußgängerbrücke'],
+    ['Bruecke', 'Brücke'],
+    ['Mueller', 'Müller'],
+  ])('finds "%s" by "%s"', (written, asked) => {
+    commit(`Die ${written} ist gesperrt.`);
+    expect([find(written), find(asked), find(`Wer hat die ${asked} gesehen?`)]).toEqual([1, 1, 1]);
+  });
+
   it('finds numbers with and without separators, and parts of names of code', () => {
     commit('The fee is 1,250 pounds.\nCall getUserName first.\nE_DISK_FULL ends it.');
     expect(find('1250')).toBe(1);
