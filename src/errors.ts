@@ -283,6 +283,13 @@ export const errorCatalogue = {
     'The parser process ended, ran out of memory or ran past its deadline on this file, twice.',
     'Report the file; the others are not affected.',
   ),
+  E_PARSER_UNAVAILABLE: entry(
+    1,
+    503,
+    false,
+    'Parser processes end before they are ready to read, whatever they are given; nothing is recorded of the documents.',
+    'Mend what the message names, then repeat the call; "millrace doctor" tells how documents are isolated here.',
+  ),
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof errorCatalogue;

@@ -3,7 +3,7 @@ import { chmodSync, readFileSync, symlinkSync, truncateSync, writeFileSync } fro
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createIngestBench, type IngestBenchOptions, ofType } from '../../test/support/ingest-bench.ts';
+import { createIngestBench, type IngestBenchOptions, ofType, typesOf } from '../../test/support/ingest-bench.ts';
 import { column, writePdf } from '../parse/fixtures/write-pdf.ts';
 import { createDocumentParser } from '../parse/pool.ts';
 import { systemClock } from '../util/clock.ts';
@@ -87,6 +87,31 @@ describe('bad input', () => {
     ]);
     expect(events.at(-1)).toMatchObject({ indexed: 2, failed: 1, quarantined: 1 });
     expect((await texts())['c.txt']).toContain('pid');
+    await requireWhole();
+  });
+
+  it.skipIf(process.platform === 'win32')('is blamed for nothing where no parser process gets ready: the call fails once', async () => {
+    let isBroken = false;
+    const sandbox = (command: readonly string[]) => (isBroken ? ['/bin/sh', '-c', 'echo "It is not there." >&2; exit 1'] : command);
+    const isolation = { kind: 'process', message: 'None.', sandbox } as const;
+    const limits = { plainTextsPerChild: 1 };
+    const { run, write, folder, texts, store, requireWhole } = bench({
+      parser: createDocumentParser({ clock: systemClock, concurrency: 1, isolation, limits }),
+    });
+    write('a.txt', 'The first version.');
+    await run([folder]);
+    isBroken = true;
+    write('a.txt', 'The second version.');
+    for (let number = 0; number < 5; number += 1) write(`new-${number}.txt`, `Number ${number}.`);
+    const failed = await run([folder]);
+    expect(typesOf(failed)).not.toContain('document-failed');
+    const message = 'No parser process gets ready to read. It ended with exit code 1. Its last words: It is not there.';
+    expect(failed.at(-1)).toMatchObject({ type: 'ingest-failed', error: { code: 'E_PARSER_UNAVAILABLE', message } });
+    expect(await store.listSources('default', { limit: 10 })).toMatchObject([{ key: join(folder, 'a.txt'), error: null }]);
+    expect((await texts())['a.txt']).toBe('The first version.');
+    isBroken = false;
+    expect((await run([folder])).at(-1)).toMatchObject({ indexed: 6, failed: 0, quarantined: 0 });
+    expect((await texts())['a.txt']).toBe('The second version.');
     await requireWhole();
   });
 

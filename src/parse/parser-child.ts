@@ -4,7 +4,7 @@ import { constants } from 'node:os';
 import type { Duplex } from 'node:stream';
 import type { PortionHeader } from './answer-header.ts';
 import { killGroup } from './kill-group.ts';
-import { createFrameReader, type Frame } from './wire.ts';
+import { createFrameReader, type Frame, readyHeader } from './wire.ts';
 
 export interface ParserChildOptions {
   /** The child's module, a path. */
@@ -31,6 +31,8 @@ export interface ChildEnd {
   readonly signal: NodeJS.Signals | null;
   /** The last lines that the child wrote to standard error. */
   readonly errorOutput: string;
+  /** It had said that it is ready: what ended it before was no document. */
+  readonly wasReady: boolean;
   /** Why there was no process. */
   readonly startError?: Error;
 }
@@ -127,7 +129,7 @@ async function usageOf(pid: number): Promise<ChildUsage | undefined> {
 }
 
 function notStarted(startError: Error): ChildEnd {
-  return { code: null, signal: null, errorOutput: startError.message, startError };
+  return { code: null, signal: null, errorOutput: startError.message, wasReady: false, startError };
 }
 
 /** What the system could not start. */
@@ -169,6 +171,7 @@ export function startParserChild(options: ParserChildOptions): ParserChild {
   /** What has come is dealt with in its order. */
   let dealing = Promise.resolve();
   let portions = 0;
+  let wasReady = false;
 
   /** After the portion that is being taken. */
   function settleAll(): void {
@@ -179,9 +182,14 @@ export function startParserChild(options: ParserChildOptions): ParserChild {
   }
 
   function receive(frame: Frame): void {
+    const { outcome } = (frame.header ?? {}) as { readonly outcome?: (PortionHeader | typeof readyHeader)['outcome'] };
+    if (!wasReady && outcome === readyHeader.outcome) {
+      wasReady = true;
+      return;
+    }
     const [first] = waiting;
     if (first === undefined) return;
-    if ((frame.header as Partial<PortionHeader> | null)?.outcome === 'portion') {
+    if (outcome === 'portion') {
       portions += 1;
       answers.pause();
       dealing = dealing
@@ -221,7 +229,7 @@ export function startParserChild(options: ParserChildOptions): ParserChild {
     child.once('close', (code, signal) => {
       // A sandbox ends with 128 + the number of the signal that its command died of.
       const inside = options.sandbox === undefined || code === null ? undefined : signalOf(code - 128);
-      resolve({ code: inside === undefined ? code : null, signal: inside ?? signal, errorOutput: errorOutput.trim() });
+      resolve({ code: inside === undefined ? code : null, signal: inside ?? signal, errorOutput: errorOutput.trim(), wasReady });
     });
   });
   let hasEnded = false;

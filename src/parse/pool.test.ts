@@ -8,6 +8,7 @@ import type { DocumentParser, ReadDocument, ParseRequest } from '../spec/parser.
 import { createManualClock } from '../testing/manual-clock.ts';
 import { systemClock } from '../util/clock.ts';
 import { createDeferred } from '../util/deferred.ts';
+import { entryPath } from '../util/entry.ts';
 import { isRunning } from '../util/is-running.ts';
 import { createDocumentParser, type DocumentParserOptions } from './pool.ts';
 
@@ -93,6 +94,8 @@ describe('createDocumentParser', () => {
   it('kills a child that hangs at the deadline of its document', async () => {
     const clock = createManualClock();
     const parser = createParser({ clock, isolation: 'process', limits: { sampleMs: 1_000_000 } });
+    // One that is ready.
+    await child(parser);
     const hanging = failure(parser.parse(text('hang'), never));
     await clock.advance(11_999);
     expect(await Promise.race([hanging, Promise.resolve('still hanging')])).toBe('still hanging');
@@ -174,17 +177,21 @@ describe('createDocumentParser', () => {
 
   it('gives each of several files its own time', async () => {
     const clock = createManualClock();
-    let started = 0;
-    const sandbox = (command: readonly string[]) => {
-      started += 1;
-      return command;
-    };
-    const parser = createParser({ clock, isolation: { kind: 'process', message: 'None.', sandbox }, limits: { sampleMs: 1_000_000 } });
-    const reading = parser.parseEach(['hang', 'fine'].map((content) => ({ request: text(content), signal: never })));
-    await clock.advance(12_000);
+    const parser = createParser({ clock, limits: { sampleMs: 1_000_000 } });
+    let hanging = 0;
+    const taker = () => ({
+      take() {
+        hanging += 1;
+        return Promise.resolve();
+      },
+    });
+    const works = ['hang told', 'fine'].map((content) => ({ request: { ...text(content), taker }, signal: never }));
+    const reading = parser.parseEach(works);
     // Either of the two may have hung: each is read once more, alone.
-    await vi.waitFor(() => expect(started).toBe(2), { timeout: 20_000, interval: 10 });
-    await clock.advance(12_000);
+    for (const time of [1, 2]) {
+      await vi.waitFor(() => expect(hanging).toBe(time), { timeout: 20_000, interval: 10 });
+      await clock.advance(12_000);
+    }
     const outcomes = await reading;
     expect(outcomes[0]).toMatchObject({ reason: { details: { limit: 'deadline', deadlineMs: 12_000 } } });
     expect(outcomes[1]?.status).toBe('fulfilled');
@@ -283,6 +290,69 @@ describe('createDocumentParser', () => {
     const command = ['-c', 'ulimit -n 64; exec "$0" "$@"', process.execPath, '--disable-warning=ExperimentalWarning', program];
     const { stdout } = await promisify(execFile)('/bin/sh', command);
     expect(JSON.parse(stdout)).toEqual(['E_OVERLOADED', 'A text.']);
+  });
+
+  describe.skipIf(process.platform === 'win32')('where no child gets ready', () => {
+    /** A parser of which some processes are this command instead, told by their number from 1. */
+    function startingWith(command: string, isInstead: (start: number) => boolean, options: Partial<DocumentParserOptions> = {}) {
+      const starts = { count: 0 };
+      const sandbox = (real: readonly string[]) => {
+        starts.count += 1;
+        return isInstead(starts.count) ? ['/bin/sh', '-c', command] : real;
+      };
+      return { starts, parser: createParser({ isolation: { kind: 'process', message: 'None.', sandbox }, ...options }) };
+    }
+    const works = ['fine', 'crash', 'fine'].map((content) => ({ request: text(content), signal: never }));
+
+    it('ends the call with what a module of formats says, and blames no document', async () => {
+      const module = `data:text/javascript,${encodeURIComponent('throw new TypeError("There is no letterhead.")')}`;
+      const { starts, parser } = startingWith('', () => false, { childEntry: entryPath('parse-child'), formatModules: [module] });
+      const outcomes = await parser.parseEach(works);
+      const reasons = outcomes.map((outcome) => (outcome.status === 'rejected' ? (outcome.reason as MillraceError) : undefined));
+      expect(new Set(reasons).size).toBe(1);
+      expect(reasons[0]).toMatchObject({ code: 'E_PARSER_UNAVAILABLE', retryable: false, details: { code: 1, formats: [module] } });
+      expect(reasons[0]?.message).toContain(
+        `It ended with exit code 1. It loads the formats of ${module}. Its last words: MillraceError: `,
+      );
+      expect(reasons[0]?.message).toContain('cannot be loaded: There is no letterhead.');
+      expect(reasons[0]?.remedy).toContain('lies in one folder of its package');
+      expect(starts.count).toBe(1);
+    });
+
+    it('starts it again twice where it was killed', async () => {
+      const { starts, parser } = startingWith('kill -9 $$', (start) => start <= 2);
+      expect((await parser.parseEach(works)).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+      // The second document ends one and is read again alone, which ends another.
+      expect(starts.count).toBe(5);
+      const hopeless = startingWith('kill -9 $$', () => true);
+      const error = await failure(hopeless.parser.parse(text('fine'), never));
+      expect(error).toMatchObject({ code: 'E_PARSER_UNAVAILABLE', details: { signal: 'SIGKILL' } });
+      expect(error.message).toBe('No parser process gets ready to read. It ended with signal SIGKILL.');
+      expect(hopeless.starts.count).toBe(3);
+    });
+
+    it('takes none that hangs as the fault of its document', async () => {
+      const clock = createManualClock();
+      const { starts, parser } = startingWith('exec sleep 600', () => true, { clock, limits: { sampleMs: 1_000_000 } });
+      const reading = failure(parser.parse(text('fine'), never));
+      for (const time of [1, 2, 3]) {
+        await vi.waitFor(() => expect(starts.count).toBe(time), { timeout: 20_000, interval: 10 });
+        await clock.advance(12_000);
+      }
+      const error = await reading;
+      expect(error.code).toBe('E_PARSER_UNAVAILABLE');
+      expect(error.message).toBe('No parser process gets ready to read. It was ended after 12 s.');
+    });
+
+    it('says that there is no room where that is the reason', async () => {
+      const { parser } = startingWith('echo "sh: 1: Cannot fork" >&2; exit 2', () => true);
+      expect(await failure(parser.parse(text('fine'), never))).toMatchObject({ code: 'E_OVERLOADED', retryable: true });
+    });
+
+    it('keeps no document as read whose OCR could not begin', async () => {
+      const { parser } = startingWith('exit 1', (start) => start > 1, { ocr: 'deu', limits: { documentsPerChild: 1 } });
+      expect((await failure(parser.parse(text('scan part'), never))).code).toBe('E_PARSER_UNAVAILABLE');
+    });
   });
 
   it('leaves no child behind that hangs when the program exits', async () => {

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { isMillraceError, MillraceError, toMillraceError } from '../errors.ts';
+import { type ErrorCode, isMillraceError, MillraceError, toMillraceError } from '../errors.ts';
 import type { DocumentParser, FormatParser, ParseInput, ParseWork, ReadDocument } from '../spec/parser.ts';
 import type { Clock } from '../util/clock.ts';
 import { entryPath } from '../util/entry.ts';
@@ -7,7 +7,7 @@ import { createFormatParsers } from './formats.ts';
 import { childHeapBytes, defaultParseLimits, documentDeadlineMs, type ParseLimits } from './limits.ts';
 import { detectIsolation, type Isolation, ownProcess } from './isolation.ts';
 import { type ChildEnd, type ParserChild, startParserChild } from './parser-child.ts';
-import { couldNotStart } from './start-error.ts';
+import { howEnded, lastWords, wasNeverReady } from './start-error.ts';
 import { responseHeader } from './answer-header.ts';
 import { type ChildGuard, createChildGuard } from './child-guard.ts';
 import { sendStreamed } from './streamed-file.ts';
@@ -33,6 +33,9 @@ export interface DocumentParserOptions {
 /** Besides OCR there are no options yet that change what a document becomes. */
 const optionsHash = 'none';
 
+/** Processes that may be killed one after another before they are ready: by chance, not by what they load. */
+const mostStarts = 3;
+
 /** The format of plain texts. */
 const plainText = 'plain-text';
 
@@ -45,6 +48,18 @@ interface Slot {
 }
 
 type Outcome = PromiseSettledResult<ReadDocument>;
+
+/** A child ended before it was ready to read. `isByChance`: the next one may get ready. */
+interface FailedStart {
+  readonly reason: MillraceError;
+  readonly isByChance: boolean;
+}
+
+interface ReadTogether {
+  readonly outcomes: readonly Outcome[];
+  readonly suspects: number;
+  readonly failedStart?: FailedStart;
+}
 
 interface TimedWork extends ParseWork {
   readonly deadlineMs: number;
@@ -151,20 +166,31 @@ export function createDocumentParser(options: DocumentParserOptions): ParserPool
 
   /**
    * Of several files that a child had before it when it ended, any one may be the reason: answers wait for each other in the child. Each of
-   * them is read again, alone.
+   * them is read again, alone. Where no child gets ready, none of them is the reason: all end with it.
    */
   async function runAll(works: readonly TimedWork[]): Promise<Outcome[]> {
     const outcomes: Outcome[] = [];
     let suspects = 0;
+    let failedStarts = 0;
+    let unavailable: MillraceError | undefined;
     for (let next = works[0]; next !== undefined; next = works[outcomes.length]) {
       if (closed) outcomes.push({ status: 'rejected', reason: shutDown(next) });
       else if (next.signal.aborted) outcomes.push({ status: 'rejected', reason: cancelled(next) });
-      else if (suspects > 0) outcomes.push(...(await runInOneChild([next])).outcomes);
+      else if (unavailable !== undefined) outcomes.push({ status: 'rejected', reason: unavailable });
       else {
-        const read = await runInOneChild(works.slice(outcomes.length));
+        const read = await runInOneChild(suspects > 0 ? [next] : works.slice(outcomes.length));
+        const { failedStart } = read;
+        if (failedStart !== undefined) {
+          failedStarts += 1;
+          if (!failedStart.isByChance || failedStarts === mostStarts) unavailable = failedStart.reason;
+          continue;
+        }
+        failedStarts = 0;
         outcomes.push(...read.outcomes);
-        ({ suspects } = read);
-        continue;
+        if (suspects === 0) {
+          ({ suspects } = read);
+          continue;
+        }
       }
       suspects = Math.max(0, suspects - 1);
     }
@@ -172,7 +198,7 @@ export function createDocumentParser(options: DocumentParserOptions): ParserPool
   }
 
   /** The outcomes of as many files, from the first on, as one child reads. It ended over one of the next `suspects`. */
-  async function runInOneChild(works: readonly TimedWork[]): Promise<{ readonly outcomes: readonly Outcome[]; readonly suspects: number }> {
+  async function runInOneChild(works: readonly TimedWork[]): Promise<ReadTogether> {
     const slot = await acquire(Math.max(...works.map(({ request }) => request.bytes.length)));
     const { child } = slot;
     const sent = sentTogether(works, Math.max(1, Math.round((1 - slot.used) * limits.documentsPerChild)));
@@ -203,6 +229,7 @@ export function createDocumentParser(options: DocumentParserOptions): ParserPool
         const sending = sendStreamed(child, work, guard);
         const answer = await readAnswer(slot, work.request, answers[index], portions[index] as TakenPortions, guard).finally(guard.stop);
         const failure = await sending.end();
+        if (answer.failedStart !== undefined) return { outcomes, suspects: 0, failedStart: answer.failedStart };
         // What was answered is of a file that was another meanwhile.
         const isOfFile = answer.hasEnded || failure === undefined;
         keep = answer.keep && isOfFile;
@@ -228,17 +255,21 @@ export function createDocumentParser(options: DocumentParserOptions): ParserPool
     answer: Promise<Frame | undefined> | undefined,
     portions: TakenPortions,
     guard: ChildGuard,
-  ): Promise<{ readonly outcome: Outcome; readonly keep: boolean; readonly hasEnded: boolean }> {
+  ): Promise<{ readonly outcome: Outcome; readonly keep: boolean; readonly hasEnded: boolean; readonly failedStart?: FailedStart }> {
     let keep = false;
     let hasEnded = true;
     try {
       const frame = await answer;
-      const ended = guard.reason();
-      if (ended !== undefined) throw ended;
-      if (frame === undefined) {
-        slot.child.kill();
-        throw crashed(name, await slot.child.ended);
+      if (frame === undefined) slot.child.kill();
+      const end = frame === undefined ? await slot.child.ended : undefined;
+      const limit = guard.reason();
+      if (end?.wasReady === false && (limit === undefined || limit.code === 'E_PARSE_CRASHED')) {
+        const reason = wasNeverReady(end, options.formatModules ?? [], limit);
+        return { outcome: { status: 'rejected', reason }, keep, hasEnded, failedStart: { reason, isByChance: end.signal !== null } };
       }
+      if (limit !== undefined) throw limit;
+      if (end !== undefined) throw crashed(name, end);
+      if (frame === undefined) throw new RangeError('The process has not ended.');
       hasEnded = false;
       const response = responseHeader.parse(frame.header);
       const isPlain = response.outcome === 'parsed' && response.document.parser === plainText;
@@ -321,11 +352,15 @@ function sentTogether(works: readonly TimedWork[], most: number): readonly Timed
   return works.slice(0, Math.min(most, streamed === -1 ? works.length : Math.max(1, streamed)));
 }
 
+/** They say nothing of a file. */
+const notOfFile: ReadonlySet<ErrorCode> = new Set(['E_OVERLOADED', 'E_PARSER_UNAVAILABLE', 'E_SHUTTING_DOWN']);
+
 /** The text that was there is kept where OCR failed. */
 function withOcrOutcome(text: Outcome | undefined, read: Outcome | undefined, ocr: string, signal: AbortSignal): Outcome {
   if (read?.status === 'fulfilled') return { status: 'fulfilled', value: { ...read.value, ocr } };
   const reason: unknown = read?.reason;
-  if (text?.status !== 'fulfilled' || signal.aborted) return { status: 'rejected', reason };
+  const wasTried = !isMillraceError(reason) || !notOfFile.has(reason.code);
+  if (text?.status !== 'fulfilled' || signal.aborted || !wasTried) return { status: 'rejected', reason };
   const { scannedPages = 0, warnings, ...rest } = text.value;
   const warning = `${scannedPages} pages that are images could not be read by OCR: ${toMillraceError(reason).message}`;
   return { status: 'fulfilled', value: { ...rest, ocr, warnings: [...warnings, warning] } };
@@ -351,18 +386,10 @@ function cancelled({ request, signal }: ParseWork): MillraceError {
 }
 
 function crashed(name: string, end: ChildEnd): MillraceError {
-  // Nothing is said of the file, and it is not to be left out.
-  if (end.startError !== undefined) return couldNotStart(end.startError);
   if (/heap out of memory|Array buffer allocation failed/i.test(end.errorOutput)) {
     const message = `The parser process ran out of memory on ${name}.`;
     return new MillraceError('E_PARSE_CRASHED', message, { details: { limit: 'memory' } });
   }
-  const how = end.signal !== null ? `signal ${end.signal}` : `exit code ${end.code ?? 'none'}`;
-  const lines = end.errorOutput.split('\n').filter((line) => line.trim() !== '' && !/^Node\.js v\d/.test(line));
-  // An exception ends Node with where it was thrown, itself, its stack and the version of Node.
-  const lastLine = lines.findLast((line) => /^\w*Error\b/.test(line)) ?? lines.at(-1);
-  const said = lastLine === undefined ? '' : ` Its last words: ${lastLine.trim().slice(0, 200)}`;
-  return new MillraceError('E_PARSE_CRASHED', `The parser process ended with ${how} while it read ${name}.${said}`, {
-    details: { code: end.code, signal: end.signal },
-  });
+  const message = `The parser process ended with ${howEnded(end)} while it read ${name}.${lastWords(end)}`;
+  return new MillraceError('E_PARSE_CRASHED', message, { details: { code: end.code, signal: end.signal } });
 }

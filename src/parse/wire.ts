@@ -19,6 +19,9 @@ export interface RequestHeader {
   readonly ocr?: string;
 }
 
+/** What a child writes first, when it has loaded all formats and has read nothing yet. */
+export const readyHeader = { outcome: 'ready' } as const;
+
 /** Numbers a block: kind, level or 0, start, end, start and end of the header row or 0. */
 const blockNumbers = 6;
 
@@ -27,7 +30,7 @@ const onePieceBytes = 64 * 1024;
 
 /** One frame, in pieces that are written one after another. `moreBytes` of its payload follow them. */
 export function encodeFrame(
-  header: RequestHeader | ResponseHeader | PortionHeader,
+  header: RequestHeader | ResponseHeader | PortionHeader | typeof readyHeader,
   payload: readonly Uint8Array[],
   moreBytes = 0,
 ): Uint8Array[] {

@@ -4,7 +4,7 @@ import type { FormatParser, ParsedDocument, ParsedPortion } from '../../spec/par
 import { systemClock } from '../../util/clock.ts';
 import { contentParts, longUnits } from '../content-parts.ts';
 import { parseInParts } from '../parse-document.ts';
-import { createFrameReader, encodeDocument, encodeFrame, encodePortion, type Frame, type RequestHeader } from '../wire.ts';
+import { createFrameReader, encodeDocument, encodeFrame, encodePortion, type Frame, readyHeader, type RequestHeader } from '../wire.ts';
 import { createPortions, readyForChunks, withLanguage } from './ready-for-chunks.ts';
 
 /** Answers wait so long, or up to so many bytes, for the next ones: each write wakes the parent. */
@@ -41,6 +41,8 @@ export async function serveParsers(parsers: readonly FormatParser[]): Promise<vo
     await Promise.all(written);
   }
 
+  // Whatever ends it from here on may be a document's doing.
+  for (const piece of encodeFrame(readyHeader, [])) await write(output, piece);
   for await (const chunk of process.stdin) {
     for (const frame of reader.push(chunk as Buffer)) {
       for await (const part of answers(frame, parsers, residentBytes)) {
