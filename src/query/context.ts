@@ -1,6 +1,7 @@
 import type { Hit } from '../spec/answers.ts';
 import type { Tokenizer } from '../spec/engine.ts';
 import { choosePieces, joinPieces, type Piece, scorePieces } from './excerpt.ts';
+import { sentencesOf } from './matching.ts';
 import { renderPassage } from './prompt.ts';
 
 export interface Context {
@@ -10,9 +11,15 @@ export interface Context {
 }
 
 /** Most of the budget that one of many passages takes: three at least are read, so that the second-ranked hit is not crowded out. */
-const passageShare = 3 / 8;
+export const passageShare = 3 / 8;
 /** With less room than this a passage is not worth its heading. */
 const leastTokens = 24;
+
+/** What `fitContext` takes a whole passage for, in tokens. */
+export async function countPassage(hit: Hit, tokenizer: Pick<Tokenizer, 'countTokens'>, signal: AbortSignal): Promise<number> {
+  const texts = [renderPassage(1, hit, ''), ...sentencesOf(hit.text).map(({ text }) => `${text}\n`)];
+  return (await tokenizer.countTokens(texts, signal)).reduce((sum, one) => sum + one, 0);
+}
 
 interface Taken {
   readonly hit: Hit;

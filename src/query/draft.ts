@@ -4,7 +4,7 @@ import { type Asked, askPassage } from './ask-passage.ts';
 import { type Asking, type Candidate, candidateOf, createSpent, generate, noUsage } from './candidate.ts';
 import { chooseContext } from './choose-context.ts';
 import { checkAnswer, isRefusal, type Use } from './cite.ts';
-import { fitContext } from './context.ts';
+import { countPassage, fitContext, passageShare } from './context.ts';
 import { generateByStage, roughTokenizer } from './custom-stages.ts';
 import type { EngineCall } from './generate.ts';
 import { contentWords, coverage, fold } from './matching.ts';
@@ -12,6 +12,7 @@ import type { QueryParts } from './parts.ts';
 import { answerPrompt, passagePrompt, promptFamilyOf } from './prompt.ts';
 import { quoteAnswer } from './quotes.ts';
 import { refusalIn } from './refusals.ts';
+import { readSections } from './read-section.ts';
 import { orderByLikelihood } from './rerank.ts';
 import type { ResolvedPipeline } from './resolve-pipeline.ts';
 import { widen } from './widen.ts';
@@ -88,7 +89,7 @@ export async function draftAnswer(
   const reranking = clock.monotonic();
   const ordered = reranks ? await orderByLikelihood(parts, generator, question, hits, pipeline.rerank, family, call, spent.add) : hits;
   const rerankMs = clock.monotonic() - reranking;
-  const read = await widen(parts.store, ordered, pipeline.retrieve.neighbours, each ? (hit) => fitsAlone(asking, hit) : undefined);
+  const read = await readAround(asking, ordered, each);
   const candidates = each ? await askEach(asking, read) : [await askJoined(asking, read, verified ? undefined : tell)];
   const given = candidates.find((one) => !one.checked.abstained && (one.verdict?.supported ?? true));
   const text = given === undefined ? refusalIn(language) : given.checked.text;
@@ -104,6 +105,19 @@ export async function draftAnswer(
     timings: { modelMs, ...(reranks ? { rerankMs } : {}), ...spent.timings() },
     verification: verificationOf(candidates, given, language),
   };
+}
+
+/** The hits with as much around them as the pipeline says: their sections, chunks beside them, or nothing. */
+function readAround(asking: Asking, hits: readonly Hit[], each: boolean): Promise<readonly Hit[]> {
+  const { parts, pipeline, generator, call } = asking;
+  const fits = (hit: Hit): Promise<boolean> => fitsAlone(asking, hit);
+  const { neighbours, section } = pipeline.retrieve;
+  if (section !== true) return widen(parts.store, hits, neighbours, each ? fits : undefined);
+  const { tokens } = contextOf(asking);
+  const count = (passage: Hit): Promise<number> => countPassage(passage, generator.tokenizer, call.signal);
+  const most = Math.min(tokens, generator.model.maxSequenceTokens - pipeline.generate.maxTokens);
+  if (each) return readSections(parts.store, hits, { tokens: most, count, fits });
+  return readSections(parts.store, hits, { tokens: most * Math.max(passageShare, 1 / hits.length), together: most, count });
 }
 
 /** All passages in one prompt, within the budget. */

@@ -63,6 +63,8 @@ export interface RetrieveSection {
   readonly perDocument: number | undefined;
   /** Chunks before and after a hit that are read with it. */
   readonly neighbours: number;
+  /** Whether the section that a hit belongs to is read with it; absent where it is not, so that hashes stay what they were. */
+  readonly section?: boolean;
 }
 
 /** A stage by its name and the version that is registered. */
@@ -98,6 +100,7 @@ export function resolvePipeline(pipeline: Pipeline, defaults: PipelineDefaults =
   }
   const { retrieve = {}, rerank = {}, context = {}, generate = {}, verify = {} } = pipeline;
   if (generate.stage !== undefined) refuseBesideStage(pipeline);
+  if (retrieve.section === true) refuseBesideSection(pipeline);
   const limit = retrieve.limit ?? queryDefaults.askLimit;
   const resolved = {
     retrieve: {
@@ -110,6 +113,7 @@ export function resolvePipeline(pipeline: Pipeline, defaults: PipelineDefaults =
       feedback: retrieve.feedback ?? false,
       perDocument: retrieve.perDocument,
       neighbours: retrieve.neighbours ?? 0,
+      ...(retrieve.section === true ? { section: true } : {}),
     },
     stages: stagesOf(pipeline, defaults.stages ?? {}),
     rerank: { by: rerank.by ?? 'none', model: rerank.model, limit: rerank.limit },
@@ -140,6 +144,23 @@ function refuseBesideStage({ verify, context }: Pipeline): void {
   if (path === undefined) return;
   throw new MillraceError('E_PIPELINE_INVALID', `The pipeline sets "${path}", which says nothing beside "generate.stage".`, {
     remedy: 'Leave one of the two out: a stage gets all passages together, and its sentences are checked for sources only.',
+    details: { path },
+  });
+}
+
+/** Sections are what a model reads, and take the place of neighbours. */
+function refuseBesideSection({ retrieve, generate }: Pipeline): void {
+  const path =
+    (retrieve?.neighbours ?? 0) > 0
+      ? 'retrieve.neighbours'
+      : generate?.by === 'quotes'
+        ? 'generate.by'
+        : generate?.stage === undefined
+          ? undefined
+          : 'generate.stage';
+  if (path === undefined) return;
+  throw new MillraceError('E_PIPELINE_INVALID', `The pipeline sets "${path}", which does not go with "retrieve.section".`, {
+    remedy: 'Leave one of the two out: sections are read by the model, in the place of neighbours.',
     details: { path },
   });
 }

@@ -31,6 +31,11 @@ const retrieveSection = z.strictObject({
   /** Chunks before and after a hit that are read with it. Default 0. */
   neighbours: z.number().int().min(0).max(20).optional(),
   /**
+   * Whether a hit is read with the section that it belongs to, within `context.tokens`; a longer section is cut to whole chunks around it.
+   * Default false.
+   */
+  section: z.boolean().optional(),
+  /**
    * Searches again with words of the best hits: finds more of what is about the same, and blurs what is first (`search` does it, `ask` does
    * not). Collections of more than 20,000 chunks are searched once. Default false.
    */
