@@ -145,6 +145,40 @@ describe('prune', () => {
     expect(Object.keys(await texts())).toEqual(['docs/b.txt', 'row']);
     expect((await store.verify()).problems).toEqual([]);
   });
+
+  it('of all that is on record removes nothing of a folder that is itself gone, and tells that once', async () => {
+    const { start, run, write, store, folder, texts } = bench();
+    async function update(options: IngestOptions = {}) {
+      const events: IngestEvent[] = [];
+      for await (const event of start(recordedSources(store, 'default', {}) as never, { prune: true, ...options })) events.push(event);
+      return events;
+    }
+    for (const name of ['disk/docs/a.txt', 'disk/docs/b.txt', 'disk/docs/old/c.txt', 'disk/docs/old/deep/d.txt', 'other/e.txt'])
+      write(name, `Text ${name}.`);
+    await run([join(folder, 'disk/docs'), join(folder, 'other')]);
+    rmSync(join(folder, 'disk/docs/b.txt'));
+    rmSync(join(folder, 'disk/docs/old'), { recursive: true });
+    expect(end(await update({ dryRun: true }))).toMatchObject({ failed: 0, removed: 3 });
+    expect(end(await update())).toMatchObject({ failed: 0, removed: 3 });
+    expect(Object.keys(await texts())).toEqual(['disk/docs/a.txt', 'other/e.txt']);
+
+    write('disk/docs/f.txt', 'Text f.');
+    await run([join(folder, 'disk/docs')]);
+    renameSync(join(folder, 'disk'), join(folder, 'elsewhere'));
+    const events = await update();
+    expect(ofType(events, 'document-failed')).toMatchObject([
+      { source: join(folder, 'disk'), error: { code: 'E_SOURCE_MISSING', message: `The path ${join(folder, 'disk')} does not exist.` } },
+    ]);
+    expect(end(events)).toMatchObject({ type: 'ingest-end', skipped: 1, failed: 1 });
+    renameSync(join(folder, 'other'), join(folder, 'elsewhere/other'));
+    expect(end(await update())).toMatchObject({ type: 'ingest-failed', error: { code: 'E_SOURCE_MISSING' } });
+    expect(end(await update({ dryRun: true }))).toMatchObject({ type: 'ingest-failed', error: { code: 'E_SOURCE_MISSING' } });
+    expect(Object.keys(await texts())).toEqual(['disk/docs/a.txt', 'disk/docs/f.txt', 'other/e.txt']);
+    expect((await store.listSources('default')).map(({ error }) => error)).toEqual([null, null, null]);
+    renameSync(join(folder, 'elsewhere'), join(folder, 'disk'));
+    expect(end(await update())).toMatchObject({ skipped: 2, failed: 1 });
+    expect((await store.verify()).problems).toEqual([]);
+  });
 });
 
 describe('a pattern', () => {

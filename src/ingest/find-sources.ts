@@ -5,6 +5,7 @@ import { abortable } from '../util/abortable.ts';
 import { discover, namesNothing, type FoundSource, type GivenSource, type Root } from './discover.ts';
 import type { IngestParts, IngestRun } from './ingest-run.ts';
 import { isGone } from './is-gone.ts';
+import { createMissingFolders, type MissingFolders } from './missing-folders.ts';
 import { vanishedBelow } from './vanished.ts';
 import { startWatching, type Watcher } from './watch.ts';
 
@@ -27,10 +28,12 @@ export async function* findSources(
   if (options.dryRun !== true) yield* pendingSources(parts, collection);
   const roots: Root[] = [];
   const watched = options.watch === true ? await watchGiven(run, sources, signal) : undefined;
+  const missing = createMissingFolders(parts.store, collection);
   try {
     const given = watched?.given ?? sources;
     for await (const source of abortable(discover(given, { workingDirectory: parts.workingDirectory, onRoot }), signal)) {
-      yield options.prune === true ? await asVanished(parts, collection, source) : source;
+      const seen = options.prune === true ? await asVanished(parts, collection, missing, source) : source;
+      if (seen !== undefined) yield seen;
     }
     if (options.prune === true) yield* vanishedBelow(parts.store, collection, roots);
     counts.allFound = true;
@@ -68,11 +71,21 @@ async function* pendingSources({ store }: IngestParts, collection: string): Asyn
   }
 }
 
-/** A path that is gone and in the record is no mistake of the caller when what is gone is to be removed. */
-async function asVanished({ workingDirectory, store }: IngestParts, collection: string, source: FoundSource): Promise<FoundSource> {
+/**
+ * A path that is gone and in the record is no mistake of the caller when what is gone is to be removed. What the record names of a folder that
+ * is itself gone stays, and the folder is told once: undefined for the rest of its files.
+ */
+async function asVanished(
+  { workingDirectory, store }: IngestParts,
+  collection: string,
+  missing: MissingFolders,
+  source: FoundSource,
+): Promise<FoundSource | undefined> {
   if (source.kind !== 'unreachable' && (source.kind !== 'file' || source.recorded === undefined)) return source;
   const path = source.kind === 'file' ? source.path : resolve(workingDirectory, source.given);
   if (!(await isGone(path))) return source;
+  const folder = source.kind === 'file' ? await missing.above(path) : undefined;
+  if (folder !== undefined) return folder.isNew ? { kind: 'unreachable', given: folder.path, error: folder.error } : undefined;
   return (await store.readSource(collection, path)) === undefined ? source : { kind: 'vanished', path };
 }
 

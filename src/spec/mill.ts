@@ -57,7 +57,7 @@ export const ingestOptions = callLimits.extend({
   metadataBySource: z
     .record(z.string().max(4_096), z.object({ title: z.string().max(2_000).optional(), metadata: metadata.optional() }))
     .optional(),
-  /** Removes sources below the named folders and patterns whose files are gone. Default false. */
+  /** Removes sources below the named folders and patterns whose files are gone, nothing of a folder that is itself gone. Default false. */
   prune: z.boolean().optional(),
   /** Tells what would be read, skipped and removed, and does none of it. Default false. */
   dryRun: z.boolean().optional(),

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -86,5 +86,22 @@ describe('a dry run', () => {
 
   it('is refused of a list that can be read once, where an estimate is wanted', async () => {
     expect(await run('ingest', '-', '--estimate')).toMatchObject({ exitCode: 2, out: '' });
+  });
+});
+
+describe('documents update --prune', () => {
+  it('removes what is gone, and nothing where the folder is gone as well', async () => {
+    await run('ingest', 'docs', '--no-embed');
+    rmSync(join(folder, 'docs', 'cut.pdf'));
+    expect(await run('documents', 'update', '--prune', '--no-embed')).toMatchObject({
+      exitCode: 0,
+      out: expect.stringContaining('1 removed'),
+    });
+    renameSync(join(folder, 'docs'), join(folder, 'unmounted'));
+    expect(await run('documents', 'update', '--prune', '--no-embed')).toMatchObject({
+      exitCode: 1,
+      error: expect.stringContaining(`The path ${join(folder, 'docs')} does not exist.`),
+    });
+    expect((await run('documents', 'list')).out.trim().split('\n')).toHaveLength(2);
   });
 });
