@@ -70,7 +70,7 @@ export async function ingestCorpus(
     if (event.type === 'document-found' || event.type === 'document-failed') found.add(event.source);
     if (!quiet) show(event);
   }
-  const { failed } = await stream.result();
+  const { failed, quarantined } = await stream.result();
   let documents = 0;
   let afterKey: string | undefined;
   do {
@@ -81,7 +81,7 @@ export async function ingestCorpus(
     }
     afterKey = page.nextKey ?? undefined;
   } while (afterKey !== undefined);
-  return { documents, failed };
+  return { documents, failed: failed + quarantined };
 }
 
 /** A file inside a container that did not change is not told of; the container is. */

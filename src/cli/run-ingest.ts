@@ -38,6 +38,6 @@ export async function runIngest(
     onEvent(event);
     if (options.json && event.type === 'ingest-failed') session.failureTold();
   }
-  const { failed, unembedded } = await stream.result();
-  return failed > 0 || unembedded !== undefined ? 3 : 0;
+  const { failed, quarantined, unembedded } = await stream.result();
+  return failed + quarantined > 0 || unembedded !== undefined ? 3 : 0;
 }

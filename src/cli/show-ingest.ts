@@ -29,7 +29,7 @@ export function showIngest(
     }
     switch (event.type) {
       case 'document-failed':
-        failures.set(event.error.code, (failures.get(event.error.code) ?? 0) + 1);
+        if (event.error.code !== 'E_PARSE_CRASHED') failures.set(event.error.code, (failures.get(event.error.code) ?? 0) + 1);
         recent.push(event);
         break;
       case 'document-committed':
@@ -87,9 +87,8 @@ export function describeProgress(event: Extract<IngestEvent, { type: 'ingest-pro
 }
 
 function describeDryRun(event: Extract<IngestEvent, { type: 'ingest-end' }>): string {
-  const { found, skipped, failed, removed = 0, bytes } = event;
-  const read = found - skipped - Math.min(failed, found - skipped);
-  return `Nothing was done. ${read} would be read (${formatBytes(bytes)}), ${skipped} look unchanged, ${failed} cannot be reached, ${removed} would be removed.`;
+  const { indexed, skipped, failed, removed = 0, bytes } = event;
+  return `Nothing was done. ${indexed} would be read (${formatBytes(bytes)}), ${skipped} look unchanged, ${failed} cannot be reached, ${removed} would be removed.`;
 }
 
 const nothingThere = 'No file to read was found there: folders are searched for known kinds of files, ignore files are honoured.';
@@ -99,10 +98,10 @@ function describeEnd(
   failures: ReadonlyMap<string, number>,
   nothing = nothingThere,
 ): string {
-  if (event.found === 0 && event.failed === 0 && event.removed === undefined) return nothing;
+  if (event.found === 0 && event.removed === undefined) return nothing;
   const reasons = [...failures].map(([code, count]) => `${code} ${count}`).join(', ');
   return (
-    `${event.found} found: ${event.indexed} indexed, ${event.skipped} unchanged, ${event.removed === undefined ? '' : `${event.removed} removed, `}${event.failed} failed${reasons === '' ? '' : ` (${reasons})`}${event.quarantined === 0 ? '' : `, ${event.quarantined} of them in quarantine`}; ` +
+    `${event.found} found: ${event.indexed} indexed, ${event.skipped} unchanged, ${event.removed === undefined ? '' : `${event.removed} removed, `}${event.failed} failed${reasons === '' ? '' : ` (${reasons})`}${event.quarantined === 0 ? '' : `, ${event.quarantined} in quarantine`}; ` +
     `${event.chunks} chunks, ${formatBytes(event.bytes)} in ${formatDuration(event.elapsedMs)}`
   );
 }

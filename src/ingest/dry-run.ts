@@ -26,6 +26,7 @@ export async function lookOnly(
       }
     } else if (found.kind === 'unreachable') {
       unreachable ??= found.error;
+      counts.found += 1;
       counts.failed += 1;
       counts.unreachable += 1;
       await run.emit({ type: 'document-failed', source: found.given, error: found.error.toJSON() });
@@ -34,7 +35,7 @@ export async function lookOnly(
       await look(run, found);
     }
   }
-  if (unreachable !== undefined && counts.found + counts.removed === 0) throw unreachable;
+  if (unreachable !== undefined && counts.found === counts.unreachable && counts.removed === 0) throw unreachable;
 }
 
 async function look(
@@ -49,6 +50,7 @@ async function look(
       counts.skipped += 1;
       return await emit({ type: 'document-skipped', source: key, reason: 'unchanged' });
     }
+    counts.indexed += 1;
     counts.bytes += looked.size;
     await emit({ type: 'document-found', source: key, bytes: looked.size });
   } catch (thrown) {

@@ -72,14 +72,15 @@ export type EventBody = IngestEvent extends infer Each ? (Each extends IngestEve
 
 /** Figures of the call so far. */
 export interface IngestCounts {
-  /** Sources that exist: paths that name nothing are not among them. */
+  /** Sources, and paths that name nothing. At the end it is the sum of `indexed`, `skipped`, `failed` and `quarantined`. */
   found: number;
   allFound: boolean;
   indexed: number;
   skipped: number;
-  /** Paths that name nothing included. */
+  /** Paths that name nothing included, without those in quarantine. */
   failed: number;
   quarantined: number;
+  /** Of the failed ones: paths that name nothing. */
   unreachable: number;
   /** Taken out of the record because their file is gone. */
   removed: number;

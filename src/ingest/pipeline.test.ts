@@ -236,11 +236,11 @@ describe('ingest', () => {
     write('poison.txt', 'poison');
     const first = await run([folder]);
     expect(crashes).toBe(2);
-    expect(first.at(-1)).toMatchObject({ indexed: 1, failed: 1, quarantined: 1 });
+    expect(first.at(-1)).toMatchObject({ indexed: 1, failed: 0, quarantined: 1 });
     expect(ofType(first, 'document-failed')[0]?.error.remedy).toContain('--reread');
     const second = await run([folder]);
     expect(crashes).toBe(2);
-    expect(second.at(-1)).toMatchObject({ skipped: 1, failed: 1, quarantined: 1 });
+    expect(second.at(-1)).toMatchObject({ skipped: 1, failed: 0, quarantined: 1 });
     expect(ofType(second, 'document-failed')[0]?.error).toEqual(ofType(first, 'document-failed')[0]?.error);
     await run([folder], { reread: true });
     expect(crashes).toBe(4);
@@ -255,7 +255,10 @@ describe('ingest', () => {
       ['missing.txt', 'E_SOURCE_MISSING', `The path ${folder}/missing.txt does not exist.`],
       ['*.pdf', 'E_SOURCE_MISSING', 'No file matches the pattern "*.pdf".'],
     ]);
-    expect(events.at(-1)).toMatchObject({ type: 'ingest-end', found: 1, indexed: 1, failed: 2 });
+    expect(events.at(-1)).toMatchObject({ type: 'ingest-end', found: 3, indexed: 1, failed: 2 });
+    expect((await run(['missing.txt', 'a.txt', '*.pdf'], { dryRun: true })).at(-1)).toMatchObject({ found: 3, skipped: 1, failed: 2 });
+    write('b.txt', 'Another text.');
+    expect((await run(['b.txt', '*.pdf'], { dryRun: true })).at(-1)).toMatchObject({ found: 2, indexed: 1, failed: 1 });
     expect((await run(['missing.txt'])).at(-1)).toMatchObject({ type: 'ingest-failed', error: { code: 'E_SOURCE_MISSING' } });
     await expect(start(['missing.txt']).result()).rejects.toMatchObject({ code: 'E_SOURCE_MISSING' });
   });

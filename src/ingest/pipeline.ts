@@ -155,7 +155,7 @@ async function discoverAll(
 ): Promise<void> {
   try {
     for await (const source of findSources(run, sources, signal)) {
-      if (source.kind !== 'unreachable' && source.kind !== 'vanished') run.counts.found += 1;
+      if (source.kind !== 'vanished') run.counts.found += 1;
       await found.push(source, { bytes: heldBytes(source), signal });
     }
   } finally {
@@ -191,6 +191,7 @@ async function prepareAll(
         unreachable ??= source.error;
         counts.failed += 1;
         counts.unreachable += 1;
+        progress.settled();
         await run.emit({ type: 'document-failed', source: source.given, error: source.error.toJSON() });
       } else if (source.kind === 'vanished') {
         // What was renamed keeps its document: its new name is on record before the old one goes.
@@ -205,7 +206,7 @@ async function prepareAll(
       signal,
       Array.from({ length: run.options.maxConcurrentFiles ?? defaultConcurrentFiles }, () => work),
     );
-    if (unreachable !== undefined && counts.found + counts.removed === 0) throw unreachable;
+    if (unreachable !== undefined && counts.found === counts.unreachable && counts.removed === 0) throw unreachable;
   } finally {
     prepared.end();
   }

@@ -348,8 +348,8 @@ async function tellRemoved({ counts, emit }: IngestRun, keys: readonly string[] 
 }
 
 async function countFailure({ counts, emit }: IngestRun, key: string, error: MillraceError): Promise<void> {
-  counts.failed += 1;
   if (error.code === 'E_PARSE_CRASHED') counts.quarantined += 1;
+  else counts.failed += 1;
   await emit({ type: 'document-failed', source: key, error: error.toJSON() });
 }
 

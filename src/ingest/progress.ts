@@ -110,7 +110,7 @@ export async function createProgress(run: IngestRun, waiting: () => Waiting): Pr
         embeddedChunks,
         itemsPerSecond: inStage,
         remainingMs: !isKnown ? null : left <= 0 ? 0 : inStage === null || inStage === 0 ? null : Math.round((left / inStage) * 1_000),
-        failed: counts.failed,
+        failed: counts.failed + counts.quarantined,
         stages: {
           read: { waiting: found, working, perSecond: reading },
           commit: { waiting: prepared },

@@ -67,11 +67,14 @@ export const ingestEvent = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('ingest-end'),
     ...head,
+    /** Sources, and paths that name nothing: the sum of the next four. */
     found: z.number(),
+    /** In a dry run: those that would be read. */
     indexed: z.number(),
     skipped: z.number(),
+    /** Without those in quarantine. */
     failed: z.number(),
-    /** Of the failed ones: those that ended their parser process. They are left out until they change or are reread. */
+    /** Those that ended their parser process. They are left out until they change or are reread. */
     quarantined: z.number(),
     /** Of the documents that were indexed. */
     chunks: z.number(),

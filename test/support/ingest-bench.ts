@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -33,6 +34,12 @@ export interface IngestBenchOptions {
   readonly folder?: string;
   /** Runs before each commit, which waits for it; may throw. */
   readonly onCommit?: (operations: readonly StoreOperation[]) => Promise<void> | void;
+}
+
+/** Whatever was found has one outcome. */
+function requireSum(events: readonly IngestEvent[]): void {
+  for (const { found, indexed, skipped, failed, quarantined } of ofType(events, 'ingest-end'))
+    assert.equal(found, indexed + skipped + failed + quarantined, 'found is not the sum of the outcomes');
 }
 
 /** Ingestion over the memory store, the fake embedder and a parser that takes every file as text. */
@@ -92,7 +99,9 @@ export function createIngestBench(options: IngestBenchOptions = {}) {
     commits,
     start,
     async run(sources: Iterable<IngestSource> | AsyncIterable<IngestSource>, ingestOptions: IngestOptions = {}) {
-      return Array.fromAsync(start(sources, ingestOptions));
+      const events = await Array.fromAsync(start(sources, ingestOptions));
+      requireSum(events);
+      return events;
     },
     /** Writes a file that was last modified long ago. Returns its path. */
     write(name: string, content: string | Uint8Array, modifiedMs = Date.UTC(2025, 0, 1)): string {
