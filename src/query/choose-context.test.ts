@@ -32,4 +32,17 @@ describe('createReadingPace', () => {
     expect(pace.tokensPerSecond('a')).toBe(120);
     expect(pace.tokensPerSecond('b')).toBeUndefined();
   });
+
+  it('knows the generators that pipelines name, and that of the open directory, once they are loaded', () => {
+    const pace = createReadingPace();
+    pace.add('a', 100, 1_000);
+    expect(pace.tokensPerSecondOf(undefined)).toBeUndefined();
+    pace.isNamed('a', undefined);
+    pace.isNamed('b', 'large');
+    expect([pace.tokensPerSecondOf(undefined), pace.tokensPerSecondOf('large'), pace.tokensPerSecondOf('other')]).toEqual([
+      100,
+      undefined,
+      undefined,
+    ]);
+  });
 });

@@ -79,6 +79,7 @@ export async function draftAnswer(
     if (event.type === 'model-loading') void tell?.(event).catch(() => undefined);
   }, pipeline.generate.model);
   const modelMs = clock.monotonic() - loading;
+  parts.pace?.isNamed(generator.model.hash, pipeline.generate.model);
   const spent = createSpent();
   const family = pipeline.generate.prompt ?? promptFamilyOf(generator.model.id);
   const verified = pipeline.verify.by !== 'none';

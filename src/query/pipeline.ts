@@ -4,6 +4,7 @@ import type { WorkClass } from '../spec/engine.ts';
 import type { Deadline } from '../spec/time.ts';
 import type { Permit } from '../spec/work.ts';
 import type { AnswerEventBody } from './caches.ts';
+import { forThisMachine } from './choose-rerank.ts';
 import { citationsOf } from './cite.ts';
 import { findHits } from './custom-stages.ts';
 import { draftAnswer } from './draft.ts';
@@ -54,9 +55,10 @@ export async function searchDocuments(parts: QueryParts, query: string, options:
   const started = parts.clock.monotonic();
   const { limit, searchDepth: depth } = queryDefaults;
   const given = { ...options.pipeline, retrieve: { limit, depth, feedback: true, ...options.pipeline?.retrieve } };
-  const pipeline = pipelineOf({ ...options, pipeline: given }, { stages: parts.stages });
-  const { collection } = pipeline.retrieve;
+  const resolved = pipelineOf({ ...options, pipeline: given }, { stages: parts.stages });
+  const { collection } = resolved.retrieve;
   const asked = checkQuestion(query, 'query');
+  const pipeline = forThisMachine(parts, resolved, asked);
   const work = { class: 'interactive', tenant: options.tenant, cache: options.cache, ...call } as const;
   const byModel = pipeline.rerank.by === 'model';
   const found = await withPermit(parts.scheduler, { ...work, costs: rankedSearchCosts(asked, pipeline) }, async (permit) => {
@@ -102,11 +104,12 @@ type Emit = (event: AnswerEventBody) => Promise<void>;
 export async function answerQuestion(
   parts: QueryParts,
   question: string,
-  pipeline: ResolvedPipeline,
+  resolved: ResolvedPipeline,
   call: QuestionCall,
   emit: Emit | undefined,
 ): Promise<Answer> {
   const asked = checkQuestion(question, 'question');
+  const pipeline = forThisMachine(parts, resolved, asked);
   const work = { ...call, class: call.class ?? 'interactive' };
   return withPermit(parts.scheduler, { ...work, costs: questionCosts(asked, pipeline) }, (permit) =>
     answerAdmitted(parts, question, pipeline, { ...work, permit }, emit),

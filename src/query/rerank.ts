@@ -2,15 +2,20 @@ import type { Hit } from '../spec/answers.ts';
 import type { Generator } from '../spec/engine.ts';
 import { type EngineCall, type GeneratedAnswer, generateAnswer } from './generate.ts';
 import type { QueryParts } from './parts.ts';
-import { modelRefusal, passagePrompt, type PromptFamily } from './prompt.ts';
+import { type AnswerPrompt, modelRefusal, passagePrompt, type PromptFamily } from './prompt.ts';
 import { signalScores } from './signals.ts';
 
 export interface RerankSection {
-  readonly by: 'none' | 'signals' | 'model' | 'cross-encoder';
+  /** `auto` is settled by `choose-rerank.ts` when a question comes. */
+  readonly by: 'none' | 'signals' | 'model' | 'cross-encoder' | 'auto';
   /** The cross-encoder; undefined: the one that is installed. */
   readonly model: string | undefined;
   /** Hits that are scored; the rest stays behind them. Undefined: all. */
   readonly limit: number | undefined;
+  /** With `auto`: most time that the model may take for it. */
+  readonly budgetMs?: number;
+  /** Most tokens of all prompts together; what they go beyond is not scored. */
+  readonly budgetTokens?: number;
 }
 
 /** The hits in the order of cheap signals or of a cross-encoder, ranked anew; as they are where the section asks for neither. */
@@ -42,16 +47,19 @@ export async function orderByLikelihood(
   generator: Generator,
   question: string,
   hits: readonly Hit[],
-  { limit = hits.length }: RerankSection,
+  { limit = hits.length, budgetTokens }: RerankSection,
   family: PromptFamily,
   call: EngineCall,
   onGenerated: (generated: GeneratedAnswer) => void,
 ): Promise<readonly Hit[]> {
-  const scored = hits.slice(0, limit);
+  const prompts = hits.slice(0, limit).map((hit) => passagePrompt(question, hit, family));
+  const asked = budgetTokens === undefined ? prompts : await withinTokens(generator, prompts, budgetTokens, call.signal);
+  if (asked.length < 2) return hits;
+  const scored = hits.slice(0, asked.length);
   const refusals = await Promise.all(
-    scored.map(async (hit) => {
+    asked.map(async (prompt) => {
       const request = {
-        prompt: passagePrompt(question, hit, family),
+        prompt,
         maxTokens: 1,
         temperature: 0,
         seed: 0,
@@ -60,11 +68,26 @@ export async function orderByLikelihood(
       };
       const generated = await generateAnswer(parts.scheduler, generator, request, parts.clock.monotonic);
       onGenerated(generated);
+      const { promptTokens, cachedTokens, prefillMs } = generated.final.usage;
+      parts.pace?.add(generator.model.hash, promptTokens - cachedTokens, prefillMs);
       return generated.final.weights?.[0];
     }),
   );
   const scores = refusals.map((refusal) => (refusal === undefined ? 0 : -refusal));
-  return [...byScore(scored, scores), ...hits.slice(limit)];
+  return [...byScore(scored, scores), ...hits.slice(scored.length)];
+}
+
+/** The first of the prompts, as many as hold so many tokens together at most. */
+async function withinTokens(
+  { tokenizer }: Generator,
+  prompts: readonly AnswerPrompt[],
+  budgetTokens: number,
+  signal: AbortSignal,
+): Promise<readonly AnswerPrompt[]> {
+  const counts = await Promise.all(prompts.map(async ({ prompt }) => (await tokenizer.tokenizePrompt(prompt, signal)).tokens.length));
+  let used = 0;
+  const end = counts.findIndex((tokens) => (used += tokens) > budgetTokens);
+  return end === -1 ? prompts : prompts.slice(0, end);
 }
 
 async function scoreByCrossEncoder(

@@ -86,6 +86,7 @@ export interface PipelineDefaults {
 /** Fields that are part of the interface and not of this version; a stage that learns one takes its line away. */
 const planned: readonly (readonly [path: string, isAsked: (pipeline: Pipeline) => boolean])[] = [
   ['generate.prompt', ({ generate }) => generate?.prompt !== undefined && !promptFamilies.some((family) => family === generate.prompt)],
+  ['rerank.budgetMs', ({ rerank }) => rerank?.budgetMs !== undefined && rerank.by !== 'auto'],
   ['cite.by', ({ cite }) => (cite?.by ?? 'sentence') !== 'sentence'],
 ];
 
@@ -116,7 +117,12 @@ export function resolvePipeline(pipeline: Pipeline, defaults: PipelineDefaults =
       ...(retrieve.section === true ? { section: true } : {}),
     },
     stages: stagesOf(pipeline, defaults.stages ?? {}),
-    rerank: { by: rerank.by ?? 'none', model: rerank.model, limit: rerank.limit },
+    rerank: {
+      by: rerank.by ?? 'none',
+      model: rerank.model,
+      limit: rerank.limit,
+      ...(rerank.budgetMs === undefined ? {} : { budgetMs: rerank.budgetMs }),
+    },
     context: {
       mode: context.mode ?? (generate.stage === undefined ? (defaults.contextMode ?? queryDefaults.contextMode) : 'joined'),
       tokens: context.tokens ?? defaults.contextTokens,

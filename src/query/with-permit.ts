@@ -20,7 +20,7 @@ export async function withPermit<Result>(
 }
 
 /** Of a whole passage with the rules before it, about. */
-const passageTokens = 320;
+export const passageTokens = 320;
 
 /** What a prompt of about so many tokens wants, or several together, with the answer. */
 export function promptCosts(lane: GenerateLaneName, promptTokens: number, maxTokens: number): AdmissionRequest['costs'] {

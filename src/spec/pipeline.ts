@@ -46,8 +46,13 @@ const retrieveSection = z.strictObject({
 
 const rerankSection = z.strictObject({
   stage: stageName.optional(),
-  /** Default `none`. `signals`: cheap ones; `model`: the generator's own yes or no; `cross-encoder`: a model of its own. */
-  by: z.enum(['none', 'signals', 'model', 'cross-encoder']).optional(),
+  /**
+   * Default `none`. `signals`: cheap ones; `model`: the generator's own yes or no; `cross-encoder`: a model of its own; `auto`: the generator
+   * where the machine was seen to read two hits or more within `budgetMs`, as many as that, else `signals`.
+   */
+  by: z.enum(['none', 'signals', 'model', 'cross-encoder', 'auto']).optional(),
+  /** With `auto`: most time that reading the hits may take. Default 2,000. */
+  budgetMs: z.number().int().min(1).max(600_000).optional(),
   /** The cross-encoder. */
   model: z.string().min(1).max(1_000).optional(),
   /** Hits that are scored; the rest stays behind them. Default: all. */
