@@ -1,8 +1,8 @@
 import { segmentSlices } from '../chunk/segment.ts';
-import { createLanguageDetector } from '../language/detect-language.ts';
+import { documentLanguage } from '../language/document-language.ts';
 import type { TextSpan } from '../spec/chunk.ts';
 import type { Embedder } from '../spec/engine.ts';
-import type { ReadDocument } from '../spec/parser.ts';
+import { type ReadDocument, sourceCodeType } from '../spec/parser.ts';
 import type { NewChunk, NewDocument } from '../spec/store.ts';
 import { eventLoopTurn } from '../util/event-loop-turn.ts';
 import { sha256InSteps } from '../util/hash.ts';
@@ -20,7 +20,6 @@ export interface DocumentIdentity {
   readonly parseOptionsHash: string;
 }
 
-const { detect } = createLanguageDetector();
 /** What is taken where the embedder does not read the language; the catalogue has it. */
 const multilingualEmbedder = 'multilingual-e5-small';
 
@@ -82,9 +81,9 @@ function spansOf({ text, blocks, spans }: ReadDocument): Iterable<TextSpan[]> {
   return spans === undefined ? segmentSlices(text.slice(), blocks) : spanSlices(spans);
 }
 
-/** What the document says of itself, else what its beginning is written in. */
-function languageOf({ language, text, taken }: ReadDocument): string | undefined {
-  return language ?? (taken === undefined ? detect(text) : undefined);
+/** Where the text was taken away, whoever has it has told. */
+function languageOf({ language, contentType, text, taken }: ReadDocument): string | undefined {
+  return taken === undefined ? documentLanguage({ language, isSourceCode: contentType === sourceCodeType }, text) : language;
 }
 
 function foreignWarning(language: string, { id, languages }: MakingEmbedder['model']): string | undefined {

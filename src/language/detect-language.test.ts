@@ -31,4 +31,67 @@ describe('createLanguageDetector', () => {
     for (const text of ['', '42', 'TCOLL', 'T cells', 'Lady Gaga', 'Las Vegas hotel tax', 'Los Angeles population', '12da-9che 6di4'])
       expect(detect(text)).toBeUndefined();
   });
+
+  it.each([
+    'AutoGen conversation comment',
+    'war museum opening hours',
+    'plus size hat',
+    'sans serif font',
+    'die casting machine',
+    'pour over coffee',
+    'red wine tannin',
+    'per capita income',
+    'era of good feelings',
+    'non-invasive helmet ventilation',
+    'pro-inflammatory mediators',
+    'resistance to zidovudine (AZT)',
+    'Met Office forecast',
+    'Allen, M. and Allen, L.',
+    'Łódź population',
+    'São Paulo weather',
+    'Erdős number',
+    'jalapeño recipe',
+    'naïve Bayes comment',
+  ])('takes English words, loans and names for no other language: %s', (text) => {
+    expect([undefined, 'en']).toContain(detect(text));
+  });
+
+  it.each([
+    ['fr', 'Comment fonctionne le moteur ?'],
+    ['fr', "Comment résilier l'abonnement ?"],
+    ['de', 'Wer war der Graf?'],
+    ['de', 'Was war die Ursache?'],
+    ['de', 'Was kosten Sie und Ihre Leute?'],
+    ['de', 'Warum wirft parse_row(x) in src/rows.ts einen Fehler?'],
+    ['ru', 'Что делает this в методе then?'],
+    ['it', "Dov'è l'uscita della stazione?"],
+  ])('tells %s beside words that English has, and code: %s', (language, text) => {
+    expect(detect(text)).toBe(language);
+  });
+
+  it('takes titles with capitals for English', () => {
+    expect(detect('An Improved Check for Decimal Numbers in an Analog Computer')).toBe('en');
+  });
+
+  it('tells no language of code, encoded data and tables of numbers', () => {
+    const code = `
+      const je = items.map((il) => il.value);
+      for (const na of je) { if (na.do === 'po') od.push(na); }
+      export function si(la, un) { return la.est(un) ?? { le: la.des, du: un.par }; }
+      var ja = words.ja, de = words.de, fr = words.fr, es = words.es, pl = words.pl;
+    `.repeat(5);
+    const encoded = Buffer.from(Array.from({ length: 3_000 }, (_, index) => (index * 7_919 + (index >> 3)) % 256)).toString('base64');
+    const table = Array.from({ length: 40 }, (_, row) => `${2_000 + row} | ${row * 1_117} | ${row / 8} | kg`).join('\n');
+    for (const text of [code, encoded, encoded.replace(/.{76}/g, '$&\n'), `const wasm = '${encoded}';`, table])
+      expect(detect(text)).toBeUndefined();
+  });
+
+  it('tells the language of prose around code', () => {
+    const prose = 'Die Mühle mahlt, was der Fluss bringt, und das Rad dreht sich auch in der Nacht. '.repeat(3);
+    expect(detect(`${prose}\n\nconst rows = read_rows(path);\n\n${prose}`)).toBe('de');
+  });
+
+  it('takes a long list of names with one foreign word for no language', () => {
+    expect(detect(`${'Ada Grace Barbara Karen Frances Jean Radia Sophie\n'.repeat(10)}welche`)).toBeUndefined();
+  });
 });

@@ -32,3 +32,24 @@ export const functionWordLanguages = Object.keys(lists) as readonly FunctionWord
 export function functionWords(language: string): readonly string[] | undefined {
   return Object.hasOwn(lists, language) ? lists[language as FunctionWordLanguage].split(' ') : undefined;
 }
+
+/** Words of the other lists that English texts have as well: nouns, verbs, abbreviations. By themselves they tell no language. */
+export const englishHomographs: ReadonlySet<string> = new Set(
+  (
+    'ad agar ai al ale alt ante ar au az bare bin care chi ci co come comment con cum dare den dies dig dock dog dos door dove due ' +
+    'ea ed end entre era est et fin fost fu go ham hat hem hen hoe io ja kin kind man men mes met mi mit mod mon mu non nous nu num nun ' +
+    'one op os pa par pas pe pendant per plus po pod pour prin pro sans se sea sera ser sin son sous sub sur te ten till ton tout upp ut van ' +
+    'var vers vi via von wade want war za zo die'
+  ).split(' '),
+);
+
+/** Other frequent words that tell a language. Unlike function words they are searched for and compared. */
+export const tellingWords: Partial<Readonly<Record<FunctionWordLanguage, string>>> = {
+  de: 'bereits darf dürfen einige einigen etwa gab gibt heute konnte konnten laut liegt machen macht manche musste oft sollte sowie statt wodurch wogegen wollte wollten wonach woran worauf worüber worum wovon wozu',
+  fr: 'année années avez coûte doit doivent étaient faut fonctionne peuvent premier première suis sommes trois vouliez voulez',
+  es: 'año años cuántas cuesta debe deben día dos funciona hace primera pueden puede siglo sólo tenía',
+  it: 'anni anno costa deve devono essere funziona giorno possono primo può quanti secondo tre viene vengono',
+  pt: 'ano anos deve devem fica foram funciona pode podem primeira primeiro quantos século três',
+  nl: 'bedroeg eerste jaar kost ligt mag mogen staat werkt welke',
+  pl: 'dwa ile jaką kosztuje lat lata mogą musi pierwsza pierwszy rok roku trzy wolno',
+};

@@ -1,4 +1,4 @@
-import type { FormatParser } from '../spec/parser.ts';
+import { type FormatParser, sourceCodeType } from '../spec/parser.ts';
 import { sourceCodeEndings } from './data/source-code.ts';
 import { createOcrs } from './ocr/tesseract.ts';
 
@@ -107,7 +107,7 @@ function textFormats(): FormatParser[] {
     {
       name: 'source-code',
       version: 1,
-      contentTypes: ['text/x-source'],
+      contentTypes: [sourceCodeType],
       isText: true,
       endings: sourceCodeEndings,
       parse: lazily(async () => (await import('./data/source-code.ts')).parseSourceCode),

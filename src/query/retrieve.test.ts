@@ -93,6 +93,19 @@ describe('retrieve', () => {
     expect(short.hits.every(({ ranks }) => ranks.vector === undefined)).toBe(true);
   });
 
+  it('uses the embedder for a question whose words say nothing of its language', async () => {
+    const english = createFakeEmbedder({ clock: bench.clock });
+    parts = { ...parts, embedder: () => Promise.resolve({ ...english, model: { ...english.model, languages: ['en'] } }) };
+    await bench.drive(
+      bench.mill.ingest([{ id: 'rows.js', text: 'const je = rows.map((il) => il.de);\nreturn na(je).comment(po);' }]).result(),
+    );
+    for (const query of ['ferry comment plus', 'rows.map comment']) {
+      const { hits, notices } = await search({ query });
+      expect(notices).toEqual([]);
+      expect(hits.some(({ ranks }) => ranks.vector !== undefined)).toBe(true);
+    }
+  });
+
   it('takes one of several hits with the same text, and no more of one document than allowed', async () => {
     await bench.drive(
       bench.mill

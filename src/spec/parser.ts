@@ -51,6 +51,9 @@ export const memberFile = z.object({
 });
 export type MemberFile = z.infer<typeof memberFile>;
 
+/** Media type of programs and settings. */
+export const sourceCodeType = 'text/x-source';
+
 export const parsedDocument = z.object({
   /** Media type by content, for example "application/pdf". */
   contentType: z.string(),
@@ -63,7 +66,7 @@ export const parsedDocument = z.object({
   spans: z.instanceof(Uint32Array).optional(),
   title: z.string().optional(),
   author: z.string().optional(),
-  /** BCP 47: what the format says, else what the text looks like. */
+  /** BCP 47: what the format says, else what the text looks like; of source code only the former. */
   language: z.string().optional(),
   /** Integer ms UTC, where the format says. */
   createdAt: z.number().optional(),

@@ -1,9 +1,7 @@
 import { segmentSlices } from '../../chunk/segment.ts';
-import { createLanguageDetector } from '../../language/detect-language.ts';
-import type { ContentPart, ParsedBlock, ParsedDocument, ParsedPortion } from '../../spec/parser.ts';
+import { documentLanguage } from '../../language/document-language.ts';
+import { type ContentPart, type ParsedBlock, type ParsedDocument, type ParsedPortion, sourceCodeType } from '../../spec/parser.ts';
 import { spanNumbers } from '../../spec/parsed-numbers.ts';
-
-const { detect } = createLanguageDetector();
 
 /** What can be told of a document without counting tokens, told here: the main process has enough to do. */
 export function readyForChunks(document: ParsedDocument): ParsedDocument {
@@ -12,7 +10,7 @@ export function readyForChunks(document: ParsedDocument): ParsedDocument {
 
 /** `beginning`: of its text. */
 export function withLanguage(document: ParsedDocument, beginning: string): ParsedDocument {
-  const language = document.language ?? detect(beginning);
+  const language = documentLanguage({ language: document.language, isSourceCode: document.contentType === sourceCodeType }, beginning);
   return language === undefined ? document : { ...document, language };
 }
 

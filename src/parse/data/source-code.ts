@@ -1,4 +1,4 @@
-import type { ContentBeyondParts, ContentPart, FormatParser } from '../../spec/parser.ts';
+import { type ContentBeyondParts, type ContentPart, type FormatParser, sourceCodeType } from '../../spec/parser.ts';
 import { parsePlainText, parsePlainTextInParts } from '../plain-text.ts';
 
 /** Programs and settings: the text as it stands, lines between empty ones as blocks of code. */
@@ -19,8 +19,6 @@ export function* parseSourceCodeInParts(
   }
 }
 
-const media = 'text/x-source';
-
 /** Endings of what is written for machines and read by people. */
 export const sourceCodeEndings: Readonly<Record<string, string>> = Object.fromEntries(
   (
@@ -29,5 +27,5 @@ export const sourceCodeEndings: Readonly<Record<string, string>> = Object.fromEn
     'makefile dockerfile asm s f90 f95 pas vb vbs hs ml mli ex exs erl clj lisp el scm zig nim groovy diff patch'
   )
     .split(' ')
-    .map((ending) => [ending, media]),
+    .map((ending) => [ending, sourceCodeType]),
 );

@@ -1,0 +1,13 @@
+import { expect, it } from 'vitest';
+import { documentLanguage } from './document-language.ts';
+
+const german = 'Das Rad dreht sich, und die Mühle mahlt auch in der Nacht.';
+
+it('takes what a document says of itself, else what it is written in', () => {
+  expect(documentLanguage({ language: undefined, isSourceCode: false }, german)).toBe('de');
+  expect(documentLanguage({ language: 'en-GB', isSourceCode: true }, german)).toBe('en-GB');
+});
+
+it('tells no language of source code, whatever its comments are in', () => {
+  expect(documentLanguage({ language: undefined, isSourceCode: true }, `// ${german}\nlet wheel = 1;`)).toBeUndefined();
+});
