@@ -1,8 +1,7 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createCrashRounds } from '../bench/crash/rounds.ts';
@@ -10,12 +9,12 @@ import { faultPointNames } from '../src/spec/faults.ts';
 import { createFakeEmbedder, openFakeMill } from '../src/testing/index.ts';
 import { systemClock } from '../src/util/clock.ts';
 import { createSeededRandom } from '../src/util/random.ts';
+import { contend } from './support/contention.ts';
 
 const seed = Number(process.env['MILLRACE_SEED'] ?? 1);
 const randomKills = 30;
 
 const indexChild = fileURLToPath(new URL('support/index-writing-child.ts', import.meta.url));
-const contender = fileURLToPath(new URL('support/contending-child.ts', import.meta.url));
 /** Steps that only a collection of thousands of chunks passes. */
 const ofIndex = /^(?:index-|coverage-|old-index-)/u;
 /** A step that only a long document passes (`src/ingest/long-text.test.ts`). */
@@ -110,21 +109,28 @@ describe('T01, T02: kill -9', () => {
   });
 });
 
-describe('T10: four processes on one directory', () => {
-  it('take turns as writers, the others are refused at once, and every document is there once', async () => {
-    mkdirSync(join(root, 'documents'));
-    for (let number = 0; number < 40; number += 1) writeFileSync(join(root, 'documents', `${number}.txt`), `Text ${number} of the mill.`);
-    const children = Array.from({ length: 4 }, () =>
-      spawn(process.execPath, [contender, join(root, 'directory'), join(root, 'documents')], { stdio: ['ignore', 'pipe', 'inherit'] }),
-    );
-    const outputs = await Promise.all(children.map(async (child) => ({ lines: await text(child.stdout), code: child.exitCode })));
-    const ends = outputs.map(({ lines }) => JSON.parse(lines.trim()) as { indexed: number; skipped: number; failed: number });
-    expect(ends.reduce((sum, { indexed }) => sum + indexed, 0)).toBe(40);
-    expect(ends.map(({ indexed, skipped, failed }) => indexed + skipped - failed)).toEqual([40, 40, 40, 40]);
+describe('T10: many writers with the same documents', () => {
+  it('in four processes take turns, the others are refused at once, and every document is there once', async () => {
+    const { ends, recall, problems, ...figures } = await contend({ root, writers: 4, documents: 500, sections: 1 });
+    expect(ends.reduce((sum, { indexed }) => sum + indexed, 0)).toBe(500);
+    expect(ends.map(({ indexed, skipped, failed }) => [indexed + skipped, failed])).toEqual(Array.from({ length: 4 }, () => [500, 0]));
+    expect(figures).toEqual({ sources: 500, documents: 500, chunks: 500, embeddedChunks: 500 });
+    expect(problems).toEqual([]);
+    expect(recall).toBeGreaterThanOrEqual(0.95);
+  });
+
+  it('in sixteen calls of one process leave every document once', async () => {
+    const handed = Array.from({ length: 100 }, (_, number) => ({ id: `${number}`, text: `Text ${number} of the mill.` }));
     const embedder = createFakeEmbedder({ clock: systemClock, dimensions: 64 });
-    const mill = await openFakeMill({ directory: join(root, 'directory'), clock: systemClock, isolation: false, embedders: [embedder] });
-    expect((await mill.status()).collections[0]).toMatchObject({ sources: 40, documents: 40, chunks: 40, embeddedChunks: 40 });
-    expect((await mill.verify()).problems).toEqual([]);
-    await mill.close();
+    const directory = join(root, 'directory');
+    const mill = await openFakeMill({ directory, clock: systemClock, isolation: false, embedders: [embedder] });
+    try {
+      const ends = await Promise.all(Array.from({ length: 16 }, () => mill.ingest(handed).result()));
+      expect(ends.map(({ found, indexed, skipped }) => [found, indexed + skipped])).toEqual(Array.from({ length: 16 }, () => [100, 100]));
+      expect((await mill.status()).collections[0]).toMatchObject({ sources: 100, documents: 100, chunks: 100, embeddedChunks: 100 });
+      expect((await mill.verify()).problems).toEqual([]);
+    } finally {
+      await mill.close();
+    }
   });
 });

@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { chmodSync, linkSync, mkdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -66,7 +68,7 @@ describe('bad input', () => {
     await requireWhole();
   });
 
-  it('is put into quarantine when it ends the parser process twice, and the neighbours are read by the next one', async () => {
+  it('T27: is put into quarantine when it ends the parser process twice, and the neighbours are read by the next one', async () => {
     const childEntry = fileURLToPath(new URL('../parse/fixtures/faulty-child.ts', import.meta.url));
     const { run, write, folder, texts, requireWhole } = bench({
       parser: createDocumentParser({ clock: systemClock, concurrency: 1, childEntry }),
@@ -116,7 +118,7 @@ describe('bad input', () => {
   });
 
   it.runIf(process.platform === 'linux')(
-    'T16: is put into quarantine when it fills the memory twice, and its neighbours are read',
+    'T16, T27: is put into quarantine when it fills the memory twice, and its neighbours are read',
     async () => {
       const childEntry = fileURLToPath(new URL('../parse/fixtures/faulty-child.ts', import.meta.url));
       const megabyte = 1024 * 1024;
@@ -192,25 +194,95 @@ describe('bad input', () => {
     expect((await texts())['html as pdf']).toBe('Another page.');
   });
 
-  it('that cannot be opened is told, whatever it is', async () => {
+  it('T27: that kills its parser or never ends is tried twice and left out by the next program, and all of its neighbours are read', async () => {
+    const childEntry = fileURLToPath(new URL('../parse/fixtures/faulty-child.ts', import.meta.url));
+    const limits = { deadline: { baseMs: 1_000, msPerMegabyte: 0, maxMs: 1_000 } };
+    const starting = () => {
+      const starts = { count: 0 };
+      const sandbox = (command: readonly string[]) => {
+        starts.count += 1;
+        return command;
+      };
+      const isolation = { kind: 'process', message: 'None.', sandbox } as const;
+      return { starts, parser: createDocumentParser({ clock: systemClock, concurrency: 1, childEntry, limits, isolation }) };
+    };
+    const first = starting();
+    const { run, write, folder, store, requireWhole } = bench({ parser: first.parser });
+    const poisons = { 'b.txt': 'crash', 'd.txt': 'hang' };
+    for (const [name, text] of Object.entries(poisons)) write(name, text);
+    for (const name of ['a.txt', 'c.txt', 'e.txt']) write(name, `fine ${name}`);
+    const events = await run([folder]);
+    expect(events.at(-1)).toMatchObject({ found: 5, indexed: 3, failed: 0, quarantined: 2 });
+    // One that is given several files before it ends reads them again alone, besides the two attempts.
+    expect(first.starts.count).toBeGreaterThanOrEqual(2 * 2);
+    await requireWhole();
+
+    const second = starting();
+    const later = bench({ parser: second.parser, store, folder });
+    const again = await later.run([folder]);
+    expect(again.at(-1)).toMatchObject({ found: 5, skipped: 3, failed: 0, quarantined: 2 });
+    expect(ofType(again, 'document-failed').map(({ source, error }) => [source.replace(`${folder}/`, ''), error.code])).toEqual(
+      Object.keys(poisons).map((name) => [name, 'E_PARSE_CRASHED']),
+    );
+    // None ended: one reads the neighbours again, whose format is made up and known to no list.
+    expect(second.starts.count).toBe(1);
+  });
+
+  it('T26: with other names is read under each, and again under each where it changes', async () => {
+    const { run, write, folder, texts, requireWhole } = bench({}, false);
+    const outside = write('outside.txt', 'The first text.');
+    write('docs/other.txt', 'Another text.');
+    for (const name of ['one.txt', 'two.txt']) linkSync(outside, join(folder, 'docs', name));
+    expect((await run(['docs'])).at(-1)).toMatchObject({ found: 3, indexed: 3 });
+    write('outside.txt', 'The second text.', Date.UTC(2025, 5, 1));
+    expect((await run(['docs'])).at(-1)).toMatchObject({ found: 3, indexed: 2, skipped: 1 });
+    rmSync(join(folder, 'docs', 'one.txt'));
+    expect((await run(['docs'], { prune: true })).at(-1)).toMatchObject({ found: 2, skipped: 2, removed: 1 });
+    expect(await texts()).toEqual({ 'docs/other.txt': 'Another text.', 'docs/two.txt': 'The second text.' });
+    await requireWhole();
+  });
+
+  it('T26: is found among thousands, each once (a hundred thousand: test/long/many-files.test.ts)', async () => {
+    const { run, folder } = bench({}, false);
+    const files = 1_500;
+    for (let number = 0; number < files; number += 1) {
+      const place = join(folder, `${number % 50}`);
+      if (number < 50) mkdirSync(place);
+      writeFileSync(join(place, `${number}.txt`), `Text ${number}.`);
+    }
+    const events = await run([folder], { embed: false });
+    expect(events.at(-1)).toMatchObject({ found: files, indexed: files });
+    expect(new Set(ofType(events, 'document-committed').map(({ source }) => source)).size).toBe(files);
+  });
+
+  it.skipIf(process.platform === 'win32')('T26: that cannot be opened is told, whatever it is, and nothing waits for it', async () => {
     const { run, write, folder } = bench();
     write('docs/good.txt', 'A good text.');
     symlinkSync(write('outside.txt', 'A secret.'), join(folder, 'docs', 'link.txt'));
     symlinkSync(join(folder, 'nowhere'), join(folder, 'docs', 'broken.txt'));
+    symlinkSync(join(folder, 'docs', 'loop.txt'), join(folder, 'docs', 'loop.txt'));
+    symlinkSync('/dev/zero', join(folder, 'docs', 'device.txt'));
     execFileSync('mkfifo', [join(folder, 'docs', 'pipe.txt')]);
+    const socket = createServer().listen(join(folder, 'docs', 'socket.txt'));
+    await once(socket, 'listening');
     const isLinux = process.platform === 'linux';
     // Other systems take no such name.
     if (isLinux) writeFileSync(Buffer.concat([Buffer.from(`${folder}/docs/`), Buffer.from([0xff, 0x66])]), 'A text.');
     const isRoot = process.getuid?.() === 0;
     // For the superuser there is no file without permission.
     if (!isRoot) chmodSync(write('docs/closed.txt', 'A closed text.'), 0);
-    const events = await run(['docs']);
+    const events = await run(['docs', '/dev/zero']);
+    socket.close();
     const failures = Object.fromEntries(
       ofType(events, 'document-failed').map(({ source, error }) => [source.replace(`${folder}/docs/`, ''), error.code]),
     );
     expect(failures).toEqual({
       ...(isLinux ? { '\uFFFDf': 'E_SOURCE_UNREADABLE' } : {}),
+      '/dev/zero': 'E_SOURCE_UNREADABLE',
       'broken.txt': 'E_SOURCE_MISSING',
+      'device.txt': 'E_SOURCE_UNREADABLE',
+      'loop.txt': 'E_SOURCE_UNREADABLE',
+      'socket.txt': 'E_SOURCE_UNREADABLE',
       'link.txt': 'E_SOURCE_UNREADABLE',
       'pipe.txt': 'E_SOURCE_UNREADABLE',
       ...(isRoot ? {} : { 'closed.txt': 'E_SOURCE_UNREADABLE' }),
