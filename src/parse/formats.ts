@@ -145,7 +145,7 @@ function binaryFormats(): FormatParser[] {
     },
     {
       name: 'workbook',
-      version: 1,
+      version: 2,
       contentTypes: [
         `${officeMedia}.spreadsheetml.sheet`,
         'application/vnd.ms-excel',
@@ -156,7 +156,7 @@ function binaryFormats(): FormatParser[] {
     },
     {
       name: 'open-document',
-      version: 1,
+      version: 2,
       contentTypes: [`${openDocumentMedia}.text`, `${openDocumentMedia}.presentation`],
       parse: lazily(async () => (await import('./office/open-document.ts')).parseOpenDocument),
     },
@@ -168,13 +168,13 @@ function binaryFormats(): FormatParser[] {
     },
     {
       name: 'doc',
-      version: 1,
+      version: 2,
       contentTypes: ['application/msword'],
       parse: lazily(async () => (await import('./office/doc.ts')).parseDoc),
     },
     {
       name: 'ppt',
-      version: 1,
+      version: 2,
       contentTypes: ['application/vnd.ms-powerpoint'],
       parse: lazily(async () => (await import('./office/ppt.ts')).parsePpt),
     },

@@ -3,6 +3,8 @@ import { MillraceError } from '../../errors.ts';
 import type { FormatParser } from '../../spec/parser.ts';
 import { openCompoundFile } from '../compound-file.ts';
 import { createDocumentBuilder, type DocumentBuilder } from '../document-builder.ts';
+import type { DocumentProperties } from './open-package.ts';
+import { summaryInformation } from './summary-information.ts';
 
 /** The published types lack the options. */
 interface WordDocument {
@@ -34,7 +36,7 @@ export const parseDoc: FormatParser['parse'] = async (bytes, { name }) => {
   addLines(builder, document.getFootnotes(raw), 'Note: ');
   addLines(builder, document.getEndnotes(raw), 'Note: ');
   addLines(builder, document.getAnnotations(raw), 'Comment: ');
-  return { ...builder.build(), warnings: [] };
+  return { ...builder.build(), ...summaryOf(bytes), warnings: [] };
 };
 
 /** A flag in the header of the stream that holds the text. */
@@ -45,6 +47,15 @@ function isEncrypted(bytes: Uint8Array): boolean {
   } catch {
     // The library below says what is wrong.
     return false;
+  }
+}
+
+function summaryOf(bytes: Uint8Array): DocumentProperties {
+  try {
+    return summaryInformation(openCompoundFile(bytes));
+  } catch {
+    // The library has read the text where this one finds no way.
+    return {};
   }
 }
 

@@ -69,7 +69,8 @@ export function propertiesOf(tree: XmlElement | undefined): DocumentProperties {
     if (text !== '' && !values.has(element.name)) values.set(element.name, text);
   }
   const title = values.get('title');
-  const author = values.get('creator') ?? values.get('initial-creator');
+  // The creator of OpenDocument is who wrote to it last.
+  const author = values.get('initial-creator') ?? values.get('creator');
   const language = values.get('language');
   const createdAt = time(values.get('created') ?? values.get('creation-date'));
   const modifiedAt = time(values.get('modified') ?? values.get('date'));

@@ -3,6 +3,8 @@ import { MillraceError } from '../../errors.ts';
 import type { FormatParser } from '../../spec/parser.ts';
 import { openCompoundFile } from '../compound-file.ts';
 import { createDocumentBuilder } from '../document-builder.ts';
+import type { DocumentProperties } from './open-package.ts';
+import { summaryInformation } from './summary-information.ts';
 
 /** Types of the records of PowerPoint 97 to 2003 that are read. */
 const records = {
@@ -31,8 +33,11 @@ const maxDepth = 64;
 /** Presentations of PowerPoint 97 to 2003: the outline of each slide as a page, then what was drawn as text and noted. */
 export const parsePpt: FormatParser['parse'] = (bytes, { name }) => {
   let stream: Uint8Array | undefined;
+  let summary: DocumentProperties;
   try {
-    stream = openCompoundFile(bytes).read('PowerPoint Document');
+    const file = openCompoundFile(bytes);
+    stream = file.read('PowerPoint Document');
+    summary = summaryInformation(file);
   } catch (error) {
     throw new MillraceError('E_DOCUMENT_DAMAGED', `${name} cannot be read as a presentation.`, { cause: error });
   }
@@ -52,7 +57,7 @@ export const parsePpt: FormatParser['parse'] = (bytes, { name }) => {
     outlined.add(one.text);
     builder.add(one.place === 'notes' ? 'quote' : 'paragraph', one.place === 'notes' ? `Notes: ${one.text}` : one.text);
   }
-  return Promise.resolve({ ...builder.build(), warnings: [] });
+  return Promise.resolve({ ...builder.build(), ...summary, warnings: [] });
 };
 
 /** What masters invite to type, and fields that a program fills in. */

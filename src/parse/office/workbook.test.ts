@@ -42,6 +42,28 @@ describe('workbooks', () => {
     expect(await readBlocks(writeWorkbook({ A: [['x', 'y']] }), 'a.xlsx')).toMatchObject({ title: 'The title', author: 'P. Erson' });
   });
 
+  it('reads the properties of OpenDocument', async () => {
+    const office = 'xmlns:office="o" xmlns:table="t" xmlns:text="x" xmlns:dc="d" xmlns:meta="m"';
+    const cell = (text: string) => `<table:table-cell office:value-type="string"><text:p>${text}</text:p></table:table-cell>`;
+    const row = (...cells: string[]) => `<table:table-row>${cells.map(cell).join('')}</table:table-row>`;
+    const sheet = `<table:table table:name="Fares">${row('Stop', 'Fare')}${row('Weir', 'one')}</table:table>`;
+    const ods = writeZip({
+      mimetype: 'application/vnd.oasis.opendocument.spreadsheet',
+      'content.xml': `<office:document-content ${office}><office:body><office:spreadsheet>${sheet}</office:spreadsheet></office:body></office:document-content>`,
+      'styles.xml': `<office:document-styles ${office}/>`,
+      'META-INF/manifest.xml': '<manifest:manifest xmlns:manifest="mf"/>',
+      'meta.xml': `<office:document-meta ${office}><office:meta><dc:title>The plan</dc:title><meta:initial-creator>P. Erson</meta:initial-creator><meta:creation-date>2031-03-14T09:30:00.123456789</meta:creation-date><dc:date>2031-03-15T10:00:00</dc:date></office:meta></office:document-meta>`,
+    });
+    expect(await readBlocks(ods, 'file')).toMatchObject({
+      contentType: 'application/vnd.oasis.opendocument.spreadsheet',
+      lines: ['heading1: Fares', 'table: Stop | Fare\nWeir | one'],
+      title: 'The plan',
+      author: 'P. Erson',
+      createdAt: Date.UTC(2031, 2, 14, 9, 30, 0, 123),
+      modifiedAt: Date.UTC(2031, 2, 15, 10),
+    });
+  });
+
   it('gives names of objects no power', async () => {
     const { text } = await readBlocks(
       writeWorkbook({

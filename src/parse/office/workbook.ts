@@ -7,6 +7,7 @@ import { childElement, descendants, parseXmlBytes, xmlText } from '../xml-tree.t
 import { openZip } from '../zip.ts';
 import { chartRows } from './chart.ts';
 import { commentText } from './comment.ts';
+import { propertiesOf } from './open-package.ts';
 import { writeStoredZip } from './stored-zip.ts';
 import { greatest } from '../../util/greatest.ts';
 
@@ -40,7 +41,8 @@ export const parseWorkbook: FormatParser['parse'] = async (bytes, { name }) => {
     if (grid.isCut) warnings.push(`${sheetName} holds more than ${maxCells} cells; those after it are left out.`);
   }
   if (parts !== undefined) addDrawings(builder, parts);
-  return { ...builder.build(), ...properties(book), warnings };
+  const meta = parts?.get('meta.xml');
+  return { ...builder.build(), ...(meta === undefined ? properties(book) : propertiesOf(parseXmlBytes(meta))), warnings };
 };
 
 /** Parts that hold no cells: pictures, printer settings, macros. */
