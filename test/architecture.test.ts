@@ -125,6 +125,22 @@ describe('architecture', () => {
     expect(broken).toEqual([]);
   });
 
+  it('a parser process starts without the schemas, which take as long to load as a hundred small documents', () => {
+    const bySource = new Map(production.map((source) => [source.file, source]));
+    const loaded = new Set(['src/parse/child/main.ts']);
+    const broken: string[] = [];
+    for (const file of loaded) {
+      for (const [, name = ''] of (bySource.get(file)?.text ?? '').matchAll(
+        /^(?:import|export)\s+(?!type\b)(?:[^'";]*?\sfrom\s+)?'([^']+)';$/gm,
+      )) {
+        if (name === 'zod') broken.push(`${file} imports zod`);
+        if (name.startsWith('.')) loaded.add(path.posix.join(path.posix.dirname(file), name));
+      }
+    }
+    expect(loaded.size).toBeGreaterThan(15);
+    expect(broken).toEqual([]);
+  });
+
   it('has no import cycle, type imports included', () => {
     expect(findCycles(new Map(production.map((source) => [source.file, localImports(source)])))).toEqual([]);
   });

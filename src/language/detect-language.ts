@@ -62,10 +62,24 @@ const codeShare = 0.3;
 const leastCode = 8;
 
 /** So many words tell where one language has so high a score and twice that of the next. */
-const earlyWords = 80;
-const earlyScore = 8;
+const earlyWords = 50;
+const earlyScore = 6;
 /** These hold so many words, as a rule. */
-const earlyCharacters = 800;
+const earlyCharacters = 500;
+
+/**
+ * So many words of English alone in the opening of a text that is not code say it at once: most documents are told so, for a tenth of the time
+ * that it takes to weigh each word.
+ */
+const englishAlone = /\b(?:the|and|that|with|which|from|this|these|were|have|has|been)\b/gi;
+const openingWords = 6;
+const openingCharacters = 500;
+const codeSigns = /[{}]|;\s*\n|=>|\w\(\)/;
+
+function opensInEnglish(text: string): boolean {
+  const opening = text.slice(0, openingCharacters);
+  return (opening.match(englishAlone)?.length ?? 0) >= openingWords && !codeSigns.test(opening);
+}
 
 /** A language detector; it builds its table of words once. */
 export interface LanguageDetector {
@@ -136,6 +150,7 @@ export function createLanguageDetector(): LanguageDetector {
       // "IT" and "AZT" are names.
       if (!shouting && written.length > 1 && written === written.toUpperCase() && !isSmall) continue;
       const languages = owners.get(word) ?? [];
+      if (languages.length === 0 && !beyondAscii.test(word)) continue;
       // Inside a sentence, or before another capital letter.
       const isNamed = !isSmall && !shouting && (!first || isPartOfName(written, words[index + 1]?.word));
       const telling = isNamed
@@ -158,6 +173,7 @@ export function createLanguageDetector(): LanguageDetector {
       const read = text.slice(0, readCharacters);
       const scripted = byScript(read);
       if (scripted !== undefined) return scripted;
+      if (opensInEnglish(read)) return 'en';
       const isKnown = (part: string): boolean => owners.has(part);
       // Most texts are told by their first words: the others are then not read.
       const cut = read.length > 2 * earlyCharacters ? read.lastIndexOf(' ', earlyCharacters) : -1;

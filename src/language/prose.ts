@@ -39,8 +39,9 @@ export function proseOf(text: string, isKnown: (part: string) => boolean): Prose
   let codePieces = 0;
   for (const line of text.split('\n')) {
     const pieces = line.match(/\S+/g) ?? [];
+    const plainWords = pieces.map((piece) => plainWord.exec(piece));
     const ofCode = pieces.filter(
-      (piece) => !plainWord.test(piece) && (operator.test(piece) || (/\p{L}/u.test(piece) && code.test(piece))),
+      (piece, place) => plainWords[place] === null && (operator.test(piece) || (/\p{L}/u.test(piece) && code.test(piece))),
     ).length;
     codePieces += ofCode;
     if (2 * ofCode >= pieces.length || (5 * ofCode >= pieces.length && lineEndOfCode.test(line))) {
@@ -48,8 +49,8 @@ export function proseOf(text: string, isKnown: (part: string) => boolean): Prose
       continue;
     }
     let first = true;
-    for (const piece of pieces) {
-      const plain = plainWord.exec(piece);
+    for (const [place, piece] of pieces.entries()) {
+      const plain = plainWords[place];
       if (plain?.[1] !== undefined) {
         words.push({ word: plain[1], elided: false, first });
         first = plain[2] !== undefined;

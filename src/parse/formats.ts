@@ -1,4 +1,5 @@
-import { type FormatParser, sourceCodeType } from '../spec/parser.ts';
+import type { FormatParser } from '../spec/parser.ts';
+import { sourceCodeType } from '../spec/source-code-type.ts';
 import { sourceCodeEndings } from './data/source-code.ts';
 import { createOcrs } from './ocr/tesseract.ts';
 

@@ -51,9 +51,6 @@ export const memberFile = z.object({
 });
 export type MemberFile = z.infer<typeof memberFile>;
 
-/** Media type of programs and settings. */
-export const sourceCodeType = 'text/x-source';
-
 export const parsedDocument = z.object({
   /** Media type by content, for example "application/pdf". */
   contentType: z.string(),

@@ -1,7 +1,8 @@
 import { segmentSlices } from '../../chunk/segment.ts';
 import { documentLanguage } from '../../language/document-language.ts';
-import { type ContentPart, type ParsedBlock, type ParsedDocument, type ParsedPortion, sourceCodeType } from '../../spec/parser.ts';
+import type { ContentPart, ParsedBlock, ParsedDocument, ParsedPortion } from '../../spec/parser.ts';
 import { spanNumbers } from '../../spec/parsed-numbers.ts';
+import { sourceCodeType } from '../../spec/source-code-type.ts';
 
 /** What can be told of a document without counting tokens, told here: the main process has enough to do. */
 export function readyForChunks(document: ParsedDocument): ParsedDocument {

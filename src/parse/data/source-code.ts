@@ -1,4 +1,5 @@
-import { type ContentBeyondParts, type ContentPart, type FormatParser, sourceCodeType } from '../../spec/parser.ts';
+import type { ContentBeyondParts, ContentPart, FormatParser } from '../../spec/parser.ts';
+import { sourceCodeType } from '../../spec/source-code-type.ts';
 import { parsePlainText, parsePlainTextInParts } from '../plain-text.ts';
 
 /** Programs and settings: the text as it stands, lines between empty ones as blocks of code. */
