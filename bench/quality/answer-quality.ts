@@ -106,18 +106,20 @@ export const goldParagraph: MeasureQuality = async (settings) => {
     await mill.close();
   }
   const figures = [
-    ...shares(ours, settings.seed, { f1: '', em: '', containsGold: '' }, { groupOf }),
+    ...shares(ours, settings.seed, { f1: '', f1Overall: '', em: '', containsGold: '' }, { groupOf }),
     ...shares(ours, settings.seed, { abstentionRecall: '≥ .90', falseRefusals: '≤ .05' }, { groupOf }),
     ...shares(ours, settings.seed, { citationsHoldKey: '≥ .95', quotesVerbatim: '1' }),
   ];
   for (const baseline of settings.baselines) {
     const plain = await askPlainly(baseline, questions, settings);
-    const { f1: gain } = comparePaired(plain, ours, settings.seed, groupOf);
+    const gains = comparePaired(plain, ours, settings.seed, groupOf);
     const prefix = `${baseline} prompt: `;
-    figures.push(
-      ...shares(plain, settings.seed, { f1: '', containsGold: '', abstentionRecall: '', falseRefusals: '' }, { prefix, groupOf }),
-    );
-    if (gain !== undefined) figures.push({ name: `${prefix}f1 gained`, value: gain.mean, ...gain, aim: '≥ .05, interval above 0' });
+    const told = { f1: '', f1Overall: '', containsGold: '', abstentionRecall: '', falseRefusals: '' };
+    figures.push(...shares(plain, settings.seed, told, { prefix, groupOf }));
+    for (const measure of ['f1', 'f1Overall']) {
+      const gain = gains[measure];
+      if (gain !== undefined) figures.push({ name: `${prefix}${measure} gained`, value: gain.mean, ...gain, aim: '≥ .05, interval above 0' });
+    }
   }
   return {
     title: `XQuAD en, gold paragraph given: ${right.length} questions with an answer, ${wrong.length} over a wrong paragraph`,

@@ -25,7 +25,7 @@ export interface GivenCitation {
 }
 
 /** Of one question, in the order of reports. Each is 0 … 1, or null where the question does not bear on it. */
-export const answerMeasures = ['right', 'em', 'f1', 'containsGold', 'numbersFound', 'refused', 'falselyRefused'] as const;
+export const answerMeasures = ['right', 'em', 'f1', 'f1Overall', 'containsGold', 'numbersFound', 'refused', 'falselyRefused'] as const;
 export type AnswerMeasure = (typeof answerMeasures)[number];
 
 export interface JudgedAnswer {
@@ -56,7 +56,8 @@ export interface CitationCounts {
 
 /**
  * What an answer is worth. An abstention is right where nothing can be answered, and counts 0 everywhere else. An answer is right where it
- * holds an expected text or the expected number.
+ * holds an expected text or the expected number. `f1` is of questions with an expected text alone; `f1Overall` is of those without an answer,
+ * too, as SQuAD 2.0 counts it (Rajpurkar, Jia and Liang 2018): there an abstention is 1 and any answer 0.
  */
 export function judgeAnswer(question: JudgedQuestion, given: GivenAnswer | null, error: ErrorData | null = null): JudgedAnswer {
   const head = { id: question.id, question: question.question, unanswerable: question.unanswerable, given, error };
@@ -64,16 +65,18 @@ export function judgeAnswer(question: JudgedQuestion, given: GivenAnswer | null,
   const text = answered ? given.answer : '';
   if (question.unanswerable) {
     const refused = given !== null && given.abstained ? 1 : 0;
-    return { ...head, measures: { ...unjudged, right: refused, refused }, citations: countCitations(question, given, false) };
+    return { ...head, measures: { ...unjudged, right: refused, f1Overall: refused, refused }, citations: countCitations(question, given, false) };
   }
   const { expected, number, language } = question;
   const holds = answered && (containsExpected(text, expected, language) || (number !== null && holdsNumber(text, number)));
   const known = expected.length > 0;
   const wanted = [...expected.slice(0, 1), ...(number === null ? [] : [String(number)])].join(' ');
+  const f1 = known ? (answered ? tokenF1(text, expected, language) : 0) : null;
   const measures = {
     right: known || number !== null ? Number(holds) : null,
     em: known ? (answered ? exactMatch(text, expected, language) : 0) : null,
-    f1: known ? (answered ? tokenF1(text, expected, language) : 0) : null,
+    f1,
+    f1Overall: f1,
     containsGold: known ? Number(answered && containsExpected(text, expected, language)) : null,
     numbersFound: numbersFound(text, wanted),
     refused: null,
@@ -86,6 +89,7 @@ const unjudged: Readonly<Record<AnswerMeasure, null>> = {
   right: null,
   em: null,
   f1: null,
+  f1Overall: null,
   containsGold: null,
   numbersFound: null,
   refused: null,

@@ -110,7 +110,7 @@ describe('eval --questions', () => {
       citationPrecision: 0.5,
       citationRecall: 0.5,
       quotesVerbatim: 1,
-      n: { right: 3, em: 2, abstentionRecall: 1 },
+      n: { right: 3, em: 2, f1: 2, f1Overall: 3, abstentionRecall: 1 },
       latencyMs: { n: 3 },
       documents: 2,
       split: 'all',
