@@ -36,6 +36,7 @@ export {
 export { averagePrecision, distinctDocuments, ndcgAt, recallAt, reciprocalRankAt, type Judgements } from './evaluate/ranking.ts';
 export { renderReport, type EvaluationReport } from './evaluate/report.ts';
 export { sample } from './evaluate/sample.ts';
+export { selectiveCurve, type SelectivePoint } from './evaluate/selective.ts';
 export { measureOfShare, summariseAnswers, summaryShares, type AnswerSummary, type SummaryShare } from './evaluate/summarise-answers.ts';
 export type {
   Answer,

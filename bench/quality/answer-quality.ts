@@ -118,7 +118,8 @@ export const goldParagraph: MeasureQuality = async (settings) => {
     figures.push(...shares(plain, settings.seed, told, { prefix, groupOf }));
     for (const measure of ['f1', 'f1Overall']) {
       const gain = gains[measure];
-      if (gain !== undefined) figures.push({ name: `${prefix}${measure} gained`, value: gain.mean, ...gain, aim: '≥ .05, interval above 0' });
+      if (gain !== undefined)
+        figures.push({ name: `${prefix}${measure} gained`, value: gain.mean, ...gain, aim: '≥ .05, interval above 0' });
     }
   }
   return {

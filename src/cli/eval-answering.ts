@@ -14,6 +14,7 @@ import {
   readJudgedQuestions,
   renderReport,
   sample,
+  selectiveCurve,
   splitOf,
   summariseAnswers,
   summaryShares,
@@ -25,7 +26,7 @@ import { alignColumns } from '../util/align-columns.ts';
 import { systemClock } from '../util/clock.ts';
 import { hashOf, sha256 } from '../util/hash.ts';
 import type { EvalOptions } from './eval-options.ts';
-import { differenceLines } from './eval-report.ts';
+import { differenceLines, selectiveLines } from './eval-report.ts';
 import { openEvaluation, ingestCorpus } from './evaluation-corpus.ts';
 import { requireJudgedFile, requireReportPath, writeReportFile } from './output-file.ts';
 import { readPipelineFile } from './pipeline-file.ts';
@@ -255,12 +256,13 @@ function objectOf({ options, file, documents, versions, main, compared, groupOf 
   };
 }
 
-function figuresOf({ name, pipeline, summary }: Measured) {
+function figuresOf({ name, pipeline, judged, summary }: Measured) {
   const { shares, ...rest } = summary;
   return {
     ...Object.fromEntries(summaryShares.map((share) => [share, shares[share].value])),
     n: Object.fromEntries(summaryShares.map((share) => [share, shares[share].n])),
     ...rest,
+    selective: selectiveCurve(judged),
     pipeline: { ...pipeline, name },
   };
 }
@@ -283,6 +285,7 @@ function print(terminal: Terminal, { options, file, documents, main, compared, g
         `tokens ${tokens.prompt} read (${tokens.cached} reused), ${tokens.output} written\n`,
     );
   }
+  for (const { name, judged } of measured) terminal.out(selectiveLines(name, selectiveCurve(judged)));
   if (compared !== undefined) {
     terminal.out(differenceLines(main.name, compared.name, comparePaired(main.judged, compared.judged, options.seed, groupOf)));
   }
@@ -318,6 +321,7 @@ function reportOf({ options, file, documents, versions, main, compared, groupOf 
         n: summary.shares[share].n,
       })),
       distribution: { name: 'f1', values: judged.flatMap(({ measures }) => measures.f1 ?? []) },
+      selective: selectiveCurve(judged),
     })),
     differences:
       compared === undefined

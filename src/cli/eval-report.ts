@@ -1,4 +1,4 @@
-import type { Interval } from '../index.ts';
+import type { Interval, SelectivePoint } from '../index.ts';
 import { alignColumns } from '../util/align-columns.ts';
 import { visible } from './terminal.ts';
 
@@ -13,6 +13,22 @@ export function differenceLines(base: string, other: string, differences: Readon
       String(n),
     ]);
   return `\n${visible(other)} minus ${visible(base)}, 95 % paired bootstrap (* leaves out 0)\n${alignColumns([['', 'difference', 'interval', 'n'], ...rows])}\n`;
+}
+
+/** What would be given of the same answers at a higher `verify.leastConfidence`; nothing where they were not verified. */
+export function selectiveLines(name: string, curve: readonly SelectivePoint[]): string {
+  if (curve.length === 0) return '';
+  const share = (value: number | null): string => value?.toFixed(3) ?? '–';
+  const rows = curve.map(({ leastConfidence, coverage, right, abstentionRecall, falseRefusals }) => [
+    leastConfidence.toFixed(2),
+    share(coverage.value),
+    share(right.value),
+    String(right.n),
+    share(abstentionRecall.value),
+    share(falseRefusals.value),
+  ]);
+  const head = ['leastConfidence', 'answered', 'right of these', 'n', 'abstentionRecall', 'falseRefusals'];
+  return `\n${visible(name)}, the same answers given from a confidence on (verify.leastConfidence)\n${alignColumns([head, ...rows])}\n`;
 }
 
 function signed(value: number): string {

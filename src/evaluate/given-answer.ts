@@ -2,10 +2,11 @@ import type { Answer, Citation, Hit } from '../spec/answers.ts';
 import type { GivenAnswer } from './judge-answer.ts';
 
 /** An answer as it is judged. */
-export function givenOf({ answer, abstained, citations, hits, timings, usage }: Answer): GivenAnswer {
+export function givenOf({ answer, abstained, confidence, citations, hits, timings, usage }: Answer): GivenAnswer {
   return {
     answer,
     abstained,
+    confidence: confidence ?? null,
     citations: citations.map((citation) => ({
       source: citation.source,
       page: citation.page,

@@ -34,7 +34,16 @@ describe('judgeAnswer', () => {
   it('measures an answer', () => {
     const { measures, citations } = judgeAnswer(question, given);
     // Given: traffic stops at 72 kmh (5 words), wanted: 72 kmh (2): precision 2/5, recall 1.
-    expect(measures).toEqual({ right: 1, em: 0, f1: 0.8 / 1.4, f1Overall: 0.8 / 1.4, containsGold: 1, numbersFound: 1, refused: null, falselyRefused: 0 });
+    expect(measures).toEqual({
+      right: 1,
+      em: 0,
+      f1: 0.8 / 1.4,
+      f1Overall: 0.8 / 1.4,
+      containsGold: 1,
+      numbersFound: 1,
+      refused: null,
+      falselyRefused: 0,
+    });
     expect(citations).toEqual({
       given: 2,
       verbatim: 1,
@@ -48,8 +57,22 @@ describe('judgeAnswer', () => {
   });
 
   it('counts an abstention 0 where there is an answer, and right where there is none', () => {
-    expect(judgeAnswer(question, refused).measures).toMatchObject({ right: 0, em: 0, f1: 0, f1Overall: 0, containsGold: 0, falselyRefused: 1 });
-    expect(judgeAnswer(unanswerable, refused).measures).toMatchObject({ right: 1, refused: 1, em: null, f1: null, f1Overall: 1, falselyRefused: null });
+    expect(judgeAnswer(question, refused).measures).toMatchObject({
+      right: 0,
+      em: 0,
+      f1: 0,
+      f1Overall: 0,
+      containsGold: 0,
+      falselyRefused: 1,
+    });
+    expect(judgeAnswer(unanswerable, refused).measures).toMatchObject({
+      right: 1,
+      refused: 1,
+      em: null,
+      f1: null,
+      f1Overall: 1,
+      falselyRefused: null,
+    });
     expect(judgeAnswer(unanswerable, given).measures).toMatchObject({ right: 0, f1: null, f1Overall: 0, refused: 0 });
   });
 

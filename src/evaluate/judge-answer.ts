@@ -9,6 +9,8 @@ import { isOneOf } from './source-name.ts';
 export interface GivenAnswer {
   readonly answer: string;
   readonly abstained: boolean;
+  /** How likely the passage states it; null where it was not verified. Absent in what earlier versions kept. */
+  readonly confidence?: number | null;
   readonly citations: readonly GivenCitation[];
   readonly latencyMs: number;
   readonly promptTokens: number;
@@ -65,7 +67,11 @@ export function judgeAnswer(question: JudgedQuestion, given: GivenAnswer | null,
   const text = answered ? given.answer : '';
   if (question.unanswerable) {
     const refused = given !== null && given.abstained ? 1 : 0;
-    return { ...head, measures: { ...unjudged, right: refused, f1Overall: refused, refused }, citations: countCitations(question, given, false) };
+    return {
+      ...head,
+      measures: { ...unjudged, right: refused, f1Overall: refused, refused },
+      citations: countCitations(question, given, false),
+    };
   }
   const { expected, number, language } = question;
   const holds = answered && (containsExpected(text, expected, language) || (number !== null && holdsNumber(text, number)));

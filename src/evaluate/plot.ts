@@ -1,5 +1,6 @@
 import type { Interval } from './bootstrap.ts';
 import { escapeMarkup as text } from './escape-markup.ts';
+import type { SelectivePoint } from './selective.ts';
 
 /** Plots as SVG for a page: colours are the classes s0 … s3 of the page, everything named is escaped. */
 
@@ -41,11 +42,7 @@ export function intervalPlot(series: readonly PlotSeries[]): string {
     y += 6;
   }
   const marks = [0, 0.25, 0.5, 0.75, 1].map((value) => mark(across(value), y, value.toString()));
-  const legend = series.map(({ name }, index) => {
-    const place = left + index * 150;
-    return `<rect class="s${index % colours}" x="${place}" y="${y + 26}" width="10" height="10"/>${label(place + 15, y + 35, 'start', name.slice(0, 24))}`;
-  });
-  return svg(y + 44, [...marks, ...parts, ...legend]);
+  return svg(y + 44, [...marks, ...parts, legend(series, y + 26)]);
 }
 
 /** How often values lie in each tenth of 0 … 1. */
@@ -68,6 +65,31 @@ export function distributionPlot(values: readonly number[], colour: number): str
   return svg(height + 44, [axis, ...bars, ...marks]);
 }
 
+/** What is right of the answers given, from 0 to 1 upwards, by the share of questions answered: one line for each series. */
+export function selectivePlot(
+  series: readonly { readonly name: string; readonly points: readonly Pick<SelectivePoint, 'coverage' | 'right'>[] }[],
+): string {
+  const height = 220;
+  const across = (value: number): number => left + value * (width - left - right);
+  const up = (value: number): number => 20 + (1 - value) * height;
+  const lines = series.map(({ points }, index) => {
+    const places = points.flatMap(({ coverage, right: { value } }) =>
+      coverage.value === null || value === null ? [] : [`${at(across(coverage.value))},${at(up(value))}`],
+    );
+    const dots = places.map((place) => {
+      const [x, y] = place.split(',');
+      return `<circle cx="${x}" cy="${y}" r="3"/>`;
+    });
+    return `<g class="s${index % colours}"><polyline points="${places.join(' ')}" style="fill:none" stroke-width="2"/>${dots.join('')}</g>`;
+  });
+  const marks = [0, 0.25, 0.5, 0.75, 1].flatMap((value) => [
+    mark(across(value), 20 + height, value.toString()),
+    `<line class="grid" x1="${left}" x2="${width - right}" y1="${at(up(value))}" y2="${at(up(value))}"/>`,
+    label(left - 8, up(value) + 4, 'end', value.toString()),
+  ]);
+  return svg(height + 44 + 20, [...marks, ...lines, legend(series, height + 48)]);
+}
+
 /** Differences around 0 with their intervals. */
 export function differencePlot(measures: Readonly<Record<string, Interval>>): string {
   const rows = Object.entries(measures).filter(([, { n }]) => n > 0);
@@ -81,6 +103,14 @@ export function differencePlot(measures: Readonly<Record<string, Interval>>): st
   const bottom = 14 + rows.length * (rowHeight + 4);
   const marks = [-reach, 0, reach].map((value) => mark(across(value), bottom, value.toFixed(3)));
   return svg(bottom + 24, [...marks, ...parts]);
+}
+
+function legend(series: readonly { readonly name: string }[], y: number): string {
+  const entries = series.map(({ name }, index) => {
+    const place = left + index * 150;
+    return `<rect class="s${index % colours}" x="${place}" y="${y}" width="10" height="10"/>${label(place + 15, y + 9, 'start', name.slice(0, 24))}`;
+  });
+  return entries.join('');
 }
 
 function mark(x: number, bottom: number, name: string): string {

@@ -1,5 +1,6 @@
 import type { Interval } from './bootstrap.ts';
-import { differencePlot, distributionPlot, intervalPlot, type PlotSeries } from './plot.ts';
+import { differencePlot, distributionPlot, intervalPlot, type PlotSeries, selectivePlot } from './plot.ts';
+import type { SelectivePoint } from './selective.ts';
 import { escapeMarkup as text } from './escape-markup.ts';
 
 /** What a page shows of a measurement. */
@@ -18,6 +19,8 @@ export interface ReportSeries {
   readonly figures: readonly ReportFigure[];
   /** The values of the single questions. */
   readonly distribution?: { readonly name: string; readonly values: readonly number[] };
+  /** What would be given at rising least confidences; empty or absent where answers were not verified. */
+  readonly selective?: readonly SelectivePoint[];
 }
 
 /** A mean with its interval, or a share alone; null of nothing. */
@@ -57,6 +60,7 @@ export function renderReport(report: EvaluationReport): string {
             `<figure>${distributionPlot(distribution.values, index)}<figcaption>${text(name)}: ${text(distribution.name)} of the single questions, n = ${distribution.values.length}.</figcaption></figure>`,
           ],
     ),
+    ...selectiveBlocks(series),
     ...differences.map(
       ({ name, measures }) =>
         `<h2>${text(name)}</h2>${differenceTable(measures)}<figure>${differencePlot(measures)}<figcaption>Mean differences on the same questions with their 95 % paired bootstrap intervals.</figcaption></figure>`,
@@ -72,6 +76,33 @@ export function renderReport(report: EvaluationReport): string {
 ${blocks.join('\n')}
 </body></html>
 `;
+}
+
+function selectiveBlocks(series: readonly ReportSeries[]): string[] {
+  const curves = series.map(({ name, selective = [] }) => ({ name, points: selective }));
+  if (curves.every(({ points }) => points.length === 0)) return [];
+  const share = (value: number | null): string => value?.toFixed(3) ?? '–';
+  const columns = ['least confidence', 'answered', 'right of these', 'n', 'abstention recall', 'false refusals'];
+  return [
+    '<h2>Given from a confidence on</h2>',
+    ...curves.flatMap(({ name, points }) =>
+      points.length === 0
+        ? []
+        : [
+            `<h3>${text(name)}</h3>`,
+            table(
+              columns,
+              points.map(({ leastConfidence, coverage, right, abstentionRecall, falseRefusals }) => [
+                leastConfidence.toFixed(2),
+                ...[coverage, right].map(({ value }) => share(value)),
+                String(right.n),
+                ...[abstentionRecall, falseRefusals].map(({ value }) => share(value)),
+              ]),
+            ),
+          ],
+    ),
+    `<figure>${selectivePlot(curves)}<figcaption>What is right of the answers given (upwards), by the share of questions that are answered.</figcaption></figure>`,
+  ];
 }
 
 function plotted({ name, figures }: ReportSeries): PlotSeries {

@@ -44,7 +44,8 @@ export async function askPassage(asking: Asking, hit: Hit, askedBefore: number):
   if (pipeline.verify.by === 'none' || family === 'small') return { candidate };
   const { weights, meanLogProbability = 0 } = generated.final;
   const copied = isCopied(candidate, hit, asking);
-  const about = { question, language, passages: [hit], hits: found, askedBefore, refusalLogProbability: weights?.[0] };
+  const { leastConfidence } = pipeline.verify;
+  const about = { question, language, passages: [hit], hits: found, askedBefore, refusalLogProbability: weights?.[0], leastConfidence };
   const insist = copied || !mayState(about) ? undefined : () => holdToWords(asking, prompt, hit, askedBefore);
   if (candidate.verdict?.supported !== true) return insist === undefined ? { candidate } : { candidate, insist };
   const isSure = meanLogProbability > unsure.likelihood || (weights?.[0] ?? -Infinity) < unsure.refusal;

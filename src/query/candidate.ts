@@ -79,7 +79,8 @@ interface GenerateOptions {
  */
 export async function candidateOf(asking: Asking, { final }: GeneratedAnswer, hits: readonly Hit[], askedBefore = 0): Promise<Candidate> {
   const { question, language, pipeline, found, family } = asking;
-  const verifies = pipeline.verify.by !== 'none';
+  const { by, leastConfidence } = pipeline.verify;
+  const verifies = by !== 'none';
   const written = final.text.trim();
   const text = verifies ? inTheirWords(written, hits, language) : written;
   const checked = checkAnswer(text, hits, { question, language, drop: verifies });
@@ -97,12 +98,13 @@ export async function candidateOf(asking: Asking, { final }: GeneratedAnswer, hi
     askedBefore,
     meanLogProbability: final.meanLogProbability,
     refusalLogProbability: final.weights?.[0],
+    leastConfidence,
   });
-  if (source === undefined || pipeline.verify.by !== 'model' || !isWorthAsking(verdict)) return { text, hits, checked, verdict };
+  if (source === undefined || by !== 'model' || !isWorthAsking(verdict, leastConfidence)) return { text, hits, checked, verdict };
   const odds = await askWhetherStated({ question, answer, passage: source, family }, (prompt, weigh) =>
     generate(asking, prompt, { weigh, maxTokens: 1 }),
   );
-  return { text, hits, checked, verdict: withReply(verdict, odds) };
+  return { text, hits, checked, verdict: withReply(verdict, odds, leastConfidence) };
 }
 
 /** What the hits say with other signs, or with numbers in words, as they write it. */

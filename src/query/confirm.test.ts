@@ -20,5 +20,7 @@ describe('the word of the model', () => {
     expect(withReply(rules(0.96), -1_000)).toEqual(withReply(rules(0.96), -6));
     expect(withReply(rules(0.6), undefined)).toEqual(rules(0.6));
     expect(withReply(rules(0), 1_000)).toEqual(rules(0));
+    expect([withReply(rules(0.6), 1, 0.9).supported, withReply(rules(0.6), 6, 0.9).supported]).toEqual([false, true]);
+    expect([isWorthAsking(rules(0.99), 0.9), isWorthAsking(rules(0.05), 0.9)]).toEqual([true, false]);
   });
 });

@@ -2,19 +2,19 @@ import type { Hit } from '../spec/answers.ts';
 import type { GeneratedAnswer } from './generate.ts';
 import type { AnswerPrompt, PromptFamily } from './prompt.ts';
 import { confirmPrompt } from './prompt.ts';
-import { leastConfidence, type Verdict } from './verify.ts';
+import { usualConfidence, type Verdict } from './verify.ts';
 
 /** What the model's word counts beside the rules, and the most that it can say either way, in log odds. */
 const worth = 0.5;
 const loudest = 6;
 
 /** Whether a reply could turn the verdict of the rules: what they are sure of is not asked. Pure. */
-export function isWorthAsking({ confidence }: Verdict): boolean {
+export function isWorthAsking({ confidence }: Verdict, leastConfidence: number = usualConfidence): boolean {
   return confidence > 0 && Math.abs(logOdds(confidence) - logOdds(leastConfidence)) < worth * loudest;
 }
 
 /** The verdict of the rules and the model's own, together. Pure. @param odds log odds of yes over no; undefined where the engine tells none */
-export function withReply(verdict: Verdict, odds: number | undefined): Verdict {
+export function withReply(verdict: Verdict, odds: number | undefined, leastConfidence: number = usualConfidence): Verdict {
   if (odds === undefined || verdict.confidence === 0) return verdict;
   const heard = Math.max(-loudest, Math.min(loudest, odds));
   const confidence = 1 / (1 + Math.exp(-(logOdds(verdict.confidence) + worth * heard)));

@@ -21,6 +21,8 @@ describe('resolvePipeline', () => {
     );
     expect(resolvePipeline({ generate: { seed: 1 } }).hash).not.toBe(plain);
     expect(resolvePipeline({}).name).toBe(plain.slice(0, 8));
+    expect(resolvePipeline({ verify: { leastConfidence: 0.5 } }).hash).toBe(plain);
+    expect(resolvePipeline({ verify: { leastConfidence: 0.8 } }).hash).not.toBe(plain);
   });
 
   it.each([{ generate: { prompt: 'verbose' } }, { cite: { by: 'grammar' } }])('refuses %j rather than ignoring it', (value) => {
@@ -38,6 +40,16 @@ it.each([{ verify: { by: 'rules' } }, { context: { mode: 'each' } }] as const)(
     const generate = { stage: 'own' };
     expect(() => resolvePipeline({ ...value, generate }, { stages })).toThrow(expect.objectContaining({ code: 'E_PIPELINE_INVALID' }));
     expect(resolvePipeline({ generate }, { stages })).toMatchObject({ verify: { by: 'none' }, context: { mode: 'joined' } });
+  },
+);
+
+it.each([{ verify: { by: 'none', leastConfidence: 0.8 } }, { verify: { leastConfidence: 0.5 }, generate: { stage: 'own' } }] as const)(
+  'a least confidence says nothing of answers without one: %j',
+  (value) => {
+    const stages = { own: { kind: 'generate', version: '1', run: () => 'x' } } as const;
+    expect(() => resolvePipeline(value, { stages })).toThrow(
+      expect.objectContaining({ code: 'E_PIPELINE_INVALID', message: expect.stringContaining('verify.leastConfidence') }),
+    );
   },
 );
 

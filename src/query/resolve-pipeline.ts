@@ -7,6 +7,7 @@ import { hashOf } from '../util/hash.ts';
 import { nearestNames } from '../util/nearest-names.ts';
 import type { RerankSection } from './rerank.ts';
 import { promptFamilies, type PromptFamily } from './prompt.ts';
+import { usualConfidence } from './verify.ts';
 
 /** Defaults of a question. `contextTokens` is what is read at least: what a 1.5B model reads in about 8 s on two cores. */
 export const queryDefaults = {
@@ -48,7 +49,11 @@ export interface ResolvedPipeline {
     /** Undefined: that of the model's family. */
     readonly prompt: PromptFamily | undefined;
   };
-  readonly verify: { readonly by: 'none' | 'rules' | 'model' };
+  readonly verify: {
+    readonly by: 'none' | 'rules' | 'model';
+    /** Absent where it is the usual one, so that hashes stay what they were. */
+    readonly leastConfidence?: number;
+  };
 }
 
 export interface RetrieveSection {
@@ -102,6 +107,7 @@ export function resolvePipeline(pipeline: Pipeline, defaults: PipelineDefaults =
   const { retrieve = {}, rerank = {}, context = {}, generate = {}, verify = {} } = pipeline;
   if (generate.stage !== undefined) refuseBesideStage(pipeline);
   if (retrieve.section === true) refuseBesideSection(pipeline);
+  if (verify.leastConfidence !== undefined && (verify.by === 'none' || generate.stage !== undefined)) refuseUnverified();
   const limit = retrieve.limit ?? queryDefaults.askLimit;
   const resolved = {
     retrieve: {
@@ -138,7 +144,12 @@ export function resolvePipeline(pipeline: Pipeline, defaults: PipelineDefaults =
       seed: generate.seed ?? 0,
       prompt: promptFamilies.find((family) => family === generate.prompt),
     },
-    verify: { by: verify.by ?? (generate.stage === undefined ? 'rules' : 'none') },
+    verify: {
+      by: verify.by ?? (generate.stage === undefined ? 'rules' : 'none'),
+      ...(verify.leastConfidence === undefined || verify.leastConfidence === usualConfidence
+        ? {}
+        : { leastConfidence: verify.leastConfidence }),
+    },
   } as const;
   const hash = hashOf(resolved);
   return { name: pipeline.name ?? hash.slice(0, 8), hash, ...resolved };
@@ -151,6 +162,13 @@ function refuseBesideStage({ verify, context }: Pipeline): void {
   throw new MillraceError('E_PIPELINE_INVALID', `The pipeline sets "${path}", which says nothing beside "generate.stage".`, {
     remedy: 'Leave one of the two out: a stage gets all passages together, and its sentences are checked for sources only.',
     details: { path },
+  });
+}
+
+function refuseUnverified(): never {
+  throw new MillraceError('E_PIPELINE_INVALID', 'The pipeline sets "verify.leastConfidence", and its answers are not verified.', {
+    remedy: 'Leave it out, or verify by "rules" or "model": only then is there a confidence.',
+    details: { path: 'verify.leastConfidence' },
   });
 }
 

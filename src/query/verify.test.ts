@@ -57,6 +57,16 @@ describe('verify', () => {
     expect(check(doubted).confidence).toBeLessThan(check({}).confidence);
   });
 
+  it('gives what is as likely as the pipeline wants, and never what cannot be', () => {
+    const question = 'What bonus does a train attendant earn at night?';
+    const doubted = { question, meanLogProbability: -1.2, refusalLogProbability: -0.7 };
+    const { confidence } = check(doubted);
+    expect(check({ ...doubted, leastConfidence: confidence }).supported).toBe(true);
+    expect(check({ ...doubted, leastConfidence: confidence + 0.01 })).toMatchObject({ supported: false, confidence });
+    expect(check({ leastConfidence: 1 }).supported).toBe(false);
+    expect(check({ answer: '35 crowns', leastConfidence: 0 })).toMatchObject({ supported: false, confidence: 0 });
+  });
+
   it('wants more of a passage that does not rank first', () => {
     expect(check({ askedBefore: 1 }).confidence).toBeLessThan(check({}).confidence);
     expect(check({ askedBefore: 2 }).supported).toBe(true);
@@ -115,6 +125,7 @@ describe('mayState', () => {
   it('holds for a passage about the question, also where the model would rather refuse', () => {
     expect(mayState({ ...asked, refusalLogProbability: -9 })).toBe(true);
     expect(mayState({ ...asked, refusalLogProbability: -0.5 })).toBe(true);
+    expect(mayState({ ...asked, refusalLogProbability: -0.5, leastConfidence: 0.999 })).toBe(false);
   });
 
   it('does not hold for another subject, another name or year, and where nothing is told of refusing', () => {

@@ -17,6 +17,8 @@ export interface Evidence {
   readonly meanLogProbability?: number | undefined;
   /** That the answer had begun as a refusal does; undefined where the engine does not tell. */
   readonly refusalLogProbability?: number | undefined;
+  /** Least confidence of an answer that is given, 0 … 1. Default `usualConfidence`. */
+  readonly leastConfidence?: number | undefined;
 }
 
 export interface Verdict {
@@ -27,8 +29,8 @@ export interface Verdict {
   readonly doubts: readonly string[];
 }
 
-/** Least confidence of an answer that is given. */
-export const leastConfidence = 0.5;
+/** Least confidence of an answer that is given, where the pipeline says nothing. */
+export const usualConfidence = 0.5;
 
 /** Logistic regression over the signals, fitted on questions that are not reported: docs/decisions/0007-verification.md. */
 const weights = { bias: -3.92, coverage: 5.93, names: 1.51, likelihood: 1.38, refusal: 0.33 } as const;
@@ -46,7 +48,7 @@ type Asked = Omit<Evidence, 'answer' | 'meanLogProbability'>;
  * names of the question that stand there, and how sure the model was and how far from refusing, make the confidence. Pure, microseconds.
  */
 export function verify(evidence: Evidence): Verdict {
-  const { question, language, answer, meanLogProbability } = evidence;
+  const { question, language, answer, meanLogProbability, leastConfidence = usualConfidence } = evidence;
   const read = compareWithQuestion(evidence);
   const impossible = [...groundless(answer, read.grounds, { question, language }), ...read.elsewhere];
   if (impossible.length > 0) return { supported: false, confidence: 0, doubts: impossible };
@@ -64,12 +66,14 @@ const usualLogProbability = -0.3;
 
 /**
  * Whether the passages hold so much of the question that an answer which the model is usually sure of would be believed: a refusal, or an
- * answer that stands nowhere, is worth a second look there. Never where the engine tells no log-probabilities. Pure.
+ * answer that stands nowhere, is worth a second look there. Never where the engine tells no log-probabilities, and a lower least confidence
+ * than the usual one makes no refusal an answer. Pure.
  */
 export function mayState(asked: Asked): boolean {
   if (asked.refusalLogProbability === undefined) return false;
   const read = compareWithQuestion(asked);
-  return read.elsewhere.length === 0 && confidenceOf(asked, read, usualLogProbability) >= leastConfidence;
+  const least = Math.max(usualConfidence, asked.leastConfidence ?? usualConfidence);
+  return read.elsewhere.length === 0 && confidenceOf(asked, read, usualLogProbability) >= least;
 }
 
 /** How much of the question the passages hold. */

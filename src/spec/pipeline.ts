@@ -97,6 +97,8 @@ const verifySection = z.strictObject({
    * `model`: where these are not sure, the model is asked too, yes or no, over the passage that it has read.
    */
   by: z.enum(['none', 'rules', 'model']).optional(),
+  /** Least `confidence` of an answer that is given, 0 to 1; with 0 all are that are not impossible. `eval` tells what each gives. Default 0.5. */
+  leastConfidence: z.number().min(0).max(1).optional(),
 });
 
 const citeSection = z.strictObject({

@@ -112,6 +112,8 @@ describe('eval --questions', () => {
       quotesVerbatim: 1,
       n: { right: 3, em: 2, f1: 2, f1Overall: 3, abstentionRecall: 1 },
       latencyMs: { n: 3 },
+      // Quotes are not verified.
+      selective: [],
       documents: 2,
       split: 'all',
       answers: [{ id: '1' }, { id: '2' }, { id: '3' }],
