@@ -52,6 +52,22 @@ describe('createLanguageDetector', () => {
     'Erdős number',
     'jalapeño recipe',
     'naïve Bayes comment',
+    'las vegas hotels',
+    'los angeles population',
+    'ho chi minh',
+    'hay price per ton',
+    'tan leather boots',
+    'mint condition',
+    'volt meter reading',
+    'prima facie evidence',
+    'contra dance',
+    'ada requirements ramp width',
+    'dei policy',
+    'fica tax rate',
+    'sue landlord deposit',
+    'tai chi benefits',
+    'lat long coordinates',
+    'dont starve release date',
   ])('takes English words, loans and names for no other language: %s', (text) => {
     expect([undefined, 'en']).toContain(detect(text));
   });

@@ -33,13 +33,19 @@ export function functionWords(language: string): readonly string[] | undefined {
   return Object.hasOwn(lists, language) ? lists[language as FunctionWordLanguage].split(' ') : undefined;
 }
 
-/** Words of the other lists that English texts have as well: nouns, verbs, abbreviations. By themselves they tell no language. */
+/**
+ * Words of the other lists that English has as well: nouns, verbs, abbreviations and parts of names, written small in many a search. By themselves
+ * they tell no language.
+ */
 export const englishHomographs: ReadonlySet<string> = new Set(
   (
-    'ad agar ai al ale alt ante ar au az bare bin care chi ci co come comment con cum dare den dies dig dock dog dos door dove due ' +
-    'ea ed end entre era est et fin fost fu go ham hat hem hen hoe io ja kin kind man men mes met mi mit mod mon mu non nous nu num nun ' +
-    'one op os pa par pas pe pendant per plus po pod pour prin pro sans se sea sera ser sin son sous sub sur te ten till ton tout upp ut van ' +
-    'var vers vi via von wade want war za zo die'
+    'ad ada af agar ai al ale alt ama ante ar att au aux az bare bin bis bo ca care ces chez chi ci co com come comment con ' +
+    'contra cu cum dal dare dat dei den dia die dies dig dock dog dont door dos dove due ea ed elle end entre era esa ese est ' +
+    'et fait fica fin fost fu gab go ham hat hay hem hen ho hoe hon ils ind ins io ja jag jest kim kin kind las lat lei los mag ' +
+    'mai man meg men mes met mi mia mint mit mod mon mu nas ned noi non nous nu num nun ob ole one op ora os pa par pas pe ' +
+    'pendant per plus po pod poi pour prima primo prin pro rok sans se sea sei sem sen ser sera ses sia sin ska sob son sous ' +
+    'sta sub sue sui sur sus tai tan te tem ten tes till ton tot tout uma upp ut vain van var vers vi via vid volt von wade ' +
+    'want war za zo'
   ).split(' '),
 );
 
