@@ -6,7 +6,7 @@ export { errorCatalogue, isMillraceError, MillraceError, type ErrorCode, type Er
 export { answerTokens, exactMatch, tokenF1 } from './evaluate/answer-text.ts';
 export { containsExpected } from './evaluate/holds-text.ts';
 export { readBeirFolder, type BeirFolder, type JudgedQuery } from './evaluate/beir-folder.ts';
-export { bootstrapMean, pairedDifference, type BootstrapOptions, type Interval } from './evaluate/bootstrap.ts';
+export { bootstrapMean, leavesOutZero, pairedDifference, type BootstrapOptions, type Interval } from './evaluate/bootstrap.ts';
 export { checkDocuments, type CheckedBy, type CheckOptions, type CheckResult, type FoundPassage } from './evaluate/check-documents.ts';
 export { comparePaired } from './evaluate/compare.ts';
 export { evaluateAnswers, type AskQuestion, type EvaluateAnswersOptions } from './evaluate/evaluate-answers.ts';

@@ -6,9 +6,11 @@ import {
   evaluateAnswers,
   type GivenAnswer,
   givenOf,
+  type Interval,
   type JudgedAnswer,
   type JudgedFile,
   type JudgedQuestion,
+  measureOfShare,
   type Pipeline,
   openJudgedFile,
   readJudgedQuestions,
@@ -17,6 +19,7 @@ import {
   selectiveCurve,
   splitOf,
   summariseAnswers,
+  type SummaryShare,
   summaryShares,
 } from '../index.ts';
 import type { Config } from '../config.ts';
@@ -294,6 +297,11 @@ function print(terminal: Terminal, { options, file, documents, main, compared, g
   }
 }
 
+function intervalOf({ intervals }: AnswerSummary, share: SummaryShare): Partial<Interval> {
+  const measure = measureOfShare[share];
+  return measure === undefined ? {} : intervals[measure];
+}
+
 function reportOf({ options, file, documents, versions, main, compared, groupOf }: Account): EvaluationReport {
   const measured = [main, ...(compared === undefined ? [] : [compared])];
   return {
@@ -316,7 +324,7 @@ function reportOf({ options, file, documents, versions, main, compared, groupOf 
       name,
       figures: summaryShares.map((share) => ({
         name: share,
-        ...(share in summary.intervals ? summary.intervals[share as keyof typeof summary.intervals] : {}),
+        ...intervalOf(summary, share),
         mean: summary.shares[share].value,
         n: summary.shares[share].n,
       })),

@@ -1,18 +1,18 @@
-import type { Interval, SelectivePoint } from '../index.ts';
+import { type Interval, leavesOutZero, type SelectivePoint } from '../index.ts';
 import { alignColumns } from '../util/align-columns.ts';
 import { visible } from './terminal.ts';
 
 /** A table of gains with their intervals; a star where the interval leaves out 0. */
 export function differenceLines(base: string, other: string, differences: Readonly<Record<string, Interval>>): string {
-  const rows = Object.entries(differences)
-    .filter(([, { n }]) => n > 0)
-    .map(([name, { mean, low, high, n }]) => [
-      name,
-      signed(mean),
-      `${signed(low)} … ${signed(high)}${low > 0 || high < 0 ? ' *' : '  '}`,
-      String(n),
-    ]);
-  return `\n${visible(other)} minus ${visible(base)}, 95 % paired bootstrap (* leaves out 0)\n${alignColumns([['', 'difference', 'interval', 'n'], ...rows])}\n`;
+  const told = Object.entries(differences).filter(([, { n }]) => n > 0);
+  const isGrouped = told.some(([, { n, groups }]) => groups < n);
+  const rows = told.map(([name, interval]) => {
+    const { mean, low, high, n, groups } = interval;
+    const mark = leavesOutZero(interval) ? ' *' : '  ';
+    return [name, signed(mean), `${signed(low)} … ${signed(high)}${mark}`, String(n), ...(isGrouped ? [String(groups)] : [])];
+  });
+  const head = ['', 'difference', 'interval', 'n', ...(isGrouped ? ['groups'] : [])];
+  return `\n${visible(other)} minus ${visible(base)}, 95 % paired bootstrap (* leaves out 0)\n${alignColumns([head, ...rows])}\n`;
 }
 
 /** What would be given of the same answers at a higher `verify.leastConfidence`; nothing where they were not verified. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bootstrapMean, pairedDifference } from './bootstrap.ts';
+import { bootstrapMean, leavesOutZero, pairedDifference } from './bootstrap.ts';
 import { mean, quantile } from './statistics.ts';
 
 describe('bootstrapMean', () => {
@@ -30,8 +30,8 @@ describe('bootstrapMean', () => {
     const values = [0.1, 0.9, 0.4, 0.7];
     expect(bootstrapMean(values, { seed: 3 })).toEqual(bootstrapMean(values, { seed: 3 }));
     expect(bootstrapMean(values, { seed: 3 }).low).not.toBe(bootstrapMean([0.1, 0.9, 0.4, 0.71], { seed: 4 }).low);
-    expect(bootstrapMean([2, 2, 2], { seed: 1 })).toEqual({ mean: 2, low: 2, high: 2, n: 3 });
-    expect(bootstrapMean([], { seed: 1 })).toEqual({ mean: 0, low: 0, high: 0, n: 0 });
+    expect(bootstrapMean([2, 2, 2], { seed: 1 })).toEqual({ mean: 2, low: 2, high: 2, n: 3, groups: 3 });
+    expect(bootstrapMean([], { seed: 1 })).toEqual({ mean: 0, low: 0, high: 0, n: 0, groups: 0 });
   });
 });
 
@@ -40,6 +40,15 @@ describe('pairedDifference', () => {
     const { mean: gain, low, high, n } = pairedDifference([0, 0.5, 0.9], [0.1, 0.6, 1], { seed: 1 });
     expect([gain, low, high].map((value) => value.toFixed(6))).toEqual(['0.100000', '0.100000', '0.100000']);
     expect(n).toBe(3);
+  });
+
+  it('leaves out 0 only where enough groups are drawn: of one alone every sample is the same', () => {
+    const [base, other] = [Array.from({ length: 30 }, () => 0.5), Array.from({ length: 30 }, (_, index) => 0.6 + index / 100)];
+    const inGroups = (count: number) => pairedDifference(base, other, { seed: 1, groups: base.map((_, index) => String(index % count)) });
+    const alone = inGroups(1);
+    expect([alone.n, alone.groups, alone.high - alone.low]).toEqual([30, 1, 0]);
+    expect([1, 2, 5, 6, 30].map((count) => leavesOutZero(inGroups(count)))).toEqual([false, false, false, true, true]);
+    expect(leavesOutZero(pairedDifference(base, base, { seed: 1 }))).toBe(false);
   });
 
   it('refuses values that are no pairs', () => {

@@ -8,6 +8,16 @@ export interface Interval {
   readonly high: number;
   /** Sample size. */
   readonly n: number;
+  /** How many of the values are independent: those that were drawn, each value where nothing goes together. */
+  readonly groups: number;
+}
+
+/** With fewer groups, signs that are all the same are chance more often than one time in twenty: 2 · ½⁵ = .0625. */
+const leastGroups = 6;
+
+/** Whether an interval of differences leaves out 0 and is of enough groups for that to say something. */
+export function leavesOutZero({ low, high, groups }: Pick<Interval, 'low' | 'high' | 'groups'>): boolean {
+  return groups >= leastGroups && (low > 0 || high < 0);
 }
 
 export interface BootstrapOptions {
@@ -24,7 +34,7 @@ export interface BootstrapOptions {
 export function bootstrapMean(values: readonly number[], options: BootstrapOptions): Interval {
   const { seed, resamples = 10_000, confidence = 0.95, groups = values.map((_, index) => String(index)) } = options;
   if (groups.length !== values.length) throw new RangeError(`${groups.length} groups and ${values.length} values are no pairs.`);
-  if (values.length === 0) return { mean: 0, low: 0, high: 0, n: 0 };
+  if (values.length === 0) return { mean: 0, low: 0, high: 0, n: 0, groups: 0 };
   const random = createSeededRandom(seed);
   const drawable = sumsOf(values, groups);
   const means = Array.from({ length: resamples }, () => {
@@ -38,7 +48,7 @@ export function bootstrapMean(values: readonly number[], options: BootstrapOptio
     return sum / count;
   });
   const tail = (1 - confidence) / 2;
-  return { mean: mean(values), low: quantile(means, tail), high: quantile(means, 1 - tail), n: values.length };
+  return { mean: mean(values), low: quantile(means, tail), high: quantile(means, 1 - tail), n: values.length, groups: drawable.length };
 }
 
 function sumsOf(values: readonly number[], groups: readonly string[]): { readonly sum: number; readonly count: number }[] {

@@ -1,4 +1,4 @@
-import type { Interval } from './bootstrap.ts';
+import { type Interval, leavesOutZero } from './bootstrap.ts';
 import { escapeMarkup as text } from './escape-markup.ts';
 import type { SelectivePoint } from './selective.ts';
 
@@ -96,9 +96,11 @@ export function differencePlot(measures: Readonly<Record<string, Interval>>): st
   const reach = Math.max(0.01, ...rows.flatMap(([, { low, high }]) => [Math.abs(low), Math.abs(high)]));
   const middle = left + (width - left - right) / 2;
   const across = (value: number): number => middle + (value / reach) * ((width - left - right) / 2);
-  const parts = rows.map(([name, { mean, low, high }], index) => {
+  const parts = rows.map(([name, interval], index) => {
+    const { mean, low, high } = interval;
     const y = 20 + index * (rowHeight + 4);
-    return `${label(left - 8, y + 4, 'end', name)}<g class="s${low > 0 ? 2 : high < 0 ? 1 : 0}"><line x1="${at(across(low))}" x2="${at(across(high))}" y1="${y}" y2="${y}" stroke-width="2"/><circle cx="${at(across(mean))}" cy="${y}" r="4"/></g>${label(width - right + 8, y + 4, 'start', mean.toFixed(3))}`;
+    const colour = !leavesOutZero(interval) ? 0 : low > 0 ? 2 : 1;
+    return `${label(left - 8, y + 4, 'end', name)}<g class="s${colour}"><line x1="${at(across(low))}" x2="${at(across(high))}" y1="${y}" y2="${y}" stroke-width="2"/><circle cx="${at(across(mean))}" cy="${y}" r="4"/></g>${label(width - right + 8, y + 4, 'start', mean.toFixed(3))}`;
   });
   const bottom = 14 + rows.length * (rowHeight + 4);
   const marks = [-reach, 0, reach].map((value) => mark(across(value), bottom, value.toFixed(3)));

@@ -23,7 +23,7 @@ const report: EvaluationReport = {
       selective: [point(0.5, 0.75, 0.6), point(0.9, 0.25, 1), point(0.98, 0, null)],
     },
   ],
-  differences: [{ name: hostile, measures: { f1: { mean: 0.1, low: 0.02, high: 0.2, n: 120 } } }],
+  differences: [{ name: hostile, measures: { f1: { mean: 0.1, low: 0.02, high: 0.2, n: 120, groups: 40 } } }],
   rows: { title: 'Wrong', columns: ['question'], cells: [[hostile]] },
 };
 

@@ -161,7 +161,10 @@ describe('eval --questions', () => {
     const { exitCode, out } = await run(...asked, '--compare', 'other.yaml', '--report', 'r.html');
     expect(exitCode).toBe(0);
     expect(out).toMatch(/other minus default, 95 % paired bootstrap/);
-    expect(readFileSync(join(folder, 'r.html'), 'utf8')).toContain('other against default');
+    const page = readFileSync(join(folder, 'r.html'), 'utf8');
+    expect(page).toContain('other against default');
+    // Named otherwise than its measure.
+    expect(page).toMatch(/<td>abstentionRecall<\/td><td>1\.000<\/td><td>1\.000 – 1\.000<\/td><td>1<\/td>/);
   });
 
   it('draws questions over one passage together', async () => {
@@ -174,7 +177,10 @@ describe('eval --questions', () => {
     put('q.jsonl', entries.map((one) => JSON.stringify(one)).join('\n'));
     const { intervals } = JSON.parse((await run(...asked, '--json')).out) as { intervals: object };
     // Of two passages both draws are one and the same every other time; eight independent draws would be so once in 128 times.
-    expect(intervals).toMatchObject({ right: { mean: 0.5, low: 0, high: 1, n: 8 } });
+    expect(intervals).toMatchObject({ right: { mean: 0.5, low: 0, high: 1, n: 8, groups: 2 } });
+    put('other.yaml', 'name: other\ngenerate: { by: quotes }\nretrieve: { filter: { passage: nothing } }\n');
+    const { out } = await run(...asked, '--compare', 'other.yaml', '--limit', '4');
+    expect(out).toMatch(/difference +interval +n +groups/);
   });
 
   it('asks over a passage that comes with the question, and over nothing else', async () => {
