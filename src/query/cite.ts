@@ -190,49 +190,70 @@ interface Span {
   readonly end: number;
 }
 
+/** A sentence with what claims are compared with, read once. */
+interface ReadSentence extends Span {
+  readonly text: string;
+  readonly words: ReadonlySet<string>;
+  readonly values: ReadonlySet<string>;
+}
+
 /**
  * The sentences of `text` that a claim rests on: the one that `bestSentence` finds, and while numbers of the claim stand in none of them the
  * next one that holds most of those and of the claim. A number that stands in no sentence, such as one of a heading, is not looked for.
  */
 export function supportingSentences(text: string, claim: Claim): readonly Span[] {
-  const spans: Span[] = [bestSentence(text, claim)];
-  const lackedBy = (numbers: readonly WrittenNumber[], { start, end }: Span): WrittenNumber[] => {
-    const values = everyValueIn(text.slice(start, end), claim.language);
-    return numbers.filter((number) => !standsAmong(number, values));
-  };
-  let open = lackedBy(numbersOf(claim.claim), spans[0] ?? { start: 0, end: 0 });
+  const sentences = readSentences(text, claim.language);
+  const best = bestOf(sentences, claim);
+  if (best === undefined) return [{ start: 0, end: text.length }];
+  const spans: Span[] = [best];
+  const lackedBy = (numbers: readonly WrittenNumber[], { values }: ReadSentence): WrittenNumber[] =>
+    numbers.filter((number) => !standsAmong(number, values));
+  let open = lackedBy(numbersOf(claim.claim), best);
   const words = contentWords(claim.claim, claim.language);
+  const shares = open.length === 0 ? [] : sentences.map((sentence) => coverage(words, sentence.words) / 2);
   while (open.length > 0) {
-    let next: { readonly span: Span; readonly lacked: WrittenNumber[]; readonly score: number } | undefined;
-    for (const sentence of sentencesOf(text)) {
+    let next: { readonly span: ReadSentence; readonly lacked: WrittenNumber[]; readonly score: number } | undefined;
+    for (const [place, sentence] of sentences.entries()) {
       const lacked = lackedBy(open, sentence);
       if (lacked.length === open.length) continue;
-      const score = open.length - lacked.length + coverage(words, contentWords(sentence.text, claim.language)) / 2;
-      if (score > (next?.score ?? 0)) next = { span: { start: sentence.start, end: sentence.end }, lacked, score };
+      const score = open.length - lacked.length + (shares[place] ?? 0);
+      if (score > (next?.score ?? 0)) next = { span: sentence, lacked, score };
     }
     if (next === undefined) break;
     spans.push(next.span);
     open = next.lacked;
   }
-  return spans.toSorted((one, two) => one.start - two.start);
+  return spans.toSorted((one, two) => one.start - two.start).map(({ start, end }) => ({ start, end }));
 }
 
 /**
  * The sentence or line of `text` that holds the claim word for word, else shares most content words and numbers with it; of several the one
  * nearest to the question. The whole text when none shares any.
  */
-export function bestSentence(text: string, { claim, question, language }: Claim): Span {
+export function bestSentence(text: string, claim: Claim): Span {
+  const { start, end } = bestOf(readSentences(text, claim.language), claim) ?? { start: 0, end: text.length };
+  return { start, end };
+}
+
+function bestOf(sentences: readonly ReadSentence[], { claim, question, language }: Claim): ReadSentence | undefined {
   const words = contentWords(claim, language);
   const numbers = numbersOf(claim);
   const asked = contentWords(question, language);
-  let best = { start: 0, end: text.length, score: 0 };
-  for (const { start, end, text: sentence } of sentencesOf(text)) {
-    const own = contentWords(sentence, language);
-    const values = everyValueIn(sentence, language);
-    const held = numbers.filter((number) => standsAmong(number, values)).length;
-    const shared = coverage(words, own) + held / Math.max(1, numbers.length) + (standsVerbatim(claim, sentence, language) ? 2 : 0);
-    const score = shared === 0 ? 0 : shared + coverage(asked, own) / 2;
-    if (score > best.score) best = { start, end, score };
+  let best: { readonly sentence: ReadSentence; readonly score: number } | undefined;
+  for (const sentence of sentences) {
+    const held = numbers.filter((number) => standsAmong(number, sentence.values)).length;
+    const isVerbatim = standsVerbatim(claim, sentence.text, language);
+    const shared = coverage(words, sentence.words) + held / Math.max(1, numbers.length) + (isVerbatim ? 2 : 0);
+    const score = shared === 0 ? 0 : shared + coverage(asked, sentence.words) / 2;
+    if (score > (best?.score ?? 0)) best = { sentence, score };
   }
-  return best;
+  return best?.sentence;
+}
+
+function readSentences(text: string, language: string | undefined): readonly ReadSentence[] {
+  return sentencesOf(text).map((sentence) => ({
+    ...sentence,
+    words: contentWords(sentence.text, language),
+    values: everyValueIn(sentence.text, language),
+  }));
 }
