@@ -51,6 +51,17 @@ export async function makeDocument(
   return { ...facts, text, textSha256: await sha256InSteps(text), blocks, chunks };
 }
 
+/** UTF-16 units of what a document calls itself, which stands before each of its passages: as many as a title may have that is handed over. */
+const longestTitle = 2_000;
+
+function cut(title: string): string {
+  return title
+    .slice(0, longestTitle)
+    .toWellFormed()
+    .replace(/\uFFFD$/, '')
+    .trimEnd();
+}
+
 /** All of a document but what its text is and where it is cut. */
 export function documentFacts(
   parsed: ReadDocument,
@@ -69,7 +80,7 @@ export function documentFacts(
     pages: parsed.pages,
     warnings: foreign === undefined ? parsed.warnings : [...parsed.warnings, foreign],
     chunkerHash: hash,
-    ...(parsed.title === undefined ? {} : { title: parsed.title }),
+    ...(parsed.title === undefined ? {} : { title: parsed.title.length > longestTitle ? cut(parsed.title) : parsed.title }),
     ...(parsed.author === undefined ? {} : { author: parsed.author }),
     ...(language === undefined ? {} : { language }),
     ...(parsed.createdAt === undefined ? {} : { createdAt: parsed.createdAt }),

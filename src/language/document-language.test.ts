@@ -11,3 +11,15 @@ it('takes what a document says of itself, else what it is written in', () => {
 it('tells no language of source code, whatever its comments are in', () => {
   expect(documentLanguage({ language: undefined, isSourceCode: true }, `// ${german}\nlet wheel = 1;`)).toBeUndefined();
 });
+
+it.each(['English', 'Deutsch', 'und', 'mul-Latn', '', 'de; DROP TABLE'])(
+  'reads the text where a document calls its language "%s"',
+  (language) => {
+    expect(documentLanguage({ language, isSourceCode: false }, german)).toBe('de');
+    expect(documentLanguage({ language, isSourceCode: true }, german)).toBeUndefined();
+  },
+);
+
+it.each(['de', 'en_US', 'zh-Hant-TW', 'gsw', 'mi'])('takes the code %s', (language) => {
+  expect(documentLanguage({ language, isSourceCode: false }, german)).toBe(language);
+});

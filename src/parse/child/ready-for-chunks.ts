@@ -10,8 +10,8 @@ export function readyForChunks(document: ParsedDocument): ParsedDocument {
 }
 
 /** `beginning`: of its text. */
-export function withLanguage(document: ParsedDocument, beginning: string): ParsedDocument {
-  const language = documentLanguage({ language: document.language, isSourceCode: document.contentType === sourceCodeType }, beginning);
+export function withLanguage({ language: said, ...document }: ParsedDocument, beginning: string): ParsedDocument {
+  const language = documentLanguage({ language: said, isSourceCode: document.contentType === sourceCodeType }, beginning);
   return language === undefined ? document : { ...document, language };
 }
 
