@@ -51,6 +51,7 @@ export type {
   Usage,
 } from './spec/answers.ts';
 export { definePipeline } from './formats/define-pipeline.ts';
+export { placeOf, type PageKind } from './spec/page-kind.ts';
 export type { Pipeline } from './spec/pipeline.ts';
 export type { GenerateStage, RerankStage, RetrieveStage, RewriteStage, Stage, StageCall, Stages } from './spec/stages.ts';
 export type {

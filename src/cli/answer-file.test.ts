@@ -48,6 +48,20 @@ describe('the file of answers', () => {
     expect(existsSync(`${path}.partial`)).toBe(false);
   });
 
+  it('cites with the place in the words of the format', async () => {
+    const path = join(folder, 'd.csv');
+    const file = await createAnswerFile(path, { force: false });
+    const cited = { number: 1, document: 'd', title: null, start: 0, end: 1, quote: 'x' };
+    const citations: SettledQuestion['citations'] = [
+      { ...cited, source: 'report.pdf', page: 4, pageLabel: 'iv', pageKind: 'page' },
+      { ...cited, source: 'plan.pptx', page: 3, pageLabel: null, pageKind: 'slide', stale: 'replaced' },
+      { ...cited, source: 'handbook.md', page: 1, pageLabel: null, pageKind: null },
+    ];
+    await file.finish(items({ ...item(0, 'x'), citations }));
+    const [row] = parse<Record<string, string>>(readFileSync(path), { columns: true });
+    expect(row?.['citations']).toBe('report.pdf, page iv: "x"\nplan.pptx, slide 3: "x" (replaced since)\nhandbook.md: "x"');
+  });
+
   it('replaces another file only when told to', async () => {
     const path = join(folder, 'b.csv');
     writeFileSync(path, 'mine');

@@ -1,8 +1,8 @@
 import type { SettledQuestion } from '../spec/runs.ts';
 import { csvLine } from './csv.ts';
+import { describePlace } from './describe-place.ts';
 import { createLineFile, formatOf, type LineFile, type LineFormat } from './output-file.ts';
 import { sinceThen } from './show-run.ts';
-import { sourceName } from './terminal.ts';
 
 /**
  * The file of a run's answers: a projection of its record, under another name until it is whole.
@@ -36,9 +36,7 @@ const formats: Readonly<Record<string, LineFormat<SettledQuestion>>> = {
 
 function valueOf(item: SettledQuestion, column: (typeof columns)[number]): string {
   if (column === 'citations')
-    return item.citations
-      .map((citation) => `${sourceName(citation.source)}, page ${citation.page}: "${citation.quote}"${sinceThen(citation)}`)
-      .join('\n');
+    return item.citations.map((citation) => `${describePlace(citation)}: "${citation.quote}"${sinceThen(citation)}`).join('\n');
   if (column === 'error') return item.error === null ? '' : `${item.error.code}: ${item.error.message}`;
   if (column === 'totalMs') return item.timings === null ? '' : item.timings.totalMs.toFixed(0);
   if (column === 'pipeline') return item.pipeline?.name ?? '';

@@ -60,9 +60,9 @@ describe('the file of a table', () => {
     expect(rows[2]?.slice(2, -1).every((cell) => cell.startsWith('error[E_DOCUMENT_'))).toBe(true);
   });
 
-  it('has quote, page and support beside each value when that is wanted', async () => {
+  it('has quote, place and support beside each value when that is wanted', async () => {
     const rows = parse<Record<string, string>>(await write('b.csv', true), { columns: true });
-    expect(rows[0]).toMatchObject({ 'price: quote': 'It costs 1,250.50 euros.', 'price: page': '1', 'price: support': '1' });
+    expect(rows[0]).toMatchObject({ 'price: quote': 'It costs 1,250.50 euros.', 'price: place': '', 'price: support': '1' });
   });
 
   it('is a workbook with numbers as numbers, quotes as notes and no formula', async () => {
@@ -78,7 +78,7 @@ describe('the file of a table', () => {
     }
     const details = utils.sheet_to_json<Record<string, unknown>>(book.Sheets['Cells']!);
     expect(details).toHaveLength(6);
-    expect(details[0]).toMatchObject({ source: 'a', question: 'price', status: 'done', value: '1250.5 "euros"', support: 1, page: 1 });
+    expect(details[0]).toMatchObject({ source: 'a', question: 'price', status: 'done', value: '1250.5 "euros"', support: 1 });
     expect(details[3]?.['error']).toMatch(/^E_DOCUMENT_/u);
   });
 

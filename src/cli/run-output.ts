@@ -20,7 +20,7 @@ export interface RunOutput {
 
 export interface RunOutputOptions {
   readonly force: boolean;
-  /** Of a table as CSV: quote, page and support of each value beside it. */
+  /** Of a table as CSV: quote, place and support of each value beside it. */
   readonly details?: boolean;
 }
 

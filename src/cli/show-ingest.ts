@@ -1,5 +1,6 @@
 import type { IngestEvent } from '../spec/events.ts';
 import type { Clock } from '../util/clock.ts';
+import { describeLength } from './describe-place.ts';
 import { createStatusLine } from './status-line.ts';
 import { formatBytes, formatDuration, sourceName, type Terminal, visible, visibleOnLine } from './terminal.ts';
 
@@ -33,7 +34,7 @@ export function showIngest(
         recent.push(event);
         break;
       case 'document-committed':
-        if (options.verbose) status.print(`read    ${sourceName(event.source)}: ${event.pages} pages, ${event.chunks} chunks`);
+        if (options.verbose) status.print(`read    ${sourceName(event.source)}: ${describeLength(event)}`);
         if (!options.quiet)
           for (const warning of event.warnings) status.print(`note    ${sourceName(event.source)}: ${visibleOnLine(warning)}`);
         break;

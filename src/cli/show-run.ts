@@ -2,6 +2,7 @@ import type { Citation } from '../spec/answers.ts';
 import type { RunEvent, SettledQuestion } from '../spec/runs.ts';
 import type { SettledCell } from '../spec/tables.ts';
 import type { Clock } from '../util/clock.ts';
+import { describePlace, visiblePlace } from './describe-place.ts';
 import { createStatusLine } from './status-line.ts';
 import { cellText } from './table-rows.ts';
 import { formatDuration, sourceName, type Terminal, visible } from './terminal.ts';
@@ -65,9 +66,14 @@ export function describeCell(cell: SettledCell): string {
     cell.purged !== true && cell.citations.length === 0 && cell.status === 'done' && !cell.empty
       ? '  (stands nowhere in the document)'
       : '';
-  const quote =
-    citation === undefined ? '' : `  page ${citation.pageLabel ?? citation.page}: "${visible(citation.quote)}"${sinceThen(citation)}\n`;
+  const quote = citation === undefined ? '' : `  ${quoted(citation)}\n`;
   return `${sourceName(cell.uri)}, ${columnName(cell)}: ${value}${doubt}${cell.stale ? '  (stale: the document has changed)' : ''}\n${quote}`;
+}
+
+/** After its place, where there is one. */
+function quoted(citation: Citation): string {
+  const place = visiblePlace(citation);
+  return `${place === '' ? '' : `${place}: `}"${visible(citation.quote)}"${sinceThen(citation)}`;
 }
 
 function columnName(cell: SettledCell): string {
@@ -78,8 +84,7 @@ export function describeItem(item: SettledQuestion): string {
   const head = `Question ${item.index + 1}${item.id === null ? '' : ` (${visible(item.id)})`}: ${visible(item.question)}\n`;
   if (item.status !== 'done') return `${head}${item.status}: ${visible(item.error?.message ?? 'no reason is on record')}\n\n`;
   const cited = item.citations.map(
-    (citation) =>
-      `[${citation.number}] ${sourceName(citation.source)}, page ${citation.page}: "${visible(citation.quote)}"${sinceThen(citation)}\n`,
+    (citation) => `[${citation.number}] ${describePlace(citation)}: "${visible(citation.quote)}"${sinceThen(citation)}\n`,
   );
   const unsupported = item.unsupported.map((sentence) => `Not supported by a passage: ${visible(sentence)}\n`);
   const stale = item.stale ? 'Stale: the collection has changed since this was answered.\n' : '';

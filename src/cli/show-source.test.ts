@@ -20,6 +20,7 @@ const source: SourceRecord = {
   updatedAt: 0,
 };
 const document = {
+  parser: 'pdf',
   contentType: 'application/pdf',
   textLength: 900,
   title: 'The lease',
@@ -62,6 +63,14 @@ it('tells what a document says of itself, what was said of its source, and its v
       '',
     ].join('\n'),
   );
+});
+
+it('counts slides and sheets as what they are, and no pages where there are none', () => {
+  const lengthOf = (parser: string, contentType: string, pages: number): string | undefined =>
+    /^text: .*$/m.exec(told({ source, document: { ...document, parser, contentType, pages }, versions: [] }))?.[0];
+  expect(lengthOf('pptx', 'application/x', 12)).toBe('text: 900 characters, 12 slides, 3 chunks');
+  expect(lengthOf('workbook', 'application/x', 1)).toBe('text: 900 characters, 1 sheet, 3 chunks');
+  expect(lengthOf('markdown', 'text/markdown', 1)).toBe('text: 900 characters, 3 chunks');
 });
 
 it('tells failed, quarantined and waiting sources from those that were read', () => {

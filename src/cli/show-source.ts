@@ -1,5 +1,7 @@
 import type { Mill } from '../spec/mill.ts';
+import { pageKindOf } from '../spec/page-kind.ts';
 import type { DocumentRecord, SourceRecord } from '../spec/store.ts';
+import { counted, describeLength } from './describe-place.ts';
 import { formatBytes, sourceName, type Terminal, visible, visibleOnLine } from './terminal.ts';
 
 type ShownSource = Awaited<ReturnType<Mill['documents']['show']>>;
@@ -41,13 +43,9 @@ function factsOf(document: DocumentRecord): readonly (readonly [string, string |
     ['created', timeOf(document.createdAt)],
     ['modified', timeOf(document.modifiedAt)],
     ['type', document.contentType],
-    ['text', [counted(document.textLength, 'character'), counted(document.pages, 'page'), counted(document.chunks, 'chunk')].join(', ')],
+    ['text', `${counted(document.textLength, 'character')}, ${describeLength({ ...document, pageKind: pageKindOf(document) })}`],
     ['ingested', timeOf(document.committedAt)],
   ];
-}
-
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
 /** ISO 8601 with ms; null for none, and for what a file says that is no time. */

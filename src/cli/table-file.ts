@@ -1,4 +1,5 @@
 import type { Mill } from '../spec/mill.ts';
+import { placeOf } from '../spec/page-kind.ts';
 import type { RunRecord } from '../spec/store.ts';
 import type { SettledCell, TableDefinition } from '../spec/tables.ts';
 import { csvLine } from './csv.ts';
@@ -22,17 +23,17 @@ export async function* workbookPieces(mill: Pick<Mill, 'runs'>, run: RunRecord):
 
 /**
  * The last column names those whose values are stale.
- * @param details quote, page and support of each value beside it
+ * @param details quote, place and support of each value beside it
  */
 export async function* csvPieces(mill: Pick<Mill, 'runs'>, run: RunRecord, details: boolean): AsyncIterable<string> {
   const { columns } = run.definition as TableDefinition;
-  const heads = columns.map(headOf).flatMap((head) => (details ? [head, `${head}: quote`, `${head}: page`, `${head}: support`] : [head]));
+  const heads = columns.map(headOf).flatMap((head) => (details ? [head, `${head}: quote`, `${head}: place`, `${head}: support`] : [head]));
   yield csvLine(['source', 'title', ...heads, 'stale']);
   for await (const { uri, title, cells } of tableRows(mill, run)) {
     const values = cells.flatMap((cell) => {
       const [citation] = cell?.citations ?? [];
       const text = cell === undefined ? '' : cellText(cell);
-      return details ? [text, citation?.quote ?? '', String(citation?.page ?? ''), String(cell?.support ?? '')] : [text];
+      return details ? [text, citation?.quote ?? '', citation === undefined ? '' : placeOf(citation), String(cell?.support ?? '')] : [text];
     });
     const stale = columns.filter((_, column) => cells[column]?.stale === true).map(headOf);
     yield csvLine([sourceName(uri), title ?? '', ...values, stale.join('; ')]);

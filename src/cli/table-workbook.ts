@@ -3,6 +3,8 @@ import { Worker } from 'node:worker_threads';
 import type { CellObject } from '@e965/xlsx';
 import { MillraceError } from '../errors.ts';
 import type { SettledCell, TableColumn } from '../spec/tables.ts';
+import { placeOf } from '../spec/page-kind.ts';
+import { describePlace } from './describe-place.ts';
 import { sinceThen } from './show-run.ts';
 import { cellText, headOf, type TableFileRow } from './table-rows.ts';
 import { entryUrl } from '../util/entry.ts';
@@ -27,7 +29,7 @@ export async function writeWorkbook(columns: readonly TableColumn[], rows: Async
   // Reported below, or of no interest when the rows fail first.
   made.catch(() => undefined);
   let table: CellObject[][] = [['source', 'title', ...columns.map(headOf)].map(text)];
-  let cells: CellObject[][] = [['source', 'question', 'status', 'value', 'support', 'page', 'quote', 'error', 'stale'].map(text)];
+  let cells: CellObject[][] = [['source', 'question', 'status', 'value', 'support', 'place', 'quote', 'error', 'stale'].map(text)];
   let count = 0;
 
   function sendLines(): void {
@@ -70,7 +72,7 @@ function valueCell(cell: SettledCell): CellObject {
       : text(cellText(cell));
   const [citation] = cell.citations;
   if (citation === undefined) return made;
-  const note = `"${citation.quote}"\n${sourceName(citation.source)}, page ${citation.pageLabel ?? citation.page}${sinceThen(citation)}`;
+  const note = `"${citation.quote}"\n${describePlace(citation)}${sinceThen(citation)}`;
   return { ...made, c: Object.assign([{ a: 'millrace', t: clean(note) }], { hidden: true }) };
 }
 
@@ -87,7 +89,7 @@ function detailCells(cell: SettledCell, column: TableColumn | undefined): CellOb
     text(cell.status),
     text(cell.status === 'done' ? cellText(cell) : ''),
     cell.support === null ? text('') : { t: 'n', v: cell.support },
-    citation === undefined ? text('') : { t: 'n', v: citation.page },
+    text(citation === undefined ? '' : placeOf(citation)),
     text(cell.citations.map(({ quote }) => quote).join('\n')),
     text(cell.error === null ? '' : `${cell.error.code}: ${cell.error.message}`),
     text(cell.stale ? 'stale: the document has changed' : ''),

@@ -16,6 +16,11 @@ const given = (answer: string, sources: readonly string[] = ['/docs/rules.md'], 
   outputTokens: 0,
 });
 
+const onSlides = (answer: GivenAnswer): GivenAnswer => ({
+  ...answer,
+  citations: answer.citations.map((citation) => ({ ...citation, pageKind: 'slide' })),
+});
+
 describe('checkAnswer', () => {
   it.each([
     [{ expected: '40 euros', source: 'rules.md' }, given('It costs 40 euros.'), []],
@@ -26,6 +31,8 @@ describe('checkAnswer', () => {
     [{ source: 'rules.md' }, given('Yes', []), ['It does not cite "rules.md".']],
     [{ source: 'rules.md', page: 3 }, given('Yes'), ['It does not cite page 3.']],
     [{ source: 'rules.md', page: 2 }, given('Yes'), []],
+    [{ source: 'plan.pptx', page: 3 }, onSlides(given('Yes', ['/docs/plan.pptx'])), ['It does not cite slide 3.']],
+    [{ source: 'plan.pptx', page: 2 }, onSlides(given('Yes', ['/docs/plan.pptx'])), []],
     [{ expected: 'x' }, given('Not in the documents.', [], true), ['It was not answered.']],
     [{ unanswerable: true }, given('Not in the documents.', [], true), []],
     [{ unanswerable: true }, given('40'), ['It was answered, and the documents do not hold an answer.']],
@@ -49,6 +56,10 @@ describe('checkPassages', () => {
     expect(checkPassages(entry({ number: 41 }), passages).problems).toEqual(['No passage that was found holds the number 41.']);
     expect(checkPassages(entry({ expected: '40 euros', page: 4 }), passages).status).toBe('passed');
     expect(checkPassages(entry({ expected: '40 euros', page: 5 }), passages).problems).toEqual(['No passage on page 5 was found.']);
+    const slides = [{ source: '/docs/plan.pptx', text: 'The plan.', page: 1, pageKind: 'slide' as const }];
+    const mixed = [...slides, { source: '/docs/plan.xlsx', text: 'The costs.', page: 1, pageKind: 'sheet' as const }];
+    expect(checkPassages(entry({ expected: 'x', page: 5 }), slides).problems).toEqual(['No passage on slide 5 was found.']);
+    expect(checkPassages(entry({ expected: 'x', page: 5 }), mixed).problems).toEqual(['No passage on page 5 was found.']);
     expect(checkPassages(entry({ expected: 'x' }), []).problems).toEqual(['Nothing was found.']);
   });
 });

@@ -1,4 +1,5 @@
 import { type ErrorData, toMillraceError } from '../errors.ts';
+import type { PageKind } from '../spec/page-kind.ts';
 import { runTogether } from '../util/run-together.ts';
 import { containsExpected } from './holds-text.ts';
 import type { GivenAnswer } from './judge-answer.ts';
@@ -13,6 +14,8 @@ export interface FoundPassage {
   readonly text: string;
   /** On which it begins. */
   readonly page: number;
+  /** As of hits. */
+  readonly pageKind?: PageKind | null;
 }
 
 /** How a question is put to the documents: to be answered, or to find passages only. */
@@ -110,7 +113,7 @@ export function checkAnswer(question: JudgedQuestion, given: GivenAnswer): Outco
     const instead = [...new Set(given.citations.map(({ source }) => source))];
     problems.push(`It does not cite ${listed(sources)}${instead.length === 0 ? '' : `, but ${instead.join(', ')}`}.`);
   } else if (page !== null && !given.citations.some((one) => one.page === page && (sources.length === 0 || isOneOf(one.source, sources)))) {
-    problems.push(`It does not cite page ${page}.`);
+    problems.push(`It does not cite ${pageWord(sources.length === 0 ? given.citations : cited)} ${page}.`);
   }
   return outcome(problems, given.answer);
 }
@@ -125,7 +128,7 @@ export function checkPassages(question: JudgedQuestion, passages: readonly Found
   if (ofSource.length === 0)
     return outcome([sources.length === 0 ? 'Nothing was found.' : `No passage of ${listed(sources)} was found.`], null);
   const own = page === null ? ofSource : ofSource.filter((one) => one.page === page || one.page === page - 1);
-  const place = `${sources.length === 0 ? '' : ` of ${listed(sources)}`}${page === null ? '' : ` on page ${page}`}`;
+  const place = `${sources.length === 0 ? '' : ` of ${listed(sources)}`}${page === null ? '' : ` on ${pageWord(ofSource)} ${page}`}`;
   if (own.length === 0) return outcome([`No passage${place} was found.`], null);
   const problems: string[] = [];
   const where = `No passage${place} that was found`;
@@ -133,6 +136,12 @@ export function checkPassages(question: JudgedQuestion, passages: readonly Found
     problems.push(`${where} holds ${listed(expected)}.`);
   if (number !== null && !own.some(({ text }) => holdsNumber(text, number))) problems.push(`${where} holds the number ${number}.`);
   return outcome(problems, null);
+}
+
+/** What the pages of what was found are; "page" where that differs, is not known, or there are none. */
+function pageWord(found: readonly { readonly pageKind?: PageKind | null }[]): PageKind {
+  const [kind, ...others] = new Set(found.map(({ pageKind }) => pageKind));
+  return others.length === 0 ? (kind ?? 'page') : 'page';
 }
 
 function outcome(problems: readonly string[], answer: string | null): Outcome {

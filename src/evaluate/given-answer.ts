@@ -10,6 +10,7 @@ export function givenOf({ answer, abstained, confidence, citations, hits, timing
     citations: citations.map((citation) => ({
       source: citation.source,
       page: citation.page,
+      pageKind: citation.pageKind,
       quote: citation.quote,
       verbatim: isVerbatim(citation, hits),
     })),

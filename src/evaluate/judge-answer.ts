@@ -1,4 +1,5 @@
 import type { ErrorData } from '../errors.ts';
+import type { PageKind } from '../spec/page-kind.ts';
 import { exactMatch, tokenF1 } from './answer-text.ts';
 import { containsExpected } from './holds-text.ts';
 import { holdsNumber, numbersFound } from './number-text.ts';
@@ -21,6 +22,8 @@ export interface GivenAnswer {
 export interface GivenCitation {
   readonly source: string;
   readonly page: number;
+  /** As of citations. */
+  readonly pageKind?: PageKind | null;
   readonly quote: string;
   /** Whether the quote stands in the source, letter for letter; null where that cannot be told. */
   readonly verbatim: boolean | null;

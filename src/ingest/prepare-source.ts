@@ -1,6 +1,7 @@
 import { type MillraceError, toMillraceError } from '../errors.ts';
 import type { Tokenizer } from '../spec/engine.ts';
 import type { DocumentId } from '../spec/identifiers.ts';
+import { pageKindOf } from '../spec/page-kind.ts';
 import type { ReadDocument } from '../spec/parser.ts';
 import type { NewSource, StoreOperation } from '../spec/store.ts';
 import type { BoundedQueue } from '../util/bounded-queue.ts';
@@ -280,6 +281,7 @@ interface Prepared {
 function success(context: PrepareContext, visit: Visit, source: NewSource, { made, long, members }: Prepared): PreparedCommit {
   const { run, progress } = context;
   const { document, chunks, pages, staged } = made;
+  const { parser, contentType } = document;
   const { collection } = run;
   return {
     operation: {
@@ -308,6 +310,7 @@ function success(context: PrepareContext, visit: Visit, source: NewSource, { mad
           document: outcome.document ?? '',
           chunks,
           pages,
+          pageKind: pageKindOf({ parser, contentType, pages }),
           warnings: [...document.warnings],
         });
       }

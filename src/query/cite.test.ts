@@ -14,6 +14,7 @@ function hit(text: string, title = 'Handbook', rank = 1): Hit {
     metadata: {},
     page: 1,
     pageLabel: null,
+    pageKind: null,
     start: 0,
     end: text.length,
     headingPath: [],

@@ -141,6 +141,7 @@ async function citationOf(hit: Hit, start: number, end: number, store: StoreRead
     title: hit.title,
     page: page?.number ?? hit.page,
     pageLabel: page === undefined ? hit.pageLabel : page.label,
+    pageKind: page === undefined ? hit.pageKind : page.kind,
     start,
     end,
     ...read,

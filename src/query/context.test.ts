@@ -17,6 +17,7 @@ function hit(rank: number, text: string, changes: Partial<Hit> = {}): Hit {
     metadata: {},
     page: 1,
     pageLabel: null,
+    pageKind: null,
     start: 0,
     end: text.length,
     headingPath: [],

@@ -102,6 +102,7 @@ async function readSection(
       ...hit,
       page: first.page.number,
       pageLabel: first.page.label,
+      pageKind: first.page.kind,
       start,
       end,
       headingPath: [...first.headingPath],

@@ -124,6 +124,7 @@ function hitOf(chunk: StoredChunk, { score, ranks }: FusedChunk, rank: number): 
     metadata: chunk.source.metadata,
     page: chunk.page.number,
     pageLabel: chunk.page.label,
+    pageKind: chunk.page.kind,
     start: chunk.start,
     end: chunk.end,
     headingPath: [...chunk.headingPath],

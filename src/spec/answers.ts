@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { errorData } from './failure.ts';
 import { metadata, metadataFilter } from './identifiers.ts';
+import { pageKind } from './page-kind.ts';
 import { pipeline } from './pipeline.ts';
 
 /** A chunk with scores for a query. */
@@ -14,9 +15,11 @@ export const hit = z.object({
   source: z.string(),
   title: z.string().nullable(),
   metadata,
-  /** Page of `start`: number and, where the document has one, its printed label. */
+  /** Page of `start`: its number, and its label where it has one: as printed, the name of a sheet, the title of a chapter. */
   page: z.number().int().positive(),
   pageLabel: z.string().nullable(),
+  /** What a page is in this document; null where it has none, all of it then being page 1. `placeOf` says it in words. */
+  pageKind: pageKind.nullable(),
   /** UTF-16 range in the document's canonical text. */
   start: z.number().int().nonnegative(),
   end: z.number().int().nonnegative(),
@@ -37,8 +40,10 @@ export const citation = z.object({
   document: z.string(),
   source: z.string(),
   title: z.string().nullable(),
+  /** As of a hit, for the beginning of the quote. */
   page: z.number().int().positive(),
   pageLabel: z.string().nullable(),
+  pageKind: pageKind.nullable(),
   start: z.number().int().nonnegative(),
   end: z.number().int().nonnegative(),
   /** The cited span, verbatim from the record. */

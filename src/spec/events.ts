@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { errorData } from './failure.ts';
 import { answerEvent } from './answers.ts';
+import { pageKind } from './page-kind.ts';
 import { readEvent } from './reading.ts';
 import { runEvent } from './runs.ts';
 
@@ -25,6 +26,8 @@ export const ingestEvent = z.discriminatedUnion('type', [
     document: z.string(),
     chunks: z.number(),
     pages: z.number(),
+    /** As of hits. */
+    pageKind: pageKind.nullable(),
     warnings: z.array(z.string()),
   }),
   z.object({ type: z.literal('document-failed'), ...head, source: z.string(), error: errorData }),

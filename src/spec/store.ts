@@ -1,6 +1,7 @@
 import type { ErrorData } from './failure.ts';
 import type { ChunkId, DocumentId, Metadata, MetadataFilter, RunId, SourceId } from './identifiers.ts';
 import type { DocumentKey, NewDocument, StagedDocument } from './new-document.ts';
+import type { PageKind } from './page-kind.ts';
 import type { CollectionStatus, PurgeReport, RebuildReport, VerifyReport } from './store-reports.ts';
 
 export type { DocumentKey, DocumentPortion, NewChunk, NewDocument, StagedDocument } from './new-document.ts';
@@ -73,6 +74,8 @@ export interface DocumentRecord extends DocumentKey {
 export interface StoredPage {
   readonly number: number;
   readonly label: string | null;
+  /** What the pages of its document are; null where it has none, and this one is all of it. */
+  readonly kind: PageKind | null;
   readonly start: number;
   readonly end: number;
 }

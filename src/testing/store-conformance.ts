@@ -59,7 +59,7 @@ export function describeStoreConformance(runner: SuiteRunner, name: string, crea
         ['second line', 'first line'],
       );
       assert.deepEqual(chunks[0]?.source, { key: 'a', uri: 'file:///a', title: null, metadata: { year: 2024 } });
-      assert.deepEqual(chunks[0]?.page, { number: 1, label: 'i', start: 0, end: 22 });
+      assert.deepEqual(chunks[0]?.page, { number: 1, label: 'i', kind: 'page', start: 0, end: 22 });
       const pages = await store.readPages(id);
       assert.deepEqual(pages[0]?.boxes, Uint32Array.of(0, 1, 2, 3, 4, 5));
       assert.deepEqual(await store.readPages(id, 21), pages.slice(0, 1));

@@ -1,9 +1,10 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { main } from '../../src/cli/main.ts';
+import type { Hit } from '../../src/spec/answers.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import { systemClock } from '../../src/util/clock.ts';
 import { createSeededRandom } from '../../src/util/random.ts';
@@ -94,8 +95,52 @@ describe('documents', () => {
     await writeFile(join(folder, 'bolts.md'), `# Prices\n\n## Bolts\n\n| Part | Price |\n| --- | --- |\n${rows}`);
     expect((await run('ingest', 'bolts.md', '--no-embed')).exitCode).toBe(0);
     const { out } = await run('search', 'bolt 150', '--mode', 'text', '-n', '1');
-    expect(out).toMatch(/^\[1\] \S*bolts\.md, page 1, Prices › Bolts\nPart \| Price\n/);
+    expect(out).toMatch(/^\[1\] \S*bolts\.md, Prices › Bolts\nPart \| Price\n/);
     expect(out).toContain('bolt 150 | 150.50');
+  });
+
+  it('are cited where they stand in the words of their format', async () => {
+    const documents = new URL('../../examples/documents/', import.meta.url);
+    const names = ['handbook.md', 'points-heating.docx', 'souvenir-stock.xlsx', 'technical-report.pdf', 'volunteer-day.pptx'];
+    const ingested = await run('ingest', ...names.map((name) => fileURLToPath(new URL(name, documents))), '--no-embed', '--verbose');
+    expect(ingested.error.match(/(?<=^read .*\.)\w+: .*(?=, \d+ chunks$)/gm)?.toSorted()).toEqual([
+      'pdf: 4 pages',
+      'pptx: 2 slides',
+      'xlsx: 2 sheets',
+    ]);
+    const asked = [
+      'gust speed traffic',
+      'sensor of points W2',
+      'price of a mug',
+      'energy of descending trains',
+      'When do volunteers meet?',
+    ];
+    const places: [string | undefined, string | null | undefined][] = [];
+    for (const question of asked) {
+      const [shown = ''] = (await run('search', question, '--mode', 'text', '-n', '1')).out.split('\n');
+      const { hits } = JSON.parse((await run('search', question, '--mode', 'text', '-n', '1', '--json')).out) as { hits: Hit[] };
+      places.push([
+        shown
+          .replace(/^\S+ .*documents./, '')
+          .split(', ')
+          .slice(0, 2)
+          .join(', '),
+        hits[0]?.pageKind,
+      ]);
+    }
+    expect(places).toEqual([
+      ['handbook.md, Operations handbook of the Varnholt Rack Railway Cooperative', null],
+      ['points-heating.docx, Heating of the points in winter', null],
+      ['souvenir-stock.xlsx, sheet Souvenir shelf', 'sheet'],
+      ['technical-report.pdf, page 3', 'page'],
+      ['volunteer-day.pptx, slide 1', 'slide'],
+    ]);
+    const { out } = await run('ask', 'What should volunteers bring?', '--quotes', '--mode', 'text', '--show-sources');
+    expect(out).toContain('volunteer-day.pptx, slide 1: "- Bring gloves and a cup; soup is free"\n');
+    expect(out).toMatch(/^ {2}document \S+, slide 1, characters \d+–\d+$/m);
+    const told = await run('ask', 'At what gust speed does traffic stop?', '--quotes', '--mode', 'text', '--show-sources');
+    expect(told.out).toContain('handbook.md: "Traffic above Stonefold stops when gusts reach 72 km/h."\n');
+    expect(told.out).toMatch(/^ {2}document \S+, characters \d+–\d+$/m);
   });
 
   it('means the id that was named, before a path that ends in it', async () => {

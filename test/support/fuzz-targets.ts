@@ -188,6 +188,7 @@ const passage = (content: string, rank: number): Hit => ({
   metadata: {},
   page: 1,
   pageLabel: null,
+  pageKind: null,
   start: 0,
   end: content.length,
   headingPath: [],

@@ -4,6 +4,7 @@ import { type Command, Option } from 'commander';
 import type { Answer, Hit, SearchOptions, StageTimings } from '../../spec/answers.ts';
 import type { Pipeline } from '../../spec/pipeline.ts';
 import { systemClock } from '../../util/clock.ts';
+import { describePlace, visiblePlace } from '../describe-place.ts';
 import { filterOption } from '../filter-option.ts';
 import { numberOption } from '../number-option.ts';
 import { timeoutsOf, withTimeoutOptions } from '../timeout-options.ts';
@@ -169,10 +170,10 @@ function passage({ text, tableHeader }: Hit): string {
   return visible(`${tableHeader === null ? '' : `${tableHeader.trim()}\n`}${text.trim()}`);
 }
 
-/** With the headings above it: many documents have no pages, and are then one. */
+/** With the headings above it: many documents have no pages. */
 export function describeHit(hit: Hit): string {
   const headings = hit.headingPath.length === 0 ? '' : `, ${visibleOnLine(hit.headingPath.join(' › '))}`;
-  return `[${hit.rank}] ${sourceName(hit.source)}, page ${visible(hit.pageLabel ?? String(hit.page))}${headings}`;
+  return `[${hit.rank}] ${describePlace(hit)}${headings}`;
 }
 
 /** What is said after the streamed text: the checked answer where it differs, its citations, or the nearest passages when there is none. */
@@ -201,22 +202,21 @@ function describeNearest(hits: readonly Hit[]): string {
 }
 
 export function describeCitations(answer: Answer): string {
-  const cited = answer.citations.map(
-    ({ number, source, page, pageLabel, quote }) =>
-      `[${number}] ${sourceName(source)}, page ${visible(pageLabel ?? String(page))}: "${visible(quote)}"\n`,
-  );
+  const cited = answer.citations.map((citation) => `[${citation.number}] ${describePlace(citation)}: "${visible(citation.quote)}"\n`);
   const unsupported = answer.unsupported.map((sentence) => `Not supported by a passage: ${visible(sentence)}\n`);
   return [...cited, ...unsupported].join('');
 }
 
 /** Everything that is known of each citation: version of the document, page, range, place on the page, and the passage around the quote. */
 function describeSources({ citations, hits, confidence, doubts = [], otherAnswers = [] }: Answer): string {
-  const sources = citations.map(({ number, source, document, page, pageLabel, start, end, boxes = [] }) => {
+  const sources = citations.map((citation) => {
+    const { number, source, document, start, end, boxes = [] } = citation;
     const hit = hits.find(({ rank }) => rank === number);
+    const where = visiblePlace(citation);
     const place = boxes.map(({ left, top, right, bottom }) => `${percent(left)},${percent(top)}–${percent(right)},${percent(bottom)}`);
     return [
       `\n[${number}] ${sourceName(source)}`,
-      `  document ${document}, page ${visible(pageLabel ?? String(page))}, characters ${start}–${end}`,
+      `  document ${document}, ${where === '' ? '' : `${where}, `}characters ${start}–${end}`,
       ...(place.length === 0 ? [] : [`  on the page, in per cent of its width and height: ${place.join('; ')}`]),
       ...(hit === undefined ? [] : [`  ${visible(hit.text.trim()).replaceAll('\n', '\n  ')}`]),
       '',

@@ -141,7 +141,7 @@ export function addRuns(program: Command, session: Session): void {
   session
     .command(runs, 'export <id>', 'Write what a run has settled to a file.', 'millrace runs export <id> --out answers.csv')
     .requiredOption('--out <file>', 'where to: .jsonl, .csv, or .xlsx for a table')
-    .option('--details', 'of a table as .csv: columns for quote, page and support of each value')
+    .option('--details', 'of a table as .csv: columns for quote, place and support of each value')
     .option('--force', 'replace the file')
     .action(
       session.run(async (terminal, { argument, options }) => {

@@ -41,7 +41,7 @@ export function addTable(program: Command, session: Session): void {
       (name: string, before: readonly string[] | undefined) => [...(before ?? []), name],
     )
     .option('--out <file>', 'where the table goes, .csv, .xlsx or .jsonl; the same command again goes on after an interruption')
-    .option('--details', 'with .csv: columns for quote, page and support of each value')
+    .option('--details', 'with .csv: columns for quote, place and support of each value')
     .option('--force', 'start anew and replace the file')
     .option('--no-ingest', 'take the documents as they are in the record')
     .option('--filter <key=value>', 'only documents with this metadata; may be repeated', filterOption)

@@ -227,6 +227,7 @@ function located(
       title: row.title,
       page: page?.number ?? 1,
       pageLabel: page?.label ?? null,
+      pageKind: page?.kind ?? null,
       start: sentence.start,
       end: sentence.end,
       quote: reading.textOf(sentence),

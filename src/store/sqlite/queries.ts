@@ -1,6 +1,7 @@
 import { MillraceError } from '../../errors.ts';
 import type { ChunkId, DocumentId, Metadata, MetadataFilter } from '../../spec/identifiers.ts';
-import type { DocumentRecord, ItemState, ItemStatus, RunRecord, StoredChunk, StoreReader } from '../../spec/store.ts';
+import { pageKindOf, type PagesOnRecord } from '../../spec/page-kind.ts';
+import type { DocumentRecord, ItemState, ItemStatus, RunRecord, StoredChunk, StoredPage, StoreReader } from '../../spec/store.ts';
 import type { CollectionStatus } from '../../spec/store-reports.ts';
 import { sha256 } from '../../util/hash.ts';
 import type { Connection } from './connection.ts';
@@ -109,11 +110,13 @@ function readChunk(
   const source = sourceOf(connection, row.document, filter);
   const page = connection
     .prepare('SELECT number, label, start, "end" FROM pages WHERE document = ? AND start <= ? ORDER BY start DESC, number DESC LIMIT 1')
-    .get(row.document, row.start) as StoredChunk['page'] | undefined;
+    .get(row.document, row.start) as Omit<StoredPage, 'kind'> | undefined;
   if (source === undefined || page === undefined) {
     throw new MillraceError('E_STORE_CORRUPT', `The document ${row.document} has no ${source === undefined ? 'source' : 'page'}.`);
   }
-  const { title } = connection.prepare('SELECT title FROM documents WHERE id = ?').get(row.document) as { readonly title: string | null };
+  const { title, ...onRecord } = connection
+    .prepare('SELECT title, parser, content_type AS contentType, pages FROM documents WHERE id = ?')
+    .get(row.document) as PagesOnRecord & { readonly title: string | null };
   return {
     id,
     document: row.document,
@@ -124,7 +127,7 @@ function readChunk(
     tableHeader: tableHeaderOf(row, textOf(row.document)),
     tokens: row.tokens,
     text: checkedText(row, textOf(row.document)),
-    page,
+    page: { ...page, kind: pageKindOf({ ...onRecord, label: page.label }) },
     title,
     source: { ...source, metadata: JSON.parse(source.metadata) as Metadata },
   };
@@ -207,17 +210,24 @@ export function createQueries(connection: Connection): RecordQueries {
     readPages(id, position) {
       const at = position === undefined ? '' : ' AND start <= ? AND "end" > ?';
       const rows = connection
-        .prepare(`SELECT number, label, start, "end", width, height, boxes FROM pages WHERE document = ?${at} ORDER BY number`)
-        .all(id, ...(position === undefined ? [] : [position, position])) as {
-        number: number;
-        label: string | null;
-        start: number;
-        end: number;
-        width: number | null;
-        height: number | null;
-        boxes: Buffer | null;
-      }[];
-      return rows.map((row) => ({ ...row, boxes: row.boxes === null ? null : new Uint32Array(new Uint8Array(row.boxes).buffer) }));
+        .prepare(
+          `SELECT p.number, p.label, p.start, p."end", p.width, p.height, p.boxes, d.parser, d.content_type AS contentType, d.pages
+           FROM pages p JOIN documents d ON d.id = p.document WHERE p.document = ?${at} ORDER BY p.number`,
+        )
+        .all(id, ...(position === undefined ? [] : [position, position])) as (PagesOnRecord & {
+        readonly number: number;
+        readonly label: string | null;
+        readonly start: number;
+        readonly end: number;
+        readonly width: number | null;
+        readonly height: number | null;
+        readonly boxes: Buffer | null;
+      })[];
+      return rows.map(({ parser, contentType, pages, boxes, ...page }) => ({
+        ...page,
+        kind: pageKindOf({ parser, contentType, pages, label: page.label }),
+        boxes: boxes === null ? null : new Uint32Array(new Uint8Array(boxes).buffer),
+      }));
     },
     readSpan(id, start, end) {
       const text = readSpan(connection, id, start, end);
