@@ -15,7 +15,7 @@ describe('loadConfig', () => {
     const load = (environment: Record<string, string>, flags: Record<string, unknown>) =>
       loadConfig({ environment, flags, workingDirectory: folder });
     expect(await load({}, {})).toMatchObject({ directory: '.millrace', collection: 'default', embedder: 'minilm-l6' });
-    await writeFile(join(folder, 'millrace.json'), '{"maxTokens": 50, "collection": "a", "threads": 3}');
+    await writeFile(join(folder, 'millrace.json'), '\uFEFF{"maxTokens": 50, "collection": "a", "threads": 3}');
     expect(await load({ MILLRACE_MAX_TOKENS: '60', MILLRACE_COLLECTION: 'b' }, { collection: 'c', model: undefined })).toMatchObject({
       threads: 3,
       maxTokens: 60,

@@ -172,7 +172,7 @@ async function readProjectFile(path: string): Promise<Readonly<Record<string, un
     });
   }
   try {
-    return z.record(z.string(), z.unknown()).parse(JSON.parse(text));
+    return z.record(z.string(), z.unknown()).parse(JSON.parse(text.replace(/^\uFEFF/u, '')));
   } catch (error) {
     throw new MillraceError('E_CONFIG_INVALID', `The configuration file ${path} does not hold one JSON object.`, { cause: error });
   }

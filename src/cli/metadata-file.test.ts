@@ -23,6 +23,10 @@ describe('readMetadataFile', () => {
     });
   });
 
+  it('leaves out a byte order mark', async () => {
+    expect(await read('\uFEFF{"source":"a.pdf","year":2024}\r\n')).toEqual({ 'a.pdf': { metadata: { year: 2024 } } });
+  });
+
   it.each([
     ['{"source":"a"}\nnonsense', 'Line 2'],
     ['{"title":"no source"}', 'names no source'],

@@ -24,8 +24,9 @@ export async function readMetadataFile(path: string, workingDirectory: string): 
   const input = createReadStream(file, 'utf8');
   let number = 0;
   try {
-    for await (const text of createInterface({ input, crlfDelay: Infinity })) {
+    for await (const read of createInterface({ input, crlfDelay: Infinity })) {
       number += 1;
+      const text = number === 1 ? read.replace(/^\uFEFF/u, '') : read;
       if (text.trim() === '') continue;
       const { source, title, given } = parse(text, file, number);
       // What was read, not what its schema made of it, which knows no "__proto__".

@@ -16,5 +16,5 @@ export async function readPipelineFile(path: string, workingDirectory: string): 
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new MillraceError('E_SOURCE_MISSING', `The file ${path} does not exist.`);
     throw toMillraceError(error, 'E_SOURCE_UNREADABLE', `The file ${path} cannot be read`);
   }
-  return parsePipeline(text, path);
+  return parsePipeline(text.replace(/^\uFEFF/u, ''), path);
 }

@@ -32,6 +32,8 @@ describe('the questions of a file', () => {
 
   it('come from semicolons, tabs and a single column without a header', async () => {
     expect(await read('b.csv', 'Question;Id\nWhen?;7\n')).toEqual([['7', 'When?']]);
+    expect(await read('d.csv', 'id;question\n7;When, and where?\n')).toEqual([['7', 'When, and where?']]);
+    expect(await read('e.csv', 'id,question\n7,When; and where?\n')).toEqual([['7', 'When; and where?']]);
     expect(await read('b.tsv', 'id\tquestion\n1\tWhen, and where?\n')).toEqual([['1', 'When, and where?']]);
     expect(await read('c.csv', 'When?\nWhere?\n')).toEqual([
       [null, 'When?'],

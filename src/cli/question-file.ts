@@ -2,10 +2,12 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { createInterface } from 'node:readline';
+import { text as textOf } from 'node:stream/consumers';
 import { parse } from 'csv-parse';
 import { MillraceError } from '../errors.ts';
 import type { BatchQuestion } from '../spec/runs.ts';
 import { sha256 } from '../util/hash.ts';
+import { separatorOf } from '../util/separator-of.ts';
 import { createHashMemory, type HashMemory } from '../util/hash-memory.ts';
 
 /** One row of a file of questions. */
@@ -25,8 +27,8 @@ type Row =
   | { readonly line: number; readonly problem: string };
 
 const readers: Readonly<Record<string, (path: string) => AsyncIterable<Row>>> = {
-  '.csv': (path) => separatedRows(path, [',', ';']),
-  '.tsv': (path) => separatedRows(path, ['\t']),
+  '.csv': (path) => separatedRows(path),
+  '.tsv': (path) => separatedRows(path, '\t'),
   '.jsonl': jsonRows,
   '.ndjson': jsonRows,
   '.txt': textRows,
@@ -83,11 +85,19 @@ function problemOf({ id, question }: Extract<Row, { question: string }>, seen: H
   return undefined;
 }
 
-async function* separatedRows(path: string, delimiter: readonly string[]): AsyncIterable<Row> {
+/** A header is not longer, in bytes. */
+const longestHeader = 65_536;
+
+async function headerOf(path: string): Promise<string> {
+  return textOf(createReadStream(path, { end: longestHeader - 1 }));
+}
+
+async function* separatedRows(path: string, delimiter?: string): AsyncIterable<Row> {
+  const separator = delimiter ?? separatorOf(await headerOf(path));
   const parser = createReadStream(path).pipe(
     parse({
       bom: true,
-      delimiter: [...delimiter],
+      delimiter: separator,
       info: true,
       relax_column_count: true,
       relax_quotes: true,

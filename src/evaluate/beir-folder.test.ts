@@ -42,6 +42,16 @@ describe('readBeirFolder', () => {
     expect(await all(data.corpus())).toEqual(sources);
   });
 
+  it('takes ids with spaces between tabs', async () => {
+    put('queries.jsonl', '{"_id":"q 1","text":"one"}');
+    put('qrels.tsv', 'query-id\tcorpus-id\tscore\r\nq 1\tdoc a\t1\r\nq 1\t0\tdoc b\t2\r\n');
+    const [query] = (await readBeirFolder(folder)).queries;
+    expect([...(query?.judgements ?? [])]).toEqual([
+      ['doc a', 1],
+      ['doc b', 2],
+    ]);
+  });
+
   it('reads packed files, a split of its own and the columns of TREC', async () => {
     for (const name of ['corpus.jsonl', 'queries.jsonl', 'qrels.tsv']) rmSync(join(folder, name));
     mkdirSync(join(folder, 'qrels'));

@@ -80,7 +80,7 @@ async function* readCorpus(file: string): AsyncGenerator<HandedSource> {
     // The title is indexed as such and stands before the text, as in a document of its own.
     const whole = [title, one.text].filter((part) => part !== '').join('\n\n');
     if (whole.trim() === '') continue;
-    yield { id: one._id, text: whole, contentType: 'text/plain', ...(title === '' ? {} : { title: title.slice(0, 2_000) }) };
+    yield { id: one._id, text: whole, contentType: 'text/plain', ...(title === '' ? {} : { title: title.slice(0, 2_000).toWellFormed() }) };
   }
 }
 
@@ -102,7 +102,7 @@ async function fileAmong(folder: string, names: readonly string[]): Promise<stri
 async function readJudgements(file: string): Promise<Map<string, Map<string, number>>> {
   const judgements = new Map<string, Map<string, number>>();
   for await (const { line, text } of linesOfFile(file)) {
-    const cells = text.trim().split(/\s+/);
+    const cells = cellsOf(text.trim());
     const [queryId, documentId] = cells.length === 4 ? [cells[0], cells[2]] : cells;
     const grade = Number(cells.at(-1));
     if (line === 1 && Number.isNaN(grade)) continue;
@@ -113,6 +113,12 @@ async function readJudgements(file: string): Promise<Map<string, Map<string, num
     judgements.set(queryId, own.set(documentId, grade));
   }
   return judgements;
+}
+
+/** Between tabs an id may hold spaces. */
+function cellsOf(text: string): string[] {
+  const cells = text.split('\t').map((cell) => cell.trim());
+  return cells.length > 2 ? cells : text.split(/\s+/);
 }
 
 function parseLine<Schema extends z.ZodType>(schema: Schema, file: string, line: number, text: string): z.infer<Schema> {

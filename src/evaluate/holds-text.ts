@@ -19,6 +19,9 @@ export function containsExpected(text: string, expected: readonly string[], lang
   return expected.some((one) => containsRun(given, tokensOf(one, language)));
 }
 
+/** A sign of the number behind it: not the hyphen of "T-5", "2-5" or "(a)-5", whatever opens before it. */
+const minusBefore = /(?<![\p{L}\p{N}\p{Pd}\p{Pc}\p{Pe}”’]|(?!["'])\p{Po})[-\u2212]$/u;
+
 function tokensOf(text: string, language: string | undefined): Token[] {
   const tokens: Token[] = [];
   let from = 0;
@@ -30,7 +33,7 @@ function tokensOf(text: string, language: string | undefined): Token[] {
   };
   for (const { start, end, readings } of numbersOf(text)) {
     addWords(start);
-    const signed = /(?<![\p{L}\p{N}\p{P}])[-\u2212]$/u.test(text.slice(Math.max(0, start - 2), start))
+    const signed = minusBefore.test(text.slice(Math.max(0, start - 2), start))
       ? readings.map((one) => `-${one}`)
       : readings;
     tokens.push({ word: '', readings: signed, sticks: start > 0 && isPartOfWord(text[start - 1]) });

@@ -30,6 +30,23 @@ describe('readJudgedQuestions', () => {
     expect(questions.filter(({ unanswerable }) => unanswerable)).toHaveLength(5);
   });
 
+  it.each([
+    ['q.yaml', '\uFEFF- question: Who?\r\n  expected: me\r\n'],
+    ['q.json', '\uFEFF[{"question":"Who?","expected":"me"}]'],
+    ['q.jsonl', '\uFEFF{"question":"Who?","expected":"me"}\r\n'],
+    ['q.csv', '\uFEFFquestion;expected\r\nWho?;me\r\n'],
+    ['q.tsv', '\uFEFFquestion\texpected\r\nWho?\tme\r\n'],
+  ])('reads %s with a byte order mark', async (name, content) => {
+    expect(await read(name, content, 'refuse')).toEqual([{ ...nothing, id: 'Who?', question: 'Who?', expected: ['me'] }]);
+  });
+
+  it('takes the separator of a CSV file from its header: cells hold the other one', async () => {
+    const semicolons = await read('a.csv', 'question;expected\nWhat is it, and why?;1,5 kg\n');
+    expect(semicolons).toMatchObject([{ question: 'What is it, and why?', expected: ['1,5 kg'] }]);
+    const commas = await read('b.csv', 'question,expected\nWhat is it; and why?,x\n');
+    expect(commas).toMatchObject([{ question: 'What is it; and why?', expected: ['x'] }]);
+  });
+
   it('reads a YAML list: texts, numbers, sources, questions without an answer', async () => {
     const yaml = `
 - question: What does a lost key cost?

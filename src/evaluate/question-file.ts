@@ -3,6 +3,7 @@ import { basename, extname } from 'node:path';
 import { parse as parseCsv } from 'csv-parse';
 import { parse as parseYaml } from 'yaml';
 import { MillraceError } from '../errors.ts';
+import { separatorOf } from '../util/separator-of.ts';
 import { linesOfFile } from './lines-of-file.ts';
 import { type JudgedQuestion, readEntry } from './question-entry.ts';
 import { isSquad, squadEntries } from './squad.ts';
@@ -12,8 +13,8 @@ type Entries = AsyncIterable<{ readonly where: string; readonly value: unknown }
 const readers: Readonly<Record<string, (path: string) => Entries>> = {
   '.jsonl': jsonLines,
   '.ndjson': jsonLines,
-  '.csv': (path) => separated(path, [',', ';']),
-  '.tsv': (path) => separated(path, ['\t']),
+  '.csv': (path) => separated(path),
+  '.tsv': (path) => separated(path, '\t'),
   '.yaml': list,
   '.yml': list,
   '.json': list,
@@ -64,10 +65,10 @@ async function* jsonLines(path: string): Entries {
   }
 }
 
-async function* separated(path: string, delimiter: string[]): Entries {
-  const parser = parseCsv(await textOf(path), {
-    bom: true,
-    delimiter,
+async function* separated(path: string, delimiter?: string): Entries {
+  const text = await textOf(path);
+  const parser = parseCsv(text, {
+    delimiter: delimiter ?? separatorOf(text),
     columns: (names: string[]) => names.map((one) => one.trim().toLowerCase()),
     skip_empty_lines: true,
     relax_quotes: true,
@@ -124,7 +125,7 @@ async function* list(path: string): Entries {
 
 async function textOf(path: string): Promise<string> {
   try {
-    return await readFile(path, 'utf8');
+    return (await readFile(path, 'utf8')).replace(/^\uFEFF/u, '');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new MillraceError('E_SOURCE_MISSING', `The file ${path} does not exist.`);
     throw new MillraceError('E_INPUT_INVALID', `The file ${path} cannot be read: ${(error as Error).message}.`, { cause: error });

@@ -201,7 +201,7 @@ const baseline = z.object({
 async function readBaseline(terminal: Terminal, path: string, retrievalOnly: boolean): Promise<Set<string>> {
   let value: unknown;
   try {
-    value = JSON.parse(await readFile(resolve(terminal.workingDirectory, path), 'utf8'));
+    value = JSON.parse((await readFile(resolve(terminal.workingDirectory, path), 'utf8')).replace(/^\uFEFF/u, ''));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT')
       throw new MillraceError('E_SOURCE_MISSING', `The baseline ${path} does not exist.`);
