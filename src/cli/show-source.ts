@@ -23,7 +23,7 @@ export function tellSource(terminal: Pick<Terminal, 'out'>, { source, document, 
   }
   if (source.pendingAt !== null) terminal.out('accepted, not yet read\n');
   const facts: readonly (readonly [string, string | null | undefined])[] = [
-    ['title', source.title ?? document?.title],
+    ['title', source.title?.trim() ? source.title : document?.title],
     ...(document === null ? [] : factsOf(document)),
     ['size', source.size === null ? null : formatBytes(source.size)],
     ['file modified', timeOf(source.mtime)],

@@ -33,9 +33,7 @@ function tokensOf(text: string, language: string | undefined): Token[] {
   };
   for (const { start, end, readings } of numbersOf(text)) {
     addWords(start);
-    const signed = minusBefore.test(text.slice(Math.max(0, start - 2), start))
-      ? readings.map((one) => `-${one}`)
-      : readings;
+    const signed = minusBefore.test(text.slice(Math.max(0, start - 2), start)) ? readings.map((one) => `-${one}`) : readings;
     tokens.push({ word: '', readings: signed, sticks: start > 0 && isPartOfWord(text[start - 1]) });
     from = end;
   }

@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url';
 
 /**
- * Whether a source is the one that is expected: its whole key, its last path segments, or a pattern with `*` over its file name.
+ * Whether a source is the one that is expected: its whole key, its last path segments, or a pattern with `*` over its file name or, where it has
+ * a slash, over its last path segments.
  * `source` is a path, a file address or the program's own id.
  */
 export function isSource(source: string, expected: string): boolean {
@@ -9,7 +10,9 @@ export function isSource(source: string, expected: string): boolean {
   const wanted = expected.replaceAll('\\', '/').replace(/^\.\//, '');
   if (!wanted.includes('*')) return path === wanted || path.endsWith(`/${wanted}`);
   const name = path.slice(path.lastIndexOf('/') + 1);
-  return holdsInOrder(wanted.includes('/') ? path : name, wanted.split('*'));
+  const parts = wanted.split('*');
+  if (!wanted.includes('/')) return holdsInOrder(name, parts);
+  return [-1, ...[...path.matchAll(/\//g)].map(({ index }) => index)].some((before) => holdsInOrder(path.slice(before + 1), parts));
 }
 
 /** Whether the text begins with the first part, ends with the last one, and has the others between them in their order: linear, unlike `.*`. */

@@ -173,11 +173,18 @@ describe('retrieve', () => {
         .ingest([
           { id: 'd', text: '# Untitled 1\n\nA zeppelin lands here.', contentType: 'text/markdown', title: 'Rules of the field' },
           { id: 'e', text: '# Timetable\n\nA zeppelin leaves at noon.', contentType: 'text/markdown' },
+          { id: 'f', text: '# Fares\n\nA zeppelin is dear.', contentType: 'text/markdown', title: ' ' },
+          { id: 'g', text: 'A zeppelin is long.', title: '' },
         ])
         .result(),
     );
     const { hits } = await search({ query: 'zeppelin', mode: 'text' });
-    expect(Object.fromEntries(hits.map(({ source, title }) => [source, title]))).toEqual({ d: 'Rules of the field', e: 'Timetable' });
+    expect(Object.fromEntries(hits.map(({ source, title }) => [source, title]))).toEqual({
+      d: 'Rules of the field',
+      e: 'Timetable',
+      f: 'Fares',
+      g: null,
+    });
     const chunks = await bench.mill.store.readChunks(hits.map(({ chunk }) => chunk as ChunkId));
     expect(chunks.map((chunk) => passagePrompt('', passageOf(chunk)))).toEqual(hits.map((hit) => passagePrompt('', hit)));
   });
