@@ -25,17 +25,30 @@ export function removeTexts(connection: Connection, ids: readonly number[]): voi
 }
 
 /** Raise it whenever other texts of a chunk are indexed: text indexes of older versions are made anew. */
-export const indexedTextVersion = 2;
+export const indexedTextVersion = 3;
 
-/** A document is found by its own title and by the one that its source was given. */
-export function titleOf({ title, source }: { readonly title: string | null; readonly source: { readonly title: string | null } }): string {
-  return [...new Set([title, source.title])].filter((one) => one !== null).join('\n');
+/** Titles of one document that is handed over under many names. */
+const mostTitles = 16;
+
+/** A document is found by its own title and by those that its sources were given. */
+export function titlesOf(connection: Connection, document: string): string {
+  const own = connection.prepare('SELECT title FROM documents WHERE id = ?').get(document) as { readonly title: string | null } | undefined;
+  return titlesBeside(connection, document, own?.title ?? null, null);
 }
 
-/** After the title of a source has changed: its document is found by the new one. */
+/** The same of a document that is not in the record yet. @param more of a source that is not, either */
+export function titlesBeside(connection: Connection, document: string, own: string | null, more: string | null): string {
+  const given = connection
+    .prepare('SELECT DISTINCT title FROM sources WHERE document = ? AND title IS NOT NULL ORDER BY title LIMIT ?')
+    .all(document, mostTitles) as { readonly title: string }[];
+  return [...new Set([own, ...given.map(({ title }) => title), more])].filter((one) => one !== null).join('\n');
+}
+
+/** After the titles of a document have changed: it is found by the new ones. */
 export function retitle(connection: Connection, document: string): void {
   const queries = createQueries(connection);
   const ids = queries.listChunks(document as Parameters<typeof queries.listChunks>[0]);
+  const title = titlesOf(connection, document);
   removeTexts(connection, ids);
-  for (const chunk of queries.readChunks(ids)) indexChunk(connection, { ...chunk, title: titleOf(chunk) });
+  for (const chunk of queries.readChunks(ids)) indexChunk(connection, { ...chunk, title });
 }

@@ -1,7 +1,7 @@
 import { MillraceError } from '../../errors.ts';
 import type { ChunkId, DocumentId } from '../../spec/identifiers.ts';
 import type { NewDocument, OperationOutcome, StoreOperation } from '../../spec/store.ts';
-import { indexChunk, titleOf } from './chunk-texts.ts';
+import { indexChunk, titlesBeside } from './chunk-texts.ts';
 import type { Connection } from './connection.ts';
 import { encodeUnitVector } from './half-float.ts';
 import { checkedRow, insertChecked } from './row-checksum.ts';
@@ -200,12 +200,12 @@ function writeDocument(
     id,
     collection,
     document,
-    title: titleOf({ title: document.title ?? null, source: { title: source.title ?? null } }),
+    title: titlesBeside(connection, id, document.title ?? null, source.title ?? null),
     at,
   };
   const chunks = staged === undefined ? insertDocument(connection, inserted) : insertStaged(connection, inserted, stagedOf(held, staged));
   if (existing !== undefined) sealSources(connection, id, at);
-  const written = writeSource(connection, collection, source, { id: ids.source, document: id, error: null, at });
+  const written = writeSource(connection, collection, source, { id: ids.source, document: id, titled: inserted.title, error: null, at });
   if (existing !== undefined) touch(connection, collection);
   return { ...written, done: true, document: id, chunks };
 }

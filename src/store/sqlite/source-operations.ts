@@ -1,5 +1,5 @@
 import type { NewSource, OperationOutcome, StoreOperation } from '../../spec/store.ts';
-import { removeTexts, retitle } from './chunk-texts.ts';
+import { removeTexts, retitle, titlesOf } from './chunk-texts.ts';
 import type { Connection } from './connection.ts';
 import { noteRemoved } from './removed-sources.ts';
 import { checkedRow, checksumOf, insertChecked } from './row-checksum.ts';
@@ -32,11 +32,12 @@ function removeDocument(connection: Connection, document: string): void {
   connection.faults.reach('old-document-removed');
 }
 
-/** A document goes with the last source that points to it. */
-export function removeIfUnused(connection: Connection, document: string | null): void {
+/** A document goes with the last source that points to it; else it goes without what that source called it. @param titled before it left */
+export function removeIfUnused(connection: Connection, document: string | null, titled?: string): void {
   if (document === null) return;
   const used = connection.prepare('SELECT 1 FROM sources WHERE document = ? LIMIT 1').get(document);
   if (used === undefined) removeDocument(connection, document);
+  else if (titled !== undefined && titlesOf(connection, document) !== titled) retitle(connection, document);
 }
 
 const insertVersion = `INSERT INTO source_versions (source, number, document, bytes_sha256, text_sha256, from_at)
@@ -91,6 +92,8 @@ interface SourceTarget {
   readonly id: string;
   /** `undefined`: where it points now. */
   readonly document: string | undefined;
+  /** What the document is indexed under. Default: what the record says before. */
+  readonly titled?: string;
   readonly error: string | null;
   /** Set while its bytes wait to be read. */
   readonly pendingAt?: number;
@@ -129,13 +132,16 @@ export function writeSource(connection: Connection, collection: string, source: 
       return { done: false };
     }
   }
+  const left = before?.document === document ? null : (before?.document ?? null);
+  const titled = target.titled ?? (document === null ? undefined : titlesOf(connection, document));
+  const titledLeft = left === null || before?.title === null ? undefined : titlesOf(connection, left);
   connection.prepare(insertSource).run(checkedRow('sources', [collection, source.key, ...fields, target.id, target.at]));
   connection.faults.reach('source-pointed');
   if (document !== null && before?.document !== document) {
     noteVersion(connection, before?.id ?? target.id, document, target.at, before === undefined);
   }
-  if (before !== undefined && before.document !== document) removeIfUnused(connection, before.document);
-  if (document !== null && before?.document === document && before.title !== (source.title ?? null)) retitle(connection, document);
+  removeIfUnused(connection, left, titledLeft);
+  if (document !== null && titled !== undefined && titlesOf(connection, document) !== titled) retitle(connection, document);
   touch(connection, collection);
   const freed = before?.blob ?? null;
   return { done: true, ...(freed === null || freed === fields[7] ? {} : { freedBlob: freed }) };
@@ -149,11 +155,11 @@ export function acceptSource(connection: Connection, operation: Operation<'accep
 
 /** One source alone. Returns the bytes that were kept for it, if any; undefined where there is no such source. */
 export function deleteSource(connection: Connection, collection: string, key: string): string | null | undefined {
-  const row = connection.prepare('DELETE FROM sources WHERE collection = ? AND key = ? RETURNING document, blob').get(collection, key) as
-    | { readonly document: string | null; readonly blob: string | null }
-    | undefined;
+  const row = readRow(connection, collection, key);
   if (row === undefined) return undefined;
-  removeIfUnused(connection, row.document);
+  const titled = row.document === null || row.title === null ? undefined : titlesOf(connection, row.document);
+  connection.prepare('DELETE FROM sources WHERE collection = ? AND key = ?').run(collection, key);
+  removeIfUnused(connection, row.document, titled);
   noteRemoved(connection, collection, key);
   return row.blob;
 }

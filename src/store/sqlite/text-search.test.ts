@@ -4,6 +4,7 @@ import type { StoreOperation } from '../../spec/store.ts';
 import { openInMemory } from './connection.ts';
 import type { Connection } from './connection.ts';
 import { createGroupCommit } from './group-commit.ts';
+import { purgeSource } from './purge.ts';
 import { createTextSearch, type TextSearch } from './text-search.ts';
 import { refreshTextIndex } from './text-index.ts';
 import { rebuildTextIndex } from './verify.ts';
@@ -17,10 +18,18 @@ beforeEach(() => {
 });
 afterEach(() => connection.close());
 
-function commit(text: string, changes: { readonly collection?: string; readonly title?: string; readonly own?: string } = {}): void {
-  const { collection = 'main', own, ...named } = changes;
-  const operation = commitLines('mills', text) as Extract<StoreOperation, { type: 'commitDocument' }>;
-  const ids = { source: `source-${collection}`, document: `document-${collection}` };
+interface Changes {
+  readonly collection?: string;
+  readonly key?: string;
+  readonly title?: string;
+  readonly own?: string;
+  readonly chunkerHash?: string;
+}
+
+function commit(text: string, changes: Changes = {}): void {
+  const { collection = 'main', key = 'mills', own, chunkerHash, ...named } = changes;
+  const operation = commitLines(key, text, {}, chunkerHash) as Extract<StoreOperation, { type: 'commitDocument' }>;
+  const ids = { source: `source-${collection}-${key}`, document: `document-${collection}-${key}-${chunkerHash ?? ''}` };
   const document = own === undefined ? operation.document : { ...operation.document, title: own };
   const operations = [{ operation: { ...operation, document, collection, source: { ...operation.source, ...named } }, ids }];
   const [answer] = createGroupCommit(connection).commit([{ number: 1, call: { type: 'commit', operations } }]);
@@ -73,6 +82,24 @@ describe('searchText', () => {
     expect([find('kestrel'), find('osprey'), find('microsoft')]).toEqual([0, 1, 1]);
     rebuildTextIndex(connection);
     expect([find('kestrel'), find('osprey'), find('microsoft')]).toEqual([0, 1, 1]);
+  });
+
+  it('finds a document by what each of its sources is called, as long as that is there', () => {
+    const text = 'rent is due in March\nheating is included';
+    const found = () => ['kestrel', 'osprey', 'heron'].map(find);
+    commit(text, { key: 'a', title: 'Kestrel lease' });
+    commit(text, { key: 'b', title: 'Osprey lease' });
+    expect(found()).toEqual([2, 2, 0]);
+    rebuildTextIndex(connection);
+    expect(found()).toEqual([2, 2, 0]);
+    commit(text, { key: 'a', title: 'Heron lease', chunkerHash: 'by-twos' });
+    expect(found()).toEqual([0, 2, 2]);
+    purgeSource(connection, 'main', 'a', 1);
+    expect(found()).toEqual([0, 2, 0]);
+    commit(text, { key: 'a', title: 'Kestrel lease', chunkerHash: 'by-twos' });
+    expect(found()).toEqual([2, 2, 0]);
+    commit('a story', { key: 'b', title: 'Osprey lease' });
+    expect(found()).toEqual([2, 1, 0]);
   });
 
   it('finds words in writing without spaces, and single characters wherever they stand', () => {

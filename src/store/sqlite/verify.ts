@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import type { DocumentId } from '../../spec/identifiers.ts';
 import type { VerifyReport } from '../../spec/store-reports.ts';
 import { sha256 } from '../../util/hash.ts';
-import { indexChunk, titleOf } from './chunk-texts.ts';
+import { indexChunk, titlesOf } from './chunk-texts.ts';
 import { unlessDamaged } from './unless-damaged.ts';
 import type { Connection } from './connection.ts';
 import { blobPath } from '../blob-files.ts';
@@ -140,12 +140,16 @@ export function rebuildTextIndex(connection: Connection): number {
   const ids = connection.prepare('SELECT id FROM chunks WHERE id > ? ORDER BY id LIMIT 200');
   let last = 0;
   let damaged = 0;
+  let titled: { readonly document?: string; readonly title: string } = { title: '' };
   for (;;) {
     const rows = (ids.all(last) as { readonly id: ChunkId }[]).map(({ id }) => id);
     if (rows.length === 0) return damaged;
     const together = unlessDamaged(() => queries.readChunks(rows));
     const chunks = together ?? rows.flatMap((id) => unlessDamaged(() => queries.readChunks([id])) ?? []);
-    for (const chunk of chunks) indexChunk(connection, { ...chunk, title: titleOf(chunk) });
+    for (const chunk of chunks) {
+      if (chunk.document !== titled.document) titled = { document: chunk.document, title: titlesOf(connection, chunk.document) };
+      indexChunk(connection, { ...chunk, title: titled.title });
+    }
     damaged += rows.length - chunks.length;
     last = rows.at(-1) ?? last;
   }
