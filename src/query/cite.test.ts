@@ -204,6 +204,12 @@ describe('supportingSentences', () => {
     ]);
   });
 
+  it('are those of numbers that the passage spells out, too', () => {
+    const opening = 'Twenty-four dogs came. No one counted the cats. It opened in 1995.';
+    expect(cited(opening, 'twenty-four dogs in 1995', 'Who came when?')).toEqual(['Twenty-four dogs came.', 'It opened in 1995.']);
+    expect(cited(opening, 'It opened in 1995 for no one', 'When did it open?')).toEqual(['It opened in 1995.']);
+  });
+
   it('are one where that holds them all, and where a number stands in none', () => {
     expect(cited(wind, '94 km/h', 'When does the whole line stop?')).toEqual(['The whole line stops at 94 km/h.']);
     expect(cited(wind, 'Rule 7: 94 km/h', 'When does the whole line stop?')).toEqual(['The whole line stops at 94 km/h.']);

@@ -2,7 +2,7 @@ import { isMillraceError } from '../errors.ts';
 import type { Citation, Hit } from '../spec/answers.ts';
 import type { DocumentId } from '../spec/identifiers.ts';
 import type { StoreReader } from '../spec/store.ts';
-import { everyValueIn } from '../language/number-words.ts';
+import { everyValueIn, spelledNumbersIn } from '../language/number-words.ts';
 import { numbersOf, standsAmong, type WrittenNumber } from '../language/numbers.ts';
 import { groundOf, standingOf, standsVerbatim } from './grounding.ts';
 import { contentWords, coverage, fold, sentencesOf } from './matching.ts';
@@ -209,7 +209,7 @@ export function supportingSentences(text: string, claim: Claim): readonly Span[]
   const spans: Span[] = [best];
   const lackedBy = (numbers: readonly WrittenNumber[], { values }: ReadSentence): WrittenNumber[] =>
     numbers.filter((number) => !standsAmong(number, values));
-  let open = lackedBy(numbersOf(claim.claim), best);
+  let open = lackedBy(numbersClaimed(claim), best);
   const words = contentWords(claim.claim, claim.language);
   const shares = open.length === 0 ? [] : sentences.map((sentence) => coverage(words, sentence.words) / 2);
   while (open.length > 0) {
@@ -225,6 +225,12 @@ export function supportingSentences(text: string, claim: Claim): readonly Span[]
     open = next.lacked;
   }
   return spans.toSorted((one, two) => one.start - two.start).map(({ start, end }) => ({ start, end }));
+}
+
+/** Those of the claim in digits and in words; "one" is mostly none. */
+function numbersClaimed({ claim, language }: Claim): readonly WrittenNumber[] {
+  const spelled = spelledNumbersIn(claim, language).filter(({ value }) => value !== '1');
+  return [...numbersOf(claim), ...spelled.map(({ start, end, value }) => ({ start, end, readings: [value], parts: [], divisible: false }))];
 }
 
 /**
