@@ -22,8 +22,8 @@ function factsOf(said: { readonly title?: string; readonly language?: string }, 
 
 it('cuts a title that is a text of its own, between characters: it stands before each passage', () => {
   expect(factsOf({ title: 'Lease' }).title).toBe('Lease');
-  expect(factsOf({ title: 'x'.repeat(2_000) }).title).toHaveLength(2_000);
-  expect(factsOf({ title: `${'x'.repeat(1_999)}🏠${'y'.repeat(400_000)}` }).title).toBe('x'.repeat(1_999));
+  expect(factsOf({ title: 'x'.repeat(500) }).title).toHaveLength(500);
+  expect(factsOf({ title: `${'x'.repeat(499)}🏠${'y'.repeat(400_000)}` }).title).toBe('x'.repeat(499));
 });
 
 it('reads the text of a document that calls its language by no code', () => {

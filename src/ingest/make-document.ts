@@ -51,8 +51,8 @@ export async function makeDocument(
   return { ...facts, text, textSha256: await sha256InSteps(text), blocks, chunks };
 }
 
-/** UTF-16 units of what a document calls itself, which stands before each of its passages: as many as a title may have that is handed over. */
-const longestTitle = 2_000;
+/** UTF-16 units of what a document calls itself, which stands before each of its passages: more is no title. */
+const longestTitle = 500;
 
 function cut(title: string): string {
   return title

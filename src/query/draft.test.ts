@@ -57,6 +57,23 @@ describe('a question put to one passage after the other', () => {
     expect(otherAnswers).toEqual([{ answer: isNew ? '30' : '48', agrees: false, rank: 2 }]);
   });
 
+  it('leaves out a passage that the model does not hold, and fails where it holds none', async () => {
+    const long: MillBenchOptions = {
+      sources: [{ id: 'long', text: 'The ferry carries passengers.', title: 'Of the ferry '.repeat(150) }, ...sources],
+      generator: { maxSequenceTokens: 400, answer: ({ prompt }) => (prompt.messages[1]?.parts[0]?.includes('48') === true ? '48' : 'no') },
+    };
+    const { answer, hits, doubts } = await answerOf(long, 'The ferry carries how many passengers?');
+    expect([hits[0]?.source, answer]).toEqual(['long', '48 [2]']);
+    expect(doubts).toEqual([]);
+    const ranked = await bench.drive(
+      bench.mill.ask('The ferry carries how many passengers?', { pipeline: { rerank: { by: 'model' } }, cache: false }).result(),
+    );
+    expect(ranked.answer).toContain('48');
+    const alone = bench.mill.ask('The ferry carries how many passengers?', { limit: 1 }).result();
+    await expect(bench.drive(alone)).rejects.toMatchObject({ code: 'E_CONTEXT_EXCEEDED' });
+    await expect(bench.drive(bench.mill.ask('Why, ferry? '.repeat(200)).result())).rejects.toMatchObject({ code: 'E_CONTEXT_EXCEEDED' });
+  });
+
   it('takes answers that differ in their stops for the same', async () => {
     const pipeline = { context: { mode: 'each', atOnce: 3 } } as const;
     const both: MillBenchOptions = {
@@ -324,6 +341,27 @@ describe('an answer that is spread over passages', () => {
       [1, 'The ferry carries 48 passengers.'],
       [1, 'The bus carries 60 travellers.'],
     ]);
+  });
+});
+
+describe('a prompt of several passages', () => {
+  it('is what the model holds beside question and answer, whatever the budget', async () => {
+    const text = Array.from({ length: 400 }, (_, line) => `The pier has the number ${line} and the value v${line} in its book.`).join(' ');
+    const prompts: number[] = [];
+    const small: MillBenchOptions = {
+      sources: [{ id: 'pier', text }],
+      generator: { prefillTokensPerSecond: 100_000, maxSequenceTokens: 1_000, answer: () => 'v7' },
+    };
+    const { drive, mill } = await open(small);
+    for (const context of [{}, {}, { tokens: 6_000 }, { tokens: 6_000, order: 'document' as const }]) {
+      const pipeline = { context: { mode: 'joined', ...context }, retrieve: { limit: 30 } } as const;
+      const { answer, usage } = await drive(mill.ask('What value has number 7?', { pipeline, cache: false }).result());
+      expect(answer).toMatch(/^v7 /);
+      prompts.push(usage.promptTokens);
+    }
+    for (const promptTokens of prompts) expect(promptTokens).toBeLessThanOrEqual(800);
+    // Nearly all of the room is used.
+    expect(prompts.slice(1).every((promptTokens) => promptTokens > 700)).toBe(true);
   });
 });
 

@@ -6,10 +6,10 @@ import { chooseContext } from './choose-context.ts';
 import { checkAnswer, isRefusal, type Use } from './cite.ts';
 import { countPassage, fitContext, passageShare } from './context.ts';
 import { generateByStage, roughTokenizer } from './custom-stages.ts';
-import type { EngineCall } from './generate.ts';
+import { type EngineCall, isTooLong } from './generate.ts';
 import { contentWords, coverage, fold } from './matching.ts';
 import type { QueryParts } from './parts.ts';
-import { answerPrompt, passagePrompt, promptFamilyOf } from './prompt.ts';
+import { type AnswerPrompt, answerPrompt, passagePrompt, promptFamilyOf } from './prompt.ts';
 import { quoteAnswer } from './quotes.ts';
 import { refusalIn } from './refusals.ts';
 import { readSections } from './read-section.ts';
@@ -123,14 +123,32 @@ function readAround(asking: Asking, hits: readonly Hit[], each: boolean): Promis
 
 /** All passages in one prompt, within the budget. */
 async function askJoined(asking: Asking, hits: readonly Hit[], tell: Tell | undefined): Promise<Candidate> {
-  const { question, language, pipeline, generator, call, family } = asking;
-  const context = await fitContext({ question, language }, hits, contextOf(asking).tokens, generator.tokenizer, call.signal);
-  const order = pipeline.context.order === 'document' ? inDocumentOrder(context.hits) : context.hits.map((_, index) => index);
-  const read = order.flatMap((index) => context.hits[index] ?? []);
-  const passages = order.flatMap((index) => context.passages[index] ?? []);
+  const { prompt, read } = await fitPrompt(asking, hits);
   const told = tell === undefined ? {} : { onText: (text: string) => tell({ type: 'answer-delta', text }) };
-  const generated = await generate(asking, answerPrompt(question, passages, family), told);
+  const generated = await generate(asking, prompt, told);
   return candidateOf(asking, generated, read);
+}
+
+/** Least that a budget is cut by where a prompt is too long for the model. */
+const leastCut = 16;
+
+/** What the budget allows of the passages, and of that what the model holds beside the question and the answer. */
+async function fitPrompt(asking: Asking, hits: readonly Hit[]): Promise<{ readonly prompt: AnswerPrompt; readonly read: readonly Hit[] }> {
+  const { question, language, pipeline, generator, call, family } = asking;
+  const most = generator.model.maxSequenceTokens - pipeline.generate.maxTokens;
+  let budget = contextOf(asking).tokens;
+  for (;;) {
+    const context = await fitContext({ question, language }, hits, budget, generator.tokenizer, call.signal);
+    const order = pipeline.context.order === 'document' ? inDocumentOrder(context.hits) : context.hits.map((_, index) => index);
+    const read = order.flatMap((index) => context.hits[index] ?? []);
+    const passages = order.flatMap((index) => context.passages[index] ?? []);
+    const prompt = answerPrompt(question, passages, family);
+    const { tokens } = await generator.tokenizer.tokenizePrompt(prompt.prompt, call.signal);
+    const left = Math.min(budget, tokens.length) - Math.max(leastCut, tokens.length - most);
+    // Where the question alone is too long, who generates says so.
+    if (tokens.length <= most || left <= 0) return { prompt, read };
+    budget = left;
+  }
 }
 
 function inDocumentOrder(hits: readonly Hit[]): number[] {
@@ -149,19 +167,31 @@ function inDocumentOrder(hits: readonly Hit[]): number[] {
 }
 
 /**
- * The question put to one passage after the other, best first, until one states the answer. `atOnce` passages are asked together: what is
+ * The question put to one passage after the other, best first, until one states the answer; those that the model does not hold are left out. `atOnce` passages are asked together: what is
  * found beside the answer given is told as another source or as disagreement.
  */
 async function askEach(asking: Asking, hits: readonly Hit[]): Promise<Candidate[]> {
   const { passages } = asking.pipeline.context;
   const { atOnce } = contextOf(asking);
   const asked: Asked[] = [];
+  const tooLong: unknown[] = [];
   const states = ({ checked, verdict }: Candidate): boolean => !checked.abstained && (verdict?.supported ?? true);
   for (let next = 0; next < Math.min(passages, hits.length); next += atOnce) {
     const group = hits.slice(next, Math.min(next + atOnce, passages));
-    asked.push(...(await Promise.all(group.map((hit, place) => askPassage(asking, hit, next + place)))));
+    const outcomes = await Promise.all(
+      group.map((hit, place) =>
+        askPassage(asking, hit, next + place).catch((error: unknown) => {
+          if (!isTooLong(error)) throw error;
+          tooLong.push(error);
+          return notAsked(asking, hit);
+        }),
+      ),
+    );
+    asked.push(...outcomes);
     if (asked.some(({ candidate }) => states(candidate))) return asked.map(({ candidate }) => candidate);
   }
+  // The question alone is too long, or whatever was found.
+  if (tooLong.length > 0 && tooLong.length === asked.length) throw tooLong[0];
   // None states it in a model's own choice of words: those that are about the question once more, best first.
   const candidates = asked.map(({ candidate }) => candidate);
   for (const [place, { insist }] of asked.entries()) {
@@ -171,11 +201,19 @@ async function askEach(asking: Asking, hits: readonly Hit[]): Promise<Candidate[
   return candidates;
 }
 
+/** Of a passage that the model does not hold beside the question: as if it had refused. */
+function notAsked({ question, language, pipeline }: Asking, hit: Hit): Asked {
+  const checked = checkAnswer('', [hit], { question, language });
+  const doubts = ['the passage is longer than the model holds'];
+  const verdict = pipeline.verify.by === 'none' ? undefined : { supported: false, confidence: 0, doubts };
+  return { candidate: { text: checked.text, hits: [hit], checked, verdict } };
+}
+
 function contextOf({ parts, pipeline, generator }: Asking): ReturnType<typeof chooseContext> {
   return chooseContext(pipeline.context, parts.pace?.tokensPerSecond(generator.model.hash));
 }
 
-/** Whether one sequence holds the question over this passage, and an answer. A prompt in `joined` is cut to its budget instead. */
+/** Whether one sequence holds the question over this passage, and an answer. A prompt in `joined` is cut to that instead. */
 async function fitsAlone({ question, pipeline, generator, family, call }: Asking, hit: Hit): Promise<boolean> {
   const { tokens } = await generator.tokenizer.tokenizePrompt(passagePrompt(question, hit, family).prompt, call.signal);
   return tokens.length + pipeline.generate.maxTokens <= generator.model.maxSequenceTokens;

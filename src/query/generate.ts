@@ -1,4 +1,4 @@
-import { MillraceError } from '../errors.ts';
+import { isMillraceError, MillraceError } from '../errors.ts';
 import type { GeneratePart, Generator, WorkClass } from '../spec/engine.ts';
 import type { Deadline } from '../spec/time.ts';
 import type { Permit, Scheduler, WorkTimings } from '../spec/work.ts';
@@ -34,6 +34,11 @@ export interface GeneratedAnswer {
   readonly final: Extract<GeneratePart, { type: 'final' }>;
   readonly timings: WorkTimings;
   readonly firstTokenMs: number | undefined;
+}
+
+/** Nothing of it was computed: prompt and answer are more than the model holds. */
+export function isTooLong(error: unknown): boolean {
+  return isMillraceError(error) && error.code === 'E_CONTEXT_EXCEEDED';
 }
 
 /** Counts the prompt, reserves its cells, generates, and hands text on as it comes where somebody takes it. */

@@ -1,6 +1,6 @@
 import type { Hit } from '../spec/answers.ts';
 import type { Generator } from '../spec/engine.ts';
-import { type EngineCall, type GeneratedAnswer, generateAnswer } from './generate.ts';
+import { type EngineCall, type GeneratedAnswer, generateAnswer, isTooLong } from './generate.ts';
 import type { QueryParts } from './parts.ts';
 import { type AnswerPrompt, modelRefusal, passagePrompt, type PromptFamily } from './prompt.ts';
 import { signalScores } from './signals.ts';
@@ -38,7 +38,7 @@ export async function rerank(
 /**
  * The hits in the order in which the generator would rather answer from them than refuse: one token each over rules and passage, which are
  * the tokens that `each` asks the question over, so that they are computed once. Ranks stay as they were shown. As they are where the engine
- * tells no log-probabilities.
+ * tells no log-probabilities. A hit that the model does not hold comes after those that are scored.
  *
  * @param onGenerated told what each token cost
  */
@@ -66,7 +66,8 @@ export async function orderByLikelihood(
         weigh: [modelRefusal],
         ...call,
       };
-      const generated = await generateAnswer(parts.scheduler, generator, request, parts.clock.monotonic);
+      const generated = await generateAnswer(parts.scheduler, generator, request, parts.clock.monotonic).catch(unlessTooLong);
+      if (generated === undefined) return undefined;
       onGenerated(generated);
       const { promptTokens, cachedTokens, prefillMs } = generated.final.usage;
       parts.pace?.add(generator.model.hash, promptTokens - cachedTokens, prefillMs);
@@ -75,6 +76,11 @@ export async function orderByLikelihood(
   );
   const scores = refusals.map((refusal) => (refusal === undefined ? 0 : -refusal));
   return [...byScore(scored, scores), ...hits.slice(scored.length)];
+}
+
+function unlessTooLong(error: unknown): undefined {
+  if (!isTooLong(error)) throw error;
+  return undefined;
 }
 
 /** The first of the prompts, as many as hold so many tokens together at most. */
