@@ -26,10 +26,13 @@ export async function scorePieces(question: string, texts: readonly string[], la
     sentencesOf(text).map((sentence) => ({ ...sentence, words: contentWords(sentence.text, language) })),
   );
   const all = split.flat();
+  const holders = new Map<string, number>();
+  for (const { words } of all) for (const word of words) holders.set(word, (holders.get(word) ?? 0) + 1);
   const weights = new Map<string, number>();
+  // A word that no piece holds says nothing of them; a long question has many.
   for (const word of contentWords(question, language)) {
-    const holding = all.filter(({ words }) => words.has(word)).length;
-    weights.set(word, Math.log(1 + (all.length - holding + 0.5) / (holding + 0.5)));
+    const holding = holders.get(word);
+    if (holding !== undefined) weights.set(word, Math.log(1 + (all.length - holding + 0.5) / (holding + 0.5)));
   }
   return mapInTurns(split, (sentences) => {
     const own = sentences.map(({ words }) => [...weights].reduce((sum, [word, weight]) => sum + (words.has(word) ? weight : 0), 0));

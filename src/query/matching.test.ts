@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { contentWords, everyWordOf, missingNames, namesIn, sentencesOf } from './matching.ts';
+import { contentWords, coverageByRarity, createRarity, everyWordOf, missingNames, namesIn, sentencesOf } from './matching.ts';
 
 it('takes German words in all their spellings for the same', () => {
   const words = contentWords('Wie hoch ist die Fußgängerbrücke über der Straße?', 'de');
@@ -46,5 +46,27 @@ describe('sentencesOf', () => {
   it('gives ranges of sentences and lines', () => {
     const text = '  One ends. Two\nthree.\n\nB.\nFour.';
     expect(sentencesOf(text).map(({ start, end }) => text.slice(start, end))).toEqual(['One ends.', 'Two', 'three.', 'B.', 'Four.']);
+  });
+});
+
+describe('coverageByRarity', () => {
+  const words = (from: number, to: number) => new Set(Array.from({ length: to - from }, (_, index) => `word${from + index}`));
+
+  it('counts a word the more the fewer hits hold it', () => {
+    const hits = [new Set(['mill', 'rye']), new Set(['mill'])];
+    const asked = new Set(['mill', 'rye', 'ferry']);
+    const [rye, mill, both] = [['rye'], ['mill'], ['mill', 'rye']].map((present) => coverageByRarity(asked, new Set(present), hits));
+    expect(rye).toBeGreaterThan(mill ?? 1);
+    expect(both).toBeCloseTo((rye ?? 0) + (mill ?? 0), 12);
+    expect(coverageByRarity(new Set(), new Set(['mill']), hits)).toBe(1);
+  });
+
+  it.each([20, 300, 5_000])('is the same share of a question of %i words', (length) => {
+    const hits = [words(0, 10), words(5, 15)];
+    const share = createRarity(words(0, length), hits, { leastHolding: 1 });
+    const rarity = (holding: number) => Math.log(1 + 3 / (0.5 + holding));
+    const whole = 10 * rarity(1) + 5 * rarity(2) + (length - 15) * rarity(1);
+    expect(share(words(8, 12))).toBeCloseTo((2 * rarity(2) + 2 * rarity(1)) / whole, 12);
+    expect(share(words(length, length + 9))).toBe(0);
   });
 });

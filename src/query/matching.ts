@@ -159,16 +159,37 @@ export function coverageByRarity(
   asked: ReadonlySet<string>,
   present: ReadonlySet<string>,
   hits: readonly ReadonlySet<string>[],
-  { leastHolding = 0 }: { readonly leastHolding?: number } = {},
+  options: RarityOptions = {},
 ): number {
+  return createRarity(asked, hits, options)(present);
+}
+
+interface RarityOptions {
+  readonly leastHolding?: number;
+}
+
+/** The same for many texts. */
+export function createRarity(
+  asked: ReadonlySet<string>,
+  hits: readonly ReadonlySet<string>[],
+  { leastHolding = 0 }: RarityOptions = {},
+): (present: ReadonlySet<string>) => number {
   const read = hits.length < 2 ? [] : hits;
+  const rarities = new Map<string, number>();
   let whole = 0;
-  let held = 0;
   for (const word of asked) {
     const holding = Math.max(leastHolding, read.filter((words) => words.has(word)).length);
     const rarity = Math.log(1 + (read.length + 1) / (0.5 + holding));
     whole += rarity;
-    if (present.has(word)) held += rarity;
+    rarities.set(word, rarity);
   }
-  return whole === 0 ? 1 : held / whole;
+  return (present) => {
+    if (whole === 0) return 1;
+    // Of a long question most words stand nowhere.
+    const words = rarities.size > longQuestion ? [...present].filter((word) => rarities.has(word)) : [...asked].filter((word) => present.has(word));
+    return words.reduce((held, word) => held + (rarities.get(word) ?? 0), 0) / whole;
+  };
 }
+
+/** Words of a question that is a text. */
+const longQuestion = 256;

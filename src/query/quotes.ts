@@ -1,5 +1,5 @@
 import type { Hit } from '../spec/answers.ts';
-import { contentWords, coverageByRarity, sentencesOf } from './matching.ts';
+import { contentWords, createRarity, sentencesOf } from './matching.ts';
 import type { Use } from './cite.ts';
 import { refusal } from './refusals.ts';
 
@@ -20,6 +20,8 @@ export function quoteAnswer(
   const words = contentWords(question, language);
   const found = hits.map(({ text }) => contentWords(text, language));
   if (words.size === 0) return none;
+  // A word that no hit holds may be another word for what they say: it counts as one that a single hit holds.
+  const shareOf = createRarity(words, found, { leastHolding: 1 });
   const candidates = hits
     .slice(0, 5)
     .flatMap((hit, passage) => {
@@ -28,9 +30,8 @@ export function quoteAnswer(
       return sentencesOf(hit.text)
         .filter(({ text }) => !headings.includes(text.replace(/^#+\s*/, '')))
         .map(({ text }) => {
-          // A word that no hit holds may be another word for what they say: it counts as one that a single hit holds.
           const present = new Set([...contentWords(text, language), ...place]);
-          const share = coverageByRarity(words, present, found, { leastHolding: 1 });
+          const share = shareOf(present);
           return { passage, sentence: text, share, score: share - passage * 0.02 };
         });
     })

@@ -5,6 +5,9 @@ import { contentWords, contentWordsInOrder, coverage, everyWordOf, missingNames,
 /** What each signal is worth beside a fused score of 0 … 1. */
 const worth = { coverage: 0.3, proximity: 0.1, names: 0.1, title: 0.05 } as const;
 
+/** Names of a query that are looked for: one of more is a text. */
+const mostNames = 64;
+
 /**
  * How well a hit answers to the query's words beyond BM25, 0 … about 0.5, in microseconds: the share of its words that the hit holds, rare
  * ones more (by how few of the hits hold them); whether one short stretch holds many of them; its names; its title and headings. Pure.
@@ -15,7 +18,7 @@ export async function signalScores(
   language: string | undefined,
 ): Promise<number[]> {
   const wanted = [...contentWords(query, language)];
-  const names = namesIn(query, language);
+  const names = new Map([...namesIn(query, language)].slice(0, mostNames));
   const read = await mapInTurns(hits, ({ text, title, headingPath }) => {
     const inOrder = contentWordsInOrder(text, language);
     return {
