@@ -33,7 +33,7 @@ import { type Versions, versionsOf } from './versions.ts';
 interface Contestant {
   readonly name: string;
   readonly pipeline: Pipeline;
-  readonly mode?: SearchOptions['mode'];
+  readonly mode: NonNullable<SearchOptions['mode']>;
 }
 
 /** Passages of the long ranking, and of the one that a search gives: a longer ranking is fused from more and begins in another order. */
@@ -49,7 +49,7 @@ export async function evaluateRetrieving(terminal: Terminal, session: Session, o
   const data = await readBeirFolder(folder, options.split === undefined ? {} : { split: options.split });
   await requireReportPath(terminal.workingDirectory, options.report);
   const { mill, directory } = await openEvaluation(terminal, session, options, data.name, [data.path]);
-  const embed = contestants.some(({ mode, pipeline }) => (mode ?? pipeline.retrieve?.mode ?? 'hybrid') !== 'text');
+  const embed = contestants.some(({ mode }) => mode !== 'text');
   const { documents } = await ingestCorpus(terminal, mill, data.corpus(), { ...options, embed });
   const queries = sample(data.queries, options.limit, options.seed);
   const measured: Measured[] = [];
@@ -88,7 +88,11 @@ async function contestantsOf(terminal: Terminal, options: EvalOptions): Promise<
   return [
     main,
     ...parts.map((one) => ({ name: one, pipeline, mode: one })),
-    ...compared.map((one) => ({ name: one.name ?? options.compare ?? '', pipeline: one })),
+    ...compared.map((one) => ({
+      name: one.name ?? options.compare ?? '',
+      pipeline: one,
+      mode: one.retrieve?.mode ?? options.mode ?? 'hybrid',
+    })),
   ];
 }
 
@@ -102,7 +106,7 @@ async function measure(
 ): Promise<RetrievalEvaluation> {
   const status = createStatusLine(terminal, systemClock, options.quiet || options.json);
   const search = (query: string, limit: number, signal: AbortSignal) =>
-    mill.search(query, { collection: options.collection, pipeline, ...(mode === undefined ? {} : { mode }), limit, signal });
+    mill.search(query, { collection: options.collection, pipeline, mode, limit, signal });
   // The first search loads the embedder: that is no query's time.
   await search('warm', 1, terminal.signal);
   const evaluate = (limit: number) =>

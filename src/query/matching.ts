@@ -186,7 +186,8 @@ export function createRarity(
   return (present) => {
     if (whole === 0) return 1;
     // Of a long question most words stand nowhere.
-    const words = rarities.size > longQuestion ? [...present].filter((word) => rarities.has(word)) : [...asked].filter((word) => present.has(word));
+    const words =
+      rarities.size > longQuestion ? [...present].filter((word) => rarities.has(word)) : [...asked].filter((word) => present.has(word));
     return words.reduce((held, word) => held + (rarities.get(word) ?? 0), 0) / whole;
   };
 }

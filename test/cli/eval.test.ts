@@ -62,6 +62,13 @@ describe('eval --beir', () => {
     expect(await measured('--depth', '50')).toMatchObject({ 'recall@100': 0, map: 0 });
   });
 
+  it('compares another pipeline in the mode of the command, where that names none', async () => {
+    put('other.yaml', 'name: other\nrerank: { by: signals }\n');
+    const { exitCode, out, error } = await run(...beir, '--compare', 'other.yaml');
+    expect({ exitCode, error }).toEqual({ exitCode: 0, error: '' });
+    expect(JSON.parse(out)).toMatchObject({ compare: { map: 0.5, differences: { map: { mean: 0, n: 2, groups: 2 } } } });
+  });
+
   it('refuses a report that cannot be written before the corpus is read', async () => {
     const { exitCode, out } = await run(...beir, '--report', 'none/r.html');
     expect(exitCode).toBe(2);
