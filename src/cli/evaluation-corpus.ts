@@ -50,7 +50,10 @@ export interface IngestedCorpus {
   readonly failed: number;
 }
 
-/** Brings the collection to what the sources are now: what is no longer among them is removed. */
+/**
+ * Brings the collection to what the sources are now: what is no longer among them is removed, and so is the former version of what cannot be
+ * read any more, which would answer in its place.
+ */
 export async function ingestCorpus(
   terminal: Terminal,
   mill: Mill,
@@ -72,19 +75,24 @@ export async function ingestCorpus(
   }
   const { failed, quarantined } = await stream.result();
   let documents = 0;
+  const gone = new Set<string>();
   let afterKey: string | undefined;
   do {
     const page = await mill.documents.list({ collection: options.collection, ...(afterKey === undefined ? {} : { afterKey }) });
-    for (const { key, document } of page.sources) {
-      if (!isAmong(found, key)) await mill.documents.remove(key, { collection: options.collection });
-      else if (document !== null) documents += 1;
+    for (const { key, document, error } of page.sources) {
+      // With its container.
+      if (isAmong(gone, key)) continue;
+      if (!isAmong(found, key) || (error !== null && document !== null)) {
+        await mill.documents.remove(key, { collection: options.collection });
+        gone.add(key);
+      } else if (document !== null) documents += 1;
     }
     afterKey = page.nextKey ?? undefined;
   } while (afterKey !== undefined);
   return { documents, failed: failed + quarantined };
 }
 
-/** A file inside a container that did not change is not told of; the container is. */
+/** A file inside a container that did not change is not told of; the container is. What is in a container goes with it. */
 function isAmong(found: ReadonlySet<string>, key: string): boolean {
   if (found.has(key)) return true;
   for (let at = key.indexOf('!/'); at !== -1; at = key.indexOf('!/', at + 2)) if (found.has(key.slice(0, at))) return true;

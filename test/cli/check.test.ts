@@ -103,6 +103,23 @@ describe('check', () => {
     }
   });
 
+  it('asks no former version of what cannot be read any more', async () => {
+    const archive = join(folder, 'docs', 'more.zip');
+    writeFileSync(archive, writeZip({ 'bikes.md': '# Bikes\n\nA bicycle costs 9 euros.\n' }));
+    put('q.yaml', '- question: lost key\n  number: 40\n- question: bicycle\n  number: 9\n- question: ticket\n  number: 3.5\n');
+    expect((await check()).exitCode).toBe(0);
+    put('docs/rules.md', '');
+    writeFileSync(archive, 'PK\u0003\u0004 no archive any more');
+    for (const { exitCode, out } of [await check('--json'), await check('--json')]) {
+      expect(exitCode).toBe(1);
+      expect(JSON.parse(out)).toMatchObject({
+        documents: 1,
+        unreadDocuments: 2,
+        results: [{ status: 'failed' }, { status: 'failed' }, { status: 'passed' }],
+      });
+    }
+  });
+
   it('passes on the example documents', async () => {
     const examples = fileURLToPath(new URL('../../examples/', import.meta.url));
     const ended = await run(
