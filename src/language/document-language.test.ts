@@ -20,6 +20,15 @@ it.each(['English', 'Deutsch', 'und', 'mul-Latn', '', 'de; DROP TABLE'])(
   },
 );
 
-it.each(['de', 'en_US', 'zh-Hant-TW', 'gsw', 'mi'])('takes the code %s', (language) => {
-  expect(documentLanguage({ language, isSourceCode: false }, german)).toBe(language);
+it.each([
+  ['de', 'de'],
+  ['en_US', 'en-US'],
+  ['eng', 'en'],
+  ['ger', 'de'],
+  ['ZH-hant-tw', 'zh-Hant-TW'],
+  ['gsw', 'gsw'],
+  ['mi', 'mi'],
+  ['de-x', 'de'],
+])('takes the code %s as %s', (language, canonical) => {
+  expect(documentLanguage({ language, isSourceCode: false }, german)).toBe(canonical);
 });

@@ -7,12 +7,24 @@ const code = /^(?!(?:mis|mul|und|zxx)(?![a-z]))[a-z]{2,3}(?:[-_][a-z0-9]{1,8})*$
 
 /**
  * BCP 47 code: what a document says of itself, else what its beginning is written in; undefined where that cannot be told. Programs and
- * settings are in none, whatever their comments are in. What a document says that is no code ("English") is not taken.
+ * settings are in none, whatever their comments are in. What a document says is written the canonical way ("en" for "eng", "en-US" for "en_us");
+ * what is no code ("English") is not taken.
  */
 export function documentLanguage(
   { language, isSourceCode }: { readonly language: string | undefined; readonly isSourceCode: boolean },
   beginning: { slice(start: number, end: number): string },
 ): string | undefined {
-  if (language !== undefined && code.test(language)) return language;
+  if (language !== undefined && code.test(language)) return canonical(language);
   return isSourceCode ? undefined : detect(beginning);
+}
+
+function canonical(language: string): string {
+  const tag = language.replaceAll('_', '-');
+  const primary = tag.split('-', 1);
+  try {
+    return Intl.getCanonicalLocales(tag)[0] ?? tag;
+  } catch {
+    // Its first part is a code, the others are none.
+    return Intl.getCanonicalLocales(primary)[0] ?? tag;
+  }
 }
