@@ -113,11 +113,13 @@ function readAround(asking: Asking, hits: readonly Hit[], each: boolean): Promis
   const { parts, pipeline, generator, call } = asking;
   const fits = (hit: Hit): Promise<boolean> => fitsAlone(asking, hit);
   const { neighbours, section } = pipeline.retrieve;
-  if (section !== true) return widen(parts.store, hits, neighbours, each ? fits : undefined);
+  // Of one after the other no more are asked.
+  const { passages } = pipeline.context;
+  if (section !== true) return widen(parts.store, hits, neighbours, each ? { fits, passages } : {});
   const { tokens } = contextOf(asking);
   const count = (passage: Hit): Promise<number> => countPassage(passage, generator.tokenizer, call.signal);
   const most = Math.min(tokens, generator.model.maxSequenceTokens - pipeline.generate.maxTokens);
-  if (each) return readSections(parts.store, hits, { tokens: most, count, fits });
+  if (each) return readSections(parts.store, hits, { tokens: most, passages, count, fits });
   return readSections(parts.store, hits, { tokens: most * Math.max(passageShare, 1 / hits.length), together: most, count });
 }
 

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { type MillBench, openMillBench } from '../../test/support/mill-bench.ts';
 import type { Answer } from '../spec/answers.ts';
 import type { Pipeline } from '../spec/pipeline.ts';
-import { sectionOf } from './read-section.ts';
+import { readSections, sectionOf } from './read-section.ts';
 
 const lines = (about: string, count: number) => Array.from({ length: count }, (_, line) => `The ${about} has line ${line} in its book.`);
 const paragraphs = (about: string, count: number, last = '') =>
@@ -147,6 +147,31 @@ describe('a hit that is read with its section', () => {
     for (const pipeline of [{ retrieve: { neighbours: 1 } }, { generate: { by: 'quotes' } }] as const) {
       await expect(ask('Who?', pipeline)).rejects.toMatchObject({ code: 'E_PIPELINE_INVALID' });
     }
+  });
+});
+
+describe('readSections', () => {
+  it('reads no section more than are wanted, and none where there is no room left', async () => {
+    const sources = Array.from({ length: 9 }, (_, index) => ({
+      id: `d${index}`,
+      text: `# Part ${index}\n\n${paragraphs(`pier ${index}`, 4)}`,
+      contentType: 'text/markdown',
+    }));
+    bench = await openMillBench({ sources });
+    const { store } = bench.mill;
+    const { hits } = await bench.drive(bench.mill.search('pier', { mode: 'text', limit: 9, perDocument: 1 }));
+    expect(hits).toHaveLength(9);
+    const listed: string[] = [];
+    const watched = {
+      ...store,
+      listChunks: (...args: Parameters<typeof store.listChunks>) => (listed.push(args[0]), store.listChunks(...args)),
+    };
+    const count = ({ text }: { text: string }) => Promise.resolve(text.length);
+    expect(await readSections(watched, hits, { tokens: 6_000, passages: 2, count })).toHaveLength(2);
+    expect(listed).toHaveLength(2);
+    const together = await readSections(watched, hits, { tokens: 6_000, together: 6_000, count });
+    expect(together.map(({ chunk }) => chunk)).toEqual(hits.map(({ chunk }) => chunk));
+    expect(listed.length).toBeLessThan(2 + 9);
   });
 });
 

@@ -8,6 +8,8 @@ export interface SectionRoom {
   readonly tokens: number;
   /** Most of all together; what is read of one is then not read again with another. Undefined: each is read by itself. */
   readonly together?: number;
+  /** Most passages that are wanted. Undefined: all. */
+  readonly passages?: number;
   /** Tokens of a passage. */
   count(passage: Hit): Promise<number>;
   /** Whether the model holds it beside the question. */
@@ -37,8 +39,13 @@ export async function readSections(
   const isRead = ({ document, start, end }: Pick<Hit, 'document' | 'start' | 'end'>): boolean =>
     read.some((one) => one.document === document && start >= one.start && end <= one.end);
   for (const hit of hits) {
+    if (read.length >= (room.passages ?? Number.POSITIVE_INFINITY)) break;
     if (isRead(hit)) continue;
     const tokens = Math.min(room.tokens, left);
+    if (tokens <= 0) {
+      read.push(hit);
+      continue;
+    }
     const passage = await readSection(store, hit, { ...room, tokens }, room.together === undefined ? () => false : isRead).catch(
       (error: unknown) => {
         // The document went meanwhile.

@@ -6,6 +6,12 @@ import { sentencesOf } from './matching.ts';
 /** Least length that a neighbour is taken for, in UTF-16 units: beside a short chunk stands more than its own length. */
 const leastNeighbour = 400;
 
+export interface WidenOptions {
+  readonly fits?: ((hit: Hit) => Promise<boolean>) | undefined;
+  /** Most passages that are wanted. Default: all. */
+  readonly passages?: number | undefined;
+}
+
 /**
  * The hits with as much of their documents before and after them as `neighbours` chunks of their size hold, in whole sentences: a small chunk
  * is found, more of it is read. A hit that lies in one widened before is left out; where a document is gone meanwhile its hit stays as it is.
@@ -15,11 +21,12 @@ export async function widen(
   store: StoreReader,
   hits: readonly Hit[],
   neighbours: number,
-  fits: (hit: Hit) => Promise<boolean> = () => Promise.resolve(true),
+  { fits = () => Promise.resolve(true), passages = Number.POSITIVE_INFINITY }: WidenOptions = {},
 ): Promise<readonly Hit[]> {
   if (neighbours === 0) return hits;
   const widened: Hit[] = [];
   for (const hit of hits) {
+    if (widened.length >= passages) break;
     if (widened.some((one) => one.document === hit.document && hit.start >= one.start && hit.end <= one.end)) continue;
     widened.push(await widestFitting(hit));
   }
