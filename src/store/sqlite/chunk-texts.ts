@@ -27,7 +27,8 @@ export function removeTexts(connection: Connection, ids: readonly number[]): voi
 /** Raise it whenever other texts of a chunk are indexed: text indexes of older versions are made anew. */
 export const indexedTextVersion = 3;
 
-/** Titles of one document that is handed over under many names. */
+/** Of a document that is handed over many times: sources, in the order of their keys, that are looked at, and titles. */
+const mostSources = 64;
 const mostTitles = 16;
 
 /** A document is found by its own title and by those that its sources were given. */
@@ -39,8 +40,11 @@ export function titlesOf(connection: Connection, document: string): string {
 /** The same of a document that is not in the record yet. @param more of a source that is not, either */
 export function titlesBeside(connection: Connection, document: string, own: string | null, more: string | null): string {
   const given = connection
-    .prepare('SELECT DISTINCT title FROM sources WHERE document = ? AND title IS NOT NULL ORDER BY title LIMIT ?')
-    .all(document, mostTitles) as { readonly title: string }[];
+    .prepare(
+      `SELECT DISTINCT title FROM (SELECT title FROM sources WHERE document = ? ORDER BY key LIMIT ?)
+       WHERE title IS NOT NULL ORDER BY title LIMIT ?`,
+    )
+    .all(document, mostSources, mostTitles) as { readonly title: string }[];
   return [...new Set([own, ...given.map(({ title }) => title), more])].filter((one) => one !== null).join('\n');
 }
 

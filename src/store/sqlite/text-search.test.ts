@@ -102,6 +102,16 @@ describe('searchText', () => {
     expect(found()).toEqual([2, 1, 0]);
   });
 
+  it('keeps few of many titles, and the same ones whenever the index is made', () => {
+    for (let source = 0; source < 70; source += 1)
+      commit('rent is due in March', { key: `k${(source * 37) % 70}`, title: `lease${source}` });
+    const found = () => Array.from({ length: 70 }, (_, source) => find(`lease${source}`));
+    const before = found();
+    expect(before.filter((count) => count > 0)).toHaveLength(16);
+    rebuildTextIndex(connection);
+    expect(found()).toEqual(before);
+  });
+
   it('finds words in writing without spaces, and single characters wherever they stand', () => {
     commit('本协议的年利率为百分之五。\n水是生命之源。\nミルの水車は春に修理された。\n풍차는 강에 있다');
     expect(find('年利率是多少？')).toBe(1);
