@@ -25,9 +25,12 @@ describe('createLanguageDetector', () => {
     ['ko', '임대료는 언제 내야 합니까?'],
     ['ar', 'متى يجب دفع الإيجار؟'],
     ['el', 'Πότε πληρώνεται το ενοίκιο;'],
+    ['el', 'Πότε πληρώνεται το ενοίκιο;'.normalize('NFD')],
+    ['el', 'τιμή'],
   ])('tells %s', (language, text) => expect(detect(text)).toBe(language));
 
   it('leaves open what cannot be told', () => {
+    for (const text of ['TNF-α', 'IL-1β', 'NF-κB', 'γδ T cells', 'ΔG', 'αβ']) expect(detect(text), text).toBeUndefined();
     for (const text of ['', '42', 'TCOLL', 'T cells', 'Lady Gaga', 'Las Vegas hotel tax', 'Los Angeles population', '12da-9che 6di4'])
       expect(detect(text)).toBeUndefined();
   });
@@ -67,6 +70,11 @@ describe('createLanguageDetector', () => {
     'sue landlord deposit',
     'tai chi benefits',
     'lat long coordinates',
+    'ein number',
+    'sci fi movies',
+    'premier league',
+    'stata regression',
+    'class ia receptor',
     'dont starve release date',
   ])('takes English words, loans and names for no other language: %s', (text) => {
     expect([undefined, 'en']).toContain(detect(text));

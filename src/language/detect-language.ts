@@ -7,7 +7,8 @@ const languageOfScript: readonly (readonly [RegExp, string])[] = [
   [/\p{Script=Hangul}/gu, 'ko'],
   [/\p{Script=Han}/gu, 'zh'],
   [/\p{Script=Thai}/gu, 'th'],
-  [/\p{Script=Greek}/gu, 'el'],
+  // Fewer letters are symbols: "TNF-α", "γδ T cells".
+  [/(?:\p{Script=Greek}\p{M}*){3,}/gu, 'el'],
   [/\p{Script=Hebrew}/gu, 'he'],
   [/\p{Script=Arabic}/gu, 'ar'],
   [/\p{Script=Devanagari}/gu, 'hi'],
@@ -123,9 +124,10 @@ export function createLanguageDetector(): LanguageDetector {
     const letters = text.match(/\p{L}/gu)?.length ?? 0;
     // A few Greek letters between Latin ones are no reason to look for every script.
     if (letters === 0 || beyond < letters * kanaShare) return undefined;
-    return languageOfScript.find(
-      ([pattern, language]) => (text.match(pattern)?.length ?? 0) >= letters * (language === 'ja' ? kanaShare : scriptShare),
-    )?.[1];
+    return languageOfScript.find(([pattern, language]) => {
+      const found = (text.match(pattern) ?? []).reduce((length, part) => length + part.length, 0);
+      return found > 0 && found >= letters * (language === 'ja' ? kanaShare : scriptShare);
+    })?.[1];
   }
 
   /** What speaks for each language, and which of them are told by more than words that are English as well. */

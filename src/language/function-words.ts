@@ -39,13 +39,14 @@ export function functionWords(language: string): readonly string[] | undefined {
  */
 export const englishHomographs: ReadonlySet<string> = new Set(
   (
-    'ad ada af agar ai al ale alt ama ante ar att au aux az bare bin bis bo ca care ces chez chi ci co com come comment con ' +
-    'contra cu cum dal dare dat dei den dia die dies dig dock dog dont door dos dove due ea ed elle end entre era esa ese est ' +
-    'et fait fica fin fost fu gab go ham hat hay hem hen ho hoe hon ils ind ins io ja jag jest kim kin kind las lat lei los mag ' +
-    'mai man meg men mes met mi mia mint mit mod mon mu nas ned noi non nous nu num nun ob ole one op ora os pa par pas pe ' +
-    'pendant per plus po pod poi pour prima primo prin pro rok sans se sea sei sem sen ser sera ses sia sin ska sob son sous ' +
-    'sta sub sue sui sur sus tai tan te tem ten tes till ton tot tout uma upp ut vain van var vers vi via vid volt von wade ' +
-    'want war za zo'
+    'ad ada af agar ai al ale allen allo alt ama ante ao ar att au aux az azt bare bin bir bis bo ca care ces chez chi ci co ' +
+    'com come comment con contra costa cu cum dai dal dare dat dei den dia die dies dig dock dog dont door dos dove due ea ed ' +
+    'ein elle em end entre era esa ese est et fait fi fica fin fost fu gab gli go ham hat hay hem hen het ho hoe hon hos hur ia ' +
+    'ils ind ins io ja jag jest jos ke kim kin kind las lat lei lor los mag mai man meg men mes met mi mia mint mit mod mon mu ' +
+    'nas ned nei noi non nous nu num numa nun nur ob ole one op ora os pa par pas pe pendant per plus po pod poi pour premier ' +
+    'prima primo prin pro rok sans se sea sei seine sem sen ser sera ses sia sin ska sob son sous sta stata sub sue sui sur sus ' +
+    'tai tan te tem ten tes till ton tot tout tra tre uma upp ut vain van var vers vi via vid volt von vos wade want war wat ' +
+    'weil yang za zo'
   ).split(' '),
 );
 
