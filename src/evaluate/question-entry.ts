@@ -21,8 +21,8 @@ export interface JudgedQuestion {
   readonly language: string;
 }
 
-const texts = z.union([z.string(), z.number(), z.array(z.union([z.string(), z.number()]))]).nullish();
-const name = z.union([z.string(), z.number()]);
+const name = z.union([z.string(), z.number()], 'it takes a text');
+const texts = z.union([z.string(), z.number(), z.array(name)], 'it takes a text, a number or a list of them').nullish();
 
 const entry = z.object({
   id: name.nullish(),
@@ -31,7 +31,7 @@ const entry = z.object({
   number: z.number('it takes a number').nullish(),
   unanswerable: z.boolean('it takes true or false').nullish(),
   answerable: z.boolean('it takes true or false').nullish(),
-  source: z.union([z.string(), z.array(z.string())]).nullish(),
+  source: z.union([z.string(), z.array(z.string())], 'it takes a text or a list of them').nullish(),
   page: z.number('it takes a number').int().min(1).nullish(),
   context: z.string('it takes a text').nullish(),
   language: z.string('it takes a code such as "de"').min(2).max(20).nullish(),
