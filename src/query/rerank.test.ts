@@ -44,6 +44,14 @@ describe('rerank', () => {
     expect(answer).toContain('[1]');
   });
 
+  it('reads the beginning of what is longer than the cross-encoder does', async () => {
+    bench = await openMillBench({ sources });
+    const long = `${question} ${'Please tell me. '.repeat(300)}`;
+    const search = bench.mill.search(long, { pipeline: { rerank: { by: 'cross-encoder' } }, mode: 'text', limit: 2 });
+    const { hits } = await bench.drive(search);
+    expect(hits[0]?.source).toBe('b');
+  });
+
   it('scores no more hits than its limit, and leaves the rest behind them', async () => {
     expect(found(await ask({ rerank: { by: 'cross-encoder', limit: 1 } }))).toEqual(['a', 'b']);
   });

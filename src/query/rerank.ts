@@ -96,6 +96,10 @@ async function withinTokens(
   return end === -1 ? prompts : prompts.slice(0, end);
 }
 
+/** Characters of a token, for what is longer than a cross-encoder reads: the first that fit, of most writing, of some, of any. */
+const charactersOfToken = [Number.POSITIVE_INFINITY, 3, 1, 0.25];
+
+/** Of what is longer than it reads, the beginning. */
 async function scoreByCrossEncoder(
   parts: QueryParts,
   query: string,
@@ -104,19 +108,39 @@ async function scoreByCrossEncoder(
   call: EngineCall,
 ): Promise<readonly number[]> {
   // Loading it makes the lane.
-  await parts.reranker(name);
+  const { model } = await parts.reranker(name);
   const passages = hits.map(({ title, headingPath, tableHeader, text }) =>
     [...new Set([title ?? '', ...headingPath]), tableHeader ?? '', text].filter((part) => part !== '').join('\n'),
   );
+  for (const characters of charactersOfToken) {
+    const most = Math.floor(model.maxInputTokens * characters);
+    const asked = beginning(query, most / 2);
+    const read = passages.map((passage) => beginning(passage, most - asked.length));
+    const scores = await score(parts, asked, read, call).catch(unlessTooLong);
+    if (scores !== undefined) return scores;
+  }
+  return score(parts, query, passages, call);
+}
+
+function beginning(text: string, most: number): string {
+  return text.length <= most ? text : text.slice(0, Math.max(1, most)).toWellFormed();
+}
+
+async function score(
+  { scheduler }: QueryParts,
+  query: string,
+  passages: readonly string[],
+  { class: workClass, tenant, signal, deadline }: EngineCall,
+): Promise<readonly number[]> {
   const bytes = passages.reduce((sum, passage) => sum + (passage.length + query.length) * 2, 0);
-  const handle = parts.scheduler.submit({
+  const handle = scheduler.submit({
     lane: 'rerank',
-    class: call.class,
-    tenant: call.tenant,
+    class: workClass,
+    tenant,
     input: { query, passages },
     cost: { tokens: Math.ceil(bytes / 8), items: 1, bytes },
-    signal: call.signal,
-    ...(call.deadline === undefined ? {} : { deadline: call.deadline }),
+    signal,
+    ...(deadline === undefined ? {} : { deadline }),
     deliver: 'final',
   });
   return [...(await handle.result())];
