@@ -27,7 +27,7 @@ function setup() {
     headingPath: [],
     tableHeader: null,
     text: 'word '.repeat(500 + id),
-    source: {},
+    source: { title: null },
   });
   const store = { readChunks: async (ids: readonly ChunkId[]) => ids.map(chunk) as unknown as readonly StoredChunk[] } as StoreReader;
   let loaded: Generator | undefined = generator;
