@@ -12,11 +12,25 @@ interface Token {
 
 /**
  * Whether the words of one of the expected texts stand in the text, next to each other and in order; numbers by value and sign, so that
- * "4.50" stands in "4.5" and not in "450". Markers such as [1], which cite, are no words of the text.
+ * "4.50" stands in "4.5" and not in "450". Markers such as [1], which cite, are no words of the text. What is nothing but articles and signs
+ * stands there as it is.
  */
 export function containsExpected(text: string, expected: readonly string[], language?: string): boolean {
   const given = tokensOf(text, language);
-  return expected.some((one) => containsRun(given, tokensOf(one, language)));
+  return expected.some((one) => {
+    const wanted = tokensOf(one, language);
+    return wanted.length === 0 ? standsAlone(text, one.trim()) : containsRun(given, wanted);
+  });
+}
+
+/** Of articles and signs alone ("A", "$"): as they are written, whole. */
+function standsAlone(text: string, words: string): boolean {
+  if (words === '') return false;
+  const isWhole = (inside: string | undefined, outside: string | undefined): boolean => !isPartOfWord(inside) || !isPartOfWord(outside);
+  for (let at = text.indexOf(words); at !== -1; at = text.indexOf(words, at + 1)) {
+    if (isWhole(words[0], text[at - 1]) && isWhole(words.at(-1), text[at + words.length])) return true;
+  }
+  return false;
 }
 
 /** A sign of the number behind it: not the hyphen of "T-5", "2-5" or "(a)-5", whatever opens before it. */
