@@ -204,6 +204,13 @@ describe('supportingSentences', () => {
     ]);
   });
 
+  it('are one for a German date, whose answer has one marker', () => {
+    const german = 'Am 8. Februar 2007 gab der Sender die Absicht bekannt. Die Gebühren betragen 30 Mio. Euro im Jahr.';
+    const question = 'Wann gab der Sender die Absicht bekannt?';
+    expect(checkAnswer('8. Februar 2007', [hit(german)], { question, language: 'de' }).text).toBe('8. Februar 2007 [1]');
+    expect(cited(german, '8. Februar 2007', question)).toEqual(['Am 8. Februar 2007 gab der Sender die Absicht bekannt.']);
+  });
+
   it('are those of numbers that the passage spells out, too', () => {
     const opening = 'Twenty-four dogs came. No one counted the cats. It opened in 1995.';
     expect(cited(opening, 'twenty-four dogs in 1995', 'Who came when?')).toEqual(['Twenty-four dogs came.', 'It opened in 1995.']);

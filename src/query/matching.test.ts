@@ -43,6 +43,30 @@ describe('sentencesOf', () => {
     ]);
   });
 
+  it('ends none at the full stop of a German ordinal number or of its abbreviations', () => {
+    expect(
+      texts(
+        'Am 8. Februar 2007 kam er. Sie kam im 19. Jahrhundert, nach dem 2. Weltkrieg. Das kostet 30 Mio. Euro. Er wohnt in Nr. 8 (z. B. Anna). Danach kam sie.',
+      ),
+    ).toEqual([
+      'Am 8. Februar 2007 kam er.',
+      'Sie kam im 19. Jahrhundert, nach dem 2. Weltkrieg.',
+      'Das kostet 30 Mio. Euro.',
+      'Er wohnt in Nr. 8 (z. B. Anna).',
+      'Danach kam sie.',
+    ]);
+    expect(texts('8. Februar 2007')).toEqual(['8. Februar 2007']);
+    expect(texts('It was built in 12. In 1912. Later on page 8. Marches began. 3. Mainly.')).toEqual([
+      'It was built in 12.',
+      'In 1912.',
+      'Later on page 8.',
+      'Marches began.',
+      '3.',
+      'Mainly.',
+    ]);
+    expect(texts('It opened on 8.\nFebruar is German.')).toEqual(['It opened on 8.', 'Februar is German.']);
+  });
+
   it('gives ranges of sentences and lines', () => {
     const text = '  One ends. Two\nthree.\n\nB.\nFour.';
     expect(sentencesOf(text).map(({ start, end }) => text.slice(start, end))).toEqual(['One ends.', 'Two', 'three.', 'B.', 'Four.']);

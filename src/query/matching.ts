@@ -114,7 +114,13 @@ export interface Sentence {
 }
 
 /** Ends that are no ends of sentences, though a capital letter follows: initials, initialisms and titles. */
-const abbreviation = /(?<![\p{L}\p{N}])(?:\p{Lu}|(?:\p{L}\.\s?)+\p{L}|Dr|Mr|Mrs|Ms|St|Prof|Nr|Art|Abs|Fig|vs|ca)\.\s*$/u;
+const abbreviation =
+  /(?<![\p{L}\p{N}])(?:\p{Lu}|(?:\p{L}\.\s?)+\p{L}|Dr|Mr|Mrs|Ms|St|Prof|Nr|Art|Abs|Fig|vs|ca|Mio|Mrd|Tsd|bzw|vgl|geb|gest|evtl|inkl|zzgl|sog|Hr|Str)\.\s*$/u;
+/** German ordinal numbers are written with a full stop: those of days, and others before what is counted so. */
+const ordinal = /(?<![\p{L}\p{N}.,:])\d{1,2}\.\s*$/u;
+const afterArticle = /(?<!\p{L})(?:vom|zum|der|des|dem|den|das|beim|seit|ins|im)\s+\d{1,2}\.\s*$/u;
+const counted =
+  /^(?:(?:Jan|Feb|Apr|Jun|Jul|Aug|Sept?|Okt|Nov|Dez)\.|(?:Januar|Jänner|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember|(?:Jahrhundert|Jahrtausend|Jahrestag|Geburtstag|Lebensjahr|Weltkrieg|Kapitel|Absatz|Artikel|Auflage|Klasse|Platz|Bundesliga|Liga|Etage)(?:e?s|en?)?)(?!\p{L}))/u;
 
 /** Made once: making one takes longer than the sentences of a passage. */
 const segmenter = new Intl.Segmenter(undefined, { granularity: 'sentence' });
@@ -135,15 +141,26 @@ export function sentencesOf(text: string): Sentence[] {
   let openAt = 0;
   for (const { segment: read, index } of segmenter.segment(closeFootnoteMarks(text))) {
     const segment = text.slice(index, index + read.length);
+    if (open !== '' && !goesOn(open, segment)) {
+      add(open, openAt);
+      open = '';
+    }
     if (open === '') openAt = index;
     open += segment;
-    // A long run of abbreviations is a list, and no sentence.
-    if (abbreviation.test(segment.slice(-12)) && !segment.slice(segment.trimEnd().length).includes('\n') && open.length < 1_000) continue;
-    add(open, openAt);
-    open = '';
   }
   add(open, openAt);
   return sentences;
+}
+
+/** Whether the next segment belongs to the same sentence. */
+function goesOn(open: string, next: string): boolean {
+  // A long run of abbreviations is a list, and no sentence.
+  if (open.length >= 1_000 || open.slice(open.trimEnd().length).includes('\n')) return false;
+  const end = open.slice(-12);
+  if (abbreviation.test(end)) return true;
+  return ordinal.test(end)
+    ? counted.test(next) || afterArticle.test(end)
+    : /(?<![\p{L}\p{N}])\p{Ll}\.\s*$/u.test(end) && /^\p{L}\.\s/u.test(next);
 }
 
 /** Share of `wanted` that is in `present`, 0 … 1; 0 for nothing wanted. */
