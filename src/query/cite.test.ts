@@ -204,6 +204,14 @@ describe('supportingSentences', () => {
     ]);
   });
 
+  it.each(['Brown v. Board of Education', 'Jones et al. 1998', 'Rev. Paul Stall', 'Mt. Everest'])('have one marker for %s', (answer) => {
+    const { text, uses } = checkAnswer(answer, [hit(`It was told of by ${answer} in a long story.`)], {
+      question: 'What told of it?',
+      language: 'en',
+    });
+    expect([text, uses.length]).toEqual([`${answer} [1]`, 1]);
+  });
+
   it('are one for a German date, whose answer has one marker', () => {
     const german = 'Am 8. Februar 2007 gab der Sender die Absicht bekannt. Die Gebühren betragen 30 Mio. Euro im Jahr.';
     const question = 'Wann gab der Sender die Absicht bekannt?';

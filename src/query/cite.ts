@@ -5,7 +5,7 @@ import type { StoreReader } from '../spec/store.ts';
 import { everyValueIn, spelledNumbersIn } from '../language/number-words.ts';
 import { numbersOf, standsAmong, type WrittenNumber } from '../language/numbers.ts';
 import { groundOf, standingOf, standsVerbatim } from './grounding.ts';
-import { contentWords, coverage, fold, sentencesOf } from './matching.ts';
+import { contentWords, coverage, fold, sentencesOf, statementsOf } from './matching.ts';
 import { readMarkers, withOwnNumbers } from './markers.ts';
 import { isStandardRefusal, refusalIn } from './refusals.ts';
 
@@ -54,7 +54,7 @@ export function checkAnswer(
   const supported: string[] = [];
   let checked = '';
   let copied = 0;
-  for (const sentence of joinMarkers(sentencesOf(text))) {
+  for (const sentence of joinMarkers(statementsOf(text))) {
     const { plain, named, isAmbiguous } = readMarkers(sentence.text, texts);
     const standing = grounds
       .map((ground, index) => ({ index, ...standingOf(plain, ground, { question, language }) }))
@@ -83,7 +83,7 @@ export interface Use {
 }
 
 /** A marker that stands alone after the full stop belongs to the sentence before it. */
-function joinMarkers(sentences: ReturnType<typeof sentencesOf>): { start: number; end: number; text: string }[] {
+function joinMarkers(sentences: ReturnType<typeof statementsOf>): { start: number; end: number; text: string }[] {
   const joined: { start: number; end: number; text: string }[] = [];
   for (const sentence of sentences) {
     const last = joined.at(-1);

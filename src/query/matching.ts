@@ -125,8 +125,20 @@ const counted =
 /** Made once: making one takes longer than the sentences of a passage. */
 const segmenter = new Intl.Segmenter(undefined, { granularity: 'sentence' });
 
-/** Sentences and lines of a text as ranges in it, without the white space around them. */
-export function sentencesOf(text: string): Sentence[] {
+/** In answers, which are phrases mostly; in passages a sentence may end so. */
+const answerAbbreviation = /(?<![\p{L}\p{N}])(?:v|al|Rev|Gen|Col|Lt|Sgt|Capt|Gov|Sen|Rep|Hon|Mt|Ft|Vol|cf|approx)\.\s*$/u;
+
+/** Sentences of an answer, as `sentencesOf` gives those of a passage. */
+export function statementsOf(answer: string): Sentence[] {
+  return sentencesOf(answer, answerAbbreviation);
+}
+
+/**
+ * Sentences and lines of a text as ranges in it, without the white space around them.
+ *
+ * @param also further ends that are none
+ */
+export function sentencesOf(text: string, also?: RegExp): Sentence[] {
   const sentences: Sentence[] = [];
   const add = (segment: string, index: number): void => {
     let lineStart = index;
@@ -141,7 +153,7 @@ export function sentencesOf(text: string): Sentence[] {
   let openAt = 0;
   for (const { segment: read, index } of segmenter.segment(closeFootnoteMarks(text))) {
     const segment = text.slice(index, index + read.length);
-    if (open !== '' && !goesOn(open, segment)) {
+    if (open !== '' && !goesOn(open, segment, also)) {
       add(open, openAt);
       open = '';
     }
@@ -153,11 +165,11 @@ export function sentencesOf(text: string): Sentence[] {
 }
 
 /** Whether the next segment belongs to the same sentence. */
-function goesOn(open: string, next: string): boolean {
+function goesOn(open: string, next: string, also: RegExp | undefined): boolean {
   // A long run of abbreviations is a list, and no sentence.
   if (open.length >= 1_000 || open.slice(open.trimEnd().length).includes('\n')) return false;
   const end = open.slice(-12);
-  if (abbreviation.test(end)) return true;
+  if (abbreviation.test(end) || also?.test(end) === true) return true;
   return ordinal.test(end)
     ? counted.test(next) || afterArticle.test(end)
     : /(?<![\p{L}\p{N}])\p{Ll}\.\s*$/u.test(end) && /^\p{L}\.\s/u.test(next);
