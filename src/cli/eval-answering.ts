@@ -17,6 +17,7 @@ import {
   renderReport,
   sample,
   selectiveCurve,
+  type SelectivePoint,
   splitOf,
   summariseAnswers,
   type SummaryShare,
@@ -25,6 +26,7 @@ import {
 import type { Config } from '../config.ts';
 import { MillraceError } from '../errors.ts';
 import type { HandedSource, Mill } from '../spec/mill.ts';
+import { usualConfidence } from '../spec/pipeline.ts';
 import { alignColumns } from '../util/align-columns.ts';
 import { systemClock } from '../util/clock.ts';
 import { hashOf, sha256 } from '../util/hash.ts';
@@ -259,13 +261,17 @@ function objectOf({ options, file, documents, versions, main, compared, groupOf 
   };
 }
 
+function curveOf({ judged, pipeline }: Pick<Measured, 'judged' | 'pipeline'>): SelectivePoint[] {
+  return selectiveCurve(judged, pipeline.verify?.leastConfidence ?? usualConfidence);
+}
+
 function figuresOf({ name, pipeline, judged, summary }: Measured) {
   const { shares, ...rest } = summary;
   return {
     ...Object.fromEntries(summaryShares.map((share) => [share, shares[share].value])),
     n: Object.fromEntries(summaryShares.map((share) => [share, shares[share].n])),
     ...rest,
-    selective: selectiveCurve(judged),
+    selective: curveOf({ judged, pipeline }),
     pipeline: { ...pipeline, name },
   };
 }
@@ -288,7 +294,7 @@ function print(terminal: Terminal, { options, file, documents, main, compared, g
         `tokens ${tokens.prompt} read (${tokens.cached} reused), ${tokens.output} written\n`,
     );
   }
-  for (const { name, judged } of measured) terminal.out(selectiveLines(name, selectiveCurve(judged)));
+  for (const one of measured) terminal.out(selectiveLines(one.name, curveOf(one)));
   if (compared !== undefined) {
     terminal.out(differenceLines(main.name, compared.name, comparePaired(main.judged, compared.judged, options.seed, groupOf)));
   }
@@ -320,7 +326,7 @@ function reportOf({ options, file, documents, versions, main, compared, groupOf 
         `millrace ${versions.millrace}, Node.js ${versions.node}, embedder ${versions.embedder ?? 'none'}, generators ${versions.generators.join(', ') || 'none'}`,
       ],
     ],
-    series: measured.map(({ name, judged, summary }) => ({
+    series: measured.map(({ name, pipeline, judged, summary }) => ({
       name,
       figures: summaryShares.map((share) => ({
         name: share,
@@ -329,7 +335,7 @@ function reportOf({ options, file, documents, versions, main, compared, groupOf 
         n: summary.shares[share].n,
       })),
       distribution: { name: 'f1', values: judged.flatMap(({ measures }) => measures.f1 ?? []) },
-      selective: selectiveCurve(judged),
+      selective: curveOf({ judged, pipeline }),
     })),
     differences:
       compared === undefined

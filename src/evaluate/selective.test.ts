@@ -39,7 +39,7 @@ const answers = [
 ];
 
 it('tells at rising confidences how much is answered, what of it is right and what is refused', () => {
-  const curve = selectiveCurve(answers);
+  const curve = selectiveCurve(answers, 0.5);
   expect(curve.map(({ leastConfidence }) => leastConfidence)).toEqual([0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98]);
   expect(curve[0]).toEqual({
     leastConfidence: 0.5,
@@ -55,16 +55,24 @@ it('tells at rising confidences how much is answered, what of it is right and wh
 
 it('counts no failed question, and tells nothing of answers that were not verified', () => {
   const error = { code: 'E_ENGINE_CRASHED', message: 'It ended.', remedy: 'Repeat.', retryable: true } as const;
-  expect(selectiveCurve([...answers, judgeAnswer(question, null, error)])[0]?.coverage.n).toBe(6);
-  expect(selectiveCurve([judged('a', '72 km/h', null)])).toEqual([]);
-  expect(selectiveCurve([...answers, judged('g', '72 km/h', null)])).toEqual([]);
-  expect(selectiveCurve([judged('a', undefined, 0.2)])).toEqual([]);
+  expect(selectiveCurve([...answers, judgeAnswer(question, null, error)], 0.5)[0]?.coverage.n).toBe(6);
+  expect(selectiveCurve([judged('a', '72 km/h', null)], 0.5)).toEqual([]);
+  expect(selectiveCurve([...answers, judged('g', '72 km/h', null)], 0.5)).toEqual([]);
+  expect(selectiveCurve([judged('a', undefined, 0.2)], 0.5)).toEqual([]);
   // Kept by a version that did not tell.
   const { confidence: _, ...before } = judged('a', '72 km/h', 0.9).given ?? {};
-  expect(selectiveCurve([judgeAnswer(question, before as GivenAnswer)])).toEqual([]);
+  expect(selectiveCurve([judgeAnswer(question, before as GivenAnswer)], 0.5)).toEqual([]);
 });
 
 it('begins where the answers were given from', () => {
-  expect(selectiveCurve([judged('a', '72 km/h', 0.04)])[0]?.leastConfidence).toBe(0);
-  expect(selectiveCurve([judged('a', '72 km/h', 0.99)])[0]?.leastConfidence).toBe(0.98);
+  const least = (from: number) => selectiveCurve(answers, from).map(({ leastConfidence }) => leastConfidence);
+  expect([least(0)[0], least(0)[1]]).toEqual([0, 0.1]);
+  expect(least(0.55).slice(0, 2)).toEqual([0.55, 0.6]);
+  expect(least(1)).toEqual([1]);
+});
+
+it('takes as many answers as there are', () => {
+  const [one] = answers;
+  const many = Array.from({ length: 200_000 }, () => one!);
+  expect(selectiveCurve(many, 0.5)[0]).toMatchObject({ coverage: { value: 1, n: 200_000 } });
 });

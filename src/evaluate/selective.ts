@@ -15,26 +15,21 @@ export interface SelectivePoint {
   readonly falseRefusals: Share;
 }
 
-const steps = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98] as const;
+const steps = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98] as const;
 
 /**
  * Coverage and what is right at rising least confidences: the risk–coverage curve of selective prediction (El-Yaniv and Wiener 2010), by
- * which a threshold is chosen for a model. It begins with the threshold at which the answers were given, for what was withheld then cannot be judged.
- * Of an answer that a higher threshold withholds it is assumed that no other passage would have been answered from instead. Pure.
+ * which a threshold is chosen for a model. Of an answer that a higher threshold withholds it is assumed that no other passage would have been
+ * answered from instead. Pure.
  *
+ * @param from the threshold at which the answers were given: what was withheld then cannot be judged, so that the curve begins there
  * @returns empty where answers were not verified
  */
-export function selectiveCurve(judged: readonly JudgedAnswer[]): SelectivePoint[] {
+export function selectiveCurve(judged: readonly JudgedAnswer[], from: number): SelectivePoint[] {
   const settled = judged.filter(({ given }) => given !== null);
   const confidences = settled.flatMap(({ given }) => (given === null || given.abstained ? [] : [given.confidence ?? null]));
-  const known = confidences.filter((one) => one !== null);
-  if (known.length === 0 || known.length < confidences.length) return [];
-  const least = Math.min(...known);
-  const first = Math.max(
-    0,
-    steps.findLastIndex((step) => step <= least),
-  );
-  return steps.slice(first).map((leastConfidence) => pointAt(settled, leastConfidence));
+  if (confidences.length === 0 || confidences.includes(null)) return [];
+  return [from, ...steps.filter((step) => step > from)].map((leastConfidence) => pointAt(settled, leastConfidence));
 }
 
 function pointAt(settled: readonly JudgedAnswer[], leastConfidence: number): SelectivePoint {

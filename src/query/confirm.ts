@@ -1,8 +1,9 @@
 import type { Hit } from '../spec/answers.ts';
+import { usualConfidence } from '../spec/pipeline.ts';
 import type { GeneratedAnswer } from './generate.ts';
 import type { AnswerPrompt, PromptFamily } from './prompt.ts';
 import { confirmPrompt } from './prompt.ts';
-import { usualConfidence, type Verdict } from './verify.ts';
+import type { Verdict } from './verify.ts';
 
 /** What the model's word counts beside the rules, and the most that it can say either way, in log odds. */
 const worth = 0.5;

@@ -1,13 +1,12 @@
 import { MillraceError } from '../errors.ts';
 import type { AskOptions } from '../spec/answers.ts';
 import type { MetadataFilter } from '../spec/identifiers.ts';
-import type { Pipeline } from '../spec/pipeline.ts';
+import { type Pipeline, usualConfidence } from '../spec/pipeline.ts';
 import type { Stage, Stages } from '../spec/stages.ts';
 import { hashOf } from '../util/hash.ts';
 import { nearestNames } from '../util/nearest-names.ts';
 import type { RerankSection } from './rerank.ts';
 import { promptFamilies, type PromptFamily } from './prompt.ts';
-import { usualConfidence } from './verify.ts';
 
 /** Defaults of a question. `contextTokens` is what is read at least: what a 1.5B model reads in about 8 s on two cores. */
 export const queryDefaults = {

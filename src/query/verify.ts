@@ -1,4 +1,5 @@
 import { numbersOf, standsAmong, type WrittenNumber } from '../language/numbers.ts';
+import { usualConfidence } from '../spec/pipeline.ts';
 import { groundOf, type GroundPassage, standingOf } from './grounding.ts';
 import { contentWords, coverageByRarity, missingNames, namesIn, sentencesOf } from './matching.ts';
 
@@ -28,9 +29,6 @@ export interface Verdict {
   /** What speaks against it, as words for people; empty when nothing does. */
   readonly doubts: readonly string[];
 }
-
-/** Least confidence of an answer that is given, where the pipeline says nothing. */
-export const usualConfidence = 0.5;
 
 /** Logistic regression over the signals, fitted on questions that are not reported: docs/decisions/0007-verification.md. */
 const weights = { bias: -3.92, coverage: 5.93, names: 1.51, likelihood: 1.38, refusal: 0.33 } as const;

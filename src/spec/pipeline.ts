@@ -91,6 +91,9 @@ const generateSection = z.strictObject({
   prompt: z.string().min(1).max(100).optional(),
 });
 
+/** Least confidence of an answer that is given, where the pipeline says nothing. */
+export const usualConfidence = 0.5;
+
 const verifySection = z.strictObject({
   /**
    * Whether the cited passage states the answer, before it is given. Default `rules`: words, names, numbers and the model's own likelihood.
