@@ -1,7 +1,8 @@
 /**
  * Numbers of a text, compared by value: "1,250.50", "1250.5" and "1.250,50" are equal, "4.50" and "450" are not. What can be read in two ways
  * equals both: "1.250", and "41 600", which is one number or two. Times and ratios ("7:30") are one number, dates such as 3.10.2027 one and
- * the numbers of its parts. Markers such as [1], which cite, are no numbers of the text. Values are written as "1250.5" or "7:30".
+ * the numbers of its parts. ".5" is "0.5", but for what ends a word or a sentence ("v1.5", "text.5") and names a kind of file (".7z"). Markers such
+ * as [1], which cite, are no numbers of the text. Values are written as "1250.5" or "7:30".
  */
 
 export interface WrittenNumber {
@@ -17,7 +18,7 @@ export interface WrittenNumber {
 }
 
 const numberPattern =
-  /(?<!\d)\d{1,3}(?:([.,'’\u00a0\u202f ])\d{3}(?:\1\d{3})*)(?!\d)(?:[.,]\d+(?!\d))?|\d+(?::\d+)+|\d+(?:\.\d+){2,}|\d+(?:[.,]\d+)?/gu;
+  /(?<!\d)\d{1,3}(?:([.,'’\u00a0\u202f ])\d{3}(?:\1\d{3})*)(?!\d)(?:[.,]\d+(?!\d))?|\d+(?::\d+)+|\d+(?:\.\d+){2,}|\d+(?:[.,]\d+)?|(?<=^|[\s([{<>=≤≥±~≈$€£¥+−–—*×/:;|-]|(?:^|[\s([{,;])["'])\.(?!(?:7z|3gp|3g2|3ds|3mf)(?![\p{L}\d]))\d+(?!\d|\.\d)/gu;
 const marker = /\[\d{1,3}\]/g;
 const wideCharacters = /[０-９，．：]/gu;
 const wideOffset = 0xfe_e0;
@@ -56,7 +57,7 @@ function readingsOf(found: string, separator: string | undefined): Pick<WrittenN
 }
 
 function valuesOf(found: string, separator: string | undefined): string[] {
-  const bare = found.replace(/[\s'’]/gu, '');
+  const bare = found.replace(/[\s'’]/gu, '').replace(/^\./, '0.');
   const separators = bare.match(/[.,]/g) ?? [];
   const last = separators.at(-1);
   if (last === undefined) return [canonical(bare)];
