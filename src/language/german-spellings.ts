@@ -36,9 +36,9 @@ export function otherGermanSpelling(word: string, language: string | undefined):
   return withDotted === word ? undefined : withDotted;
 }
 
-const germanFunctionWords: ReadonlySet<string> = new Set(functionWords('de'));
+const germanFunctionWords: ReadonlySet<string> = new Set(functionWords('de')?.map(withoutSharpS));
 
-/** "fuer", "ueber", "koennen" are as common as with dots. */
+/** "fuer", "ueber", "koennen" are as common as with dots. @param word in small letters, without "ß" */
 export function isGermanFunctionWord(word: string): boolean {
   return germanFunctionWords.has(word);
 }

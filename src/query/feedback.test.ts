@@ -11,6 +11,11 @@ describe('feedbackQuery', () => {
     expect(terms).not.toContain('the');
   });
 
+  it('knows function words and words of the query with "ß" and without', () => {
+    const terms = feedbackQuery('Straße', found('Die Strasse heisst Allee', 'Die Straße heißt Allee'), 'de');
+    expect(terms).toBe('allee');
+  });
+
   it('prefers what the lower ranks do not hold', () => {
     const best = Array.from({ length: 10 }, () => 'rack wheel');
     const terms = feedbackQuery('mill', found(...best, ...Array.from({ length: 20 }, () => 'wheel')), 'en');

@@ -1,4 +1,5 @@
 import { functionWords } from '../language/function-words.ts';
+import { withoutSharpS } from '../language/german-spellings.ts';
 import { characterPairs, isUnspaced } from '../language/scripts.ts';
 
 /** Chunks taken for relevant, and words taken from them. */
@@ -20,7 +21,7 @@ export function feedbackQuery(
   found: readonly { readonly text: string; readonly score: number }[],
   language: string | undefined,
 ): string | undefined {
-  const common = new Set(functionWords(language ?? 'en'));
+  const common = new Set(functionWords(language ?? 'en')?.map(withoutSharpS));
   const own = new Set(wordsOf(query));
   const top = found.slice(0, feedbackChunks);
   const whole = top.reduce((sum, { score }) => sum + score, 0);
@@ -43,6 +44,6 @@ export function feedbackQuery(
 }
 
 function wordsOf(text: string): string[] {
-  const words = text.toLowerCase().match(/[\p{L}\p{N}\p{M}]+/gu) ?? [];
+  const words = withoutSharpS(text.toLowerCase()).match(/[\p{L}\p{N}\p{M}]+/gu) ?? [];
   return words.flatMap((word) => (isUnspaced(word) ? characterPairs(word) : [word]));
 }

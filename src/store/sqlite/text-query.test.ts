@@ -9,6 +9,7 @@ describe('queryTerms', () => {
   it('leaves out the function words of the language while others remain', () => {
     expect(queryTerms('What is the price of milk?', 'en')).toEqual(['"price"', '"milk"']);
     expect(queryTerms('Wie hoch ist die Miete?', 'de')).toEqual(['"hoch"', '"miete"']);
+    expect(queryTerms('Wie heißt der König, wie hieß er und wie heissen sie?', 'de')).toEqual(['"könig"', '"koenig"']);
     expect(queryTerms('to be or not to be', 'en')).toEqual(['"to"', '"be"', '"or"', '"not"']);
     expect(queryTerms('What does IT do for the WHO?', 'en')).toEqual(['"it"', '"who"']);
   });

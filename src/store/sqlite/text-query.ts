@@ -1,5 +1,5 @@
 import { functionWords } from '../../language/function-words.ts';
-import { isGermanFunctionWord, otherGermanSpelling } from '../../language/german-spellings.ts';
+import { isGermanFunctionWord, otherGermanSpelling, withoutSharpS } from '../../language/german-spellings.ts';
 import { indexText, withOtherSpellings } from '../../language/index-text.ts';
 import { characterPairs, isUnspaced, unspacedRun } from '../../language/scripts.ts';
 
@@ -29,7 +29,7 @@ export function quoteTerm(term: string): string {
 export function queryTerms(query: string, language?: string): readonly string[] {
   const text = query.normalize('NFC');
   const shouting = !/\p{Ll}/u.test(text);
-  const common = new Set(language === undefined ? [] : functionWords(language));
+  const common = new Set(language === undefined ? [] : functionWords(language)?.map(withoutSharpS));
   const words: { readonly term: string; readonly isCommon: boolean; readonly otherTerm?: string }[] = [];
   for (const [word] of withOtherSpellings(text)
     .replace(unspacedRun, (run) => ` ${run} `)
