@@ -7,6 +7,13 @@ export const unspacedRun = new RegExp(`[${unspaced}][${unspaced}\\p{M}]*`, 'gu')
 
 const unspacedCharacter = new RegExp(`[${unspaced}]`, 'u');
 
+const runs = new RegExp(`[${unspaced}][${unspaced}\\p{M}]*|[^${unspaced}]+`, 'gu');
+
+/** A word in its runs of one kind of writing: "Digital推出" is "Digital" and "推出", for nothing need stand between them. */
+export function scriptRuns(word: string): string[] {
+  return word.match(runs) ?? [];
+}
+
 export function isUnspaced(text: string): boolean {
   return unspacedCharacter.test(text);
 }

@@ -6,12 +6,20 @@ it('takes German words in all their spellings for the same', () => {
   expect(contentWords('Wie hoch ist die Fussgaengerbruecke ueber der Strasse?', 'de')).toEqual(words);
 });
 
+it('takes words that stand beside writing without spaces by themselves', () => {
+  expect([...contentWords('当Ferry推出1913年', 'zh')]).toEqual(['当', 'ferry', '推出', '1913', '年']);
+  expect(contentWords('Kestrel은', 'ko')).toContain('kestrel');
+});
+
 describe('namesIn', () => {
   it.each([
     ['Who insured the depot of Kestrel in 2023?', 'en', ['Kestrel']],
     ['What is the U.S. population?', 'en', ['U.S']],
     ["Who paid O'Brien's fee for B25?", 'en', ["O'Brien's", 'B25']],
     ['When may I come, and with IT?', 'en', ['IT']],
+    ['当Kestrel Ferry推出时使用的是什么卫星？', 'zh', ['Kestrel', 'Ferry']],
+    ['什么是565°C的蠕变极限?', 'zh', ['C']],
+    ['그 Kestrel은 언제 열렸습니까?', 'ko', ['Kestrel']],
     ['Wann ist die Miete der GmbH & Co. KG für Raum B25 fällig?', 'de', ['KG', 'B25']],
   ])('%s (%s)', (question, language, names) => {
     expect([...namesIn(question, language).keys()]).toEqual(names);
@@ -28,6 +36,7 @@ describe('namesIn', () => {
     ['What is an Indian school called?', 'Schools in India', []],
     ['What is an Indiana school called?', 'Schools in Indo-China', ['Indiana']],
     ['Who runs Node.js at Kestrel?', 'Node.js runs.', ['Kestrel']],
+    ['谁乘HD和V＆A的船？', '渡船HD内容, V＆A在1913年', []],
   ])('%s: missing in "%s"', (question, text, missing) => {
     expect(missingNames(namesIn(question, 'en'), everyWordOf(text))).toEqual(missing);
   });

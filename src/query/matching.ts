@@ -5,7 +5,7 @@
 import { closeFootnoteMarks } from '../language/footnote-marks.ts';
 import { functionWordLanguages, functionWords } from '../language/function-words.ts';
 import { withoutDigraphs, withoutSharpS } from '../language/german-spellings.ts';
-import { characterPairs, isUnspaced } from '../language/scripts.ts';
+import { characterPairs, isUnspaced, scriptRuns } from '../language/scripts.ts';
 
 const wordPattern = /[\p{L}\p{M}]+|\p{N}+(?:[.,:'’/-]?\p{N}+)*/gu;
 
@@ -41,9 +41,9 @@ export function contentWords(text: string, language?: string): Set<string> {
 export function contentWordsInOrder(text: string, language = 'en'): string[] {
   const common = commonWords.get(language) ?? commonWords.get('');
   const written = fold(text).match(wordPattern) ?? [];
-  const words = (language === 'de' ? written.map(withoutDigraphs) : written).flatMap((word) =>
-    isUnspaced(word) ? characterPairs(word) : [word],
-  );
+  const words = (language === 'de' ? written.map(withoutDigraphs) : written)
+    .flatMap((word) => (isUnspaced(word) ? scriptRuns(word) : [word]))
+    .flatMap((word) => (isUnspaced(word) ? characterPairs(word) : [word]));
   return words.filter((word) => common?.has(word) !== true).map(stem);
 }
 
@@ -56,7 +56,10 @@ const nameParts = /[\p{L}\p{M}\p{N}]+/gu;
 export function everyWordOf(text: string): Set<string> {
   const initialisms = (text.match(/(?<![\p{L}\p{N}])(?:\p{L}\.){2,}/gu) ?? []).map((one) => one.replaceAll('.', ''));
   return new Set(
-    [...(fold(text).match(nameParts) ?? []), ...[...initialisms, ...initialsOf(text)].map(fold)].flatMap((word) => [word, stem(word)]),
+    [...(fold(text).match(nameParts) ?? []).flatMap(scriptRuns), ...[...initialisms, ...initialsOf(text)].map(fold)].flatMap((word) => [
+      word,
+      stem(word),
+    ]),
   );
 }
 
@@ -86,7 +89,7 @@ export function namesIn(
   language: string | undefined,
   { first = false }: { readonly first?: boolean } = {},
 ): Map<string, readonly string[]> {
-  const words = question.match(/[\p{L}\p{M}\p{N}]+(?:['’.][\p{L}\p{N}]+)*/gu) ?? [];
+  const words = (question.match(/[\p{L}\p{M}\p{N}]+(?:['’.][\p{L}\p{N}]+)*/gu) ?? []).flatMap(scriptRuns);
   const common = commonWords.get(language ?? 'en') ?? commonWords.get('');
   const names = words.filter((word, index) => {
     if (/^[\p{N}.'’]+$/u.test(word)) return false;

@@ -106,6 +106,13 @@ describe('verify', () => {
     expect(check(asked)).toMatchObject({ supported: true, doubts: [] });
   });
 
+  it('reads names beside writing without spaces', () => {
+    const chinese = { title: null, headingPath: [], tableHeader: null, text: 'Kestrel Ferry于1998年10月1日推出，使用卫星Astra 2A。' };
+    const asked = { passage: chinese, language: 'zh', question: 'Kestrel Ferry是什么时候推出的？', answer: '1998年10月1日', hits: [] };
+    expect(check(asked)).toMatchObject({ supported: true, doubts: [] });
+    expect(check({ ...asked, question: '渡船Osprey是什么时候推出的？' }).doubts).toEqual(['the passage names none of Osprey']);
+  });
+
   it('weighs a word that no hit holds more than one that all hold', () => {
     const hits = [passage.text, 'Train and attendant.', 'The train attendant sells tickets.'].map((text) => contentWords(text));
     const question = 'What is the hourly wage of a train attendant?';
