@@ -1,7 +1,7 @@
 import { MillraceError } from './errors.ts';
 import { rerankLane } from './lanes.ts';
 import type { LocalDevice, Reranker } from './spec/engine.ts';
-import type { Models } from './spec/model.ts';
+import { defaultReranker, type Models } from './spec/model.ts';
 import type { Scheduler } from './spec/work.ts';
 
 export interface LoadedRerankerParts {
@@ -10,8 +10,6 @@ export interface LoadedRerankerParts {
   readonly scheduler: Pick<Scheduler, 'addLane'>;
 }
 
-/** The reranker that is taken where none is named. */
-const defaultReranker = 'bge-reranker-v2-m3';
 /** Query and passage together: what the usual cross-encoders were trained with. */
 const maxInputTokens = 512;
 

@@ -21,6 +21,7 @@ import { embedMany } from './query/embed-many.ts';
 import { searchDocuments } from './query/pipeline.ts';
 import { type PipelineDefaults, pipelineOf } from './query/resolve-pipeline.ts';
 import { readAhead } from './query/read-ahead.ts';
+import { promptVersion } from './query/prompt.ts';
 import { createReadingPace } from './query/reading-pace.ts';
 import { answerCaller } from './query/shared-answer.ts';
 import { createRuns } from './runs/runs.ts';
@@ -315,6 +316,7 @@ export function createMill(parts: MillParts): Mill {
       calls.run({}, async () => ({
         directory: parts.directory,
         writable: store.writable,
+        promptVersion,
         collections: await Promise.all(
           (await store.collections()).map(async (status) => {
             const embedder = await engines.collectionEmbedder(status.collection);

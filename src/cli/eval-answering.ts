@@ -1,3 +1,4 @@
+import { freemem } from 'node:os';
 import { basename, resolve } from 'node:path';
 import {
   type AnswerSummary,
@@ -39,6 +40,7 @@ import type { Session } from './session.ts';
 import { createStatusLine } from './status-line.ts';
 import { formatDuration, type Terminal, visible } from './terminal.ts';
 import { packageVersion, type Versions, versionsOf } from './versions.ts';
+import { chosenGenerator, weightsOf } from './weights-asked.ts';
 
 interface Contestant {
   readonly name: string;
@@ -81,24 +83,22 @@ export async function evaluateAnswering(terminal: Terminal, session: Session, op
   await requireReportPath(terminal.workingDirectory, options.report);
   if (options.out !== undefined) await requireJudgedFile(resolve(terminal.workingDirectory, options.out));
   const places = [file, ...paths.map((path) => resolve(terminal.workingDirectory, path))];
-  const { mill } = await openEvaluation(terminal, session, options, basename(file), places);
+  const model = await keptGenerator(session, options);
+  const { mill } = await openEvaluation(terminal, session, options, basename(file), places, { model });
   const { documents } = await ingestAll(terminal, mill, options.pool === true ? all : questions, options);
+  const settings = { ...session.settings(), model };
   const corpus = options.out === undefined ? '' : await corpusHash(mill, options);
   const passages = new Map(questions.map(({ id, context }) => [id, context]));
   const groupOf = (id: string): string => passages.get(id) ?? id;
   const asked = options.pool === true ? questions.map(inPool) : questions;
   const measured: Measured[] = [];
   for (const contestant of contestants) {
-    const judged = await measure(
-      terminal,
-      mill,
-      asked,
-      options,
-      session.settings(),
-      contestant,
-      corpus,
-      options.force === true && measured.length === 0,
-    );
+    const how =
+      options.out === undefined
+        ? {}
+        : { ...askedHow(options, settings, contestant.pipeline), ...(await madeBy(session, mill, options, settings, contestant)), corpus };
+    const anew = options.force === true && measured.length === 0;
+    const judged = await measure(terminal, mill, asked, options, contestant, how, anew);
     measured.push({ ...contestant, judged, summary: summariseAnswers(judged, options.seed, groupOf) });
   }
   const [main, compared] = measured;
@@ -162,20 +162,13 @@ async function measure(
   mill: Mill,
   questions: readonly JudgedQuestion[],
   options: EvalOptions,
-  settings: Config,
   { name, pipeline }: Contestant,
-  corpus: string,
+  how: object,
   anew: boolean,
 ): Promise<JudgedAnswer[]> {
   const status = createStatusLine(terminal, systemClock, options.quiet || options.json);
   const kept =
-    options.out === undefined
-      ? keepingNothing
-      : await openJudgedFile(
-          resolve(terminal.workingDirectory, options.out),
-          { ...askedHow(options, settings, pipeline), corpus },
-          { anew },
-        );
+    options.out === undefined ? keepingNothing : await openJudgedFile(resolve(terminal.workingDirectory, options.out), how, { anew });
   const started = systemClock.monotonic();
   try {
     const open = questions.filter((question) => kept.get(question) === undefined);
@@ -216,7 +209,29 @@ async function corpusHash(mill: Mill, { collection, pool }: EvalOptions): Promis
   return hashOf(versions);
 }
 
-/** What an answer depends on besides the question, its passage and the documents. */
+/** The generator of answers that are kept: where none is named it is chosen here, so that what is loaded is what they are kept under. */
+async function keptGenerator(session: Session, { out, quotes }: EvalOptions): Promise<string | undefined> {
+  const { model } = session.settings();
+  return model ?? (out === undefined || quotes === true ? undefined : chosenGenerator(session.models(), freemem()));
+}
+
+/** The prompts and weights that answers come from: other ones under the same names give other answers. */
+async function madeBy(
+  session: Session,
+  mill: Mill,
+  { collection, mode, quotes }: EvalOptions,
+  { model, embedder }: Config,
+  { pipeline }: Contestant,
+): Promise<object> {
+  const { promptVersion, collections } = await mill.status();
+  const stored = collections.find((one) => one.collection === collection)?.embedder ?? undefined;
+  // A question with a passage of its own is searched for by meaning, whatever the pipeline says.
+  const searched = mode === 'text' ? undefined : (embedder ?? stored);
+  const weights = await weightsOf(session.models(), pipeline, { generator: model, embedder: searched, quotes });
+  return { promptVersion, weights };
+}
+
+/** What an answer depends on besides the question, its passage, the documents and what made it. */
 function askedHow({ mode, quotes, pool }: EvalOptions, settings: Config, pipeline: Pipeline): object {
   const { model, embedder, contextTokens, maxTokens } = settings;
   return { version: packageVersion(), pipeline, mode, quotes, pool, model, embedder, contextTokens, maxTokens };

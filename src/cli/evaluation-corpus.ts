@@ -1,5 +1,6 @@
 import { stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import type { Config } from '../config.ts';
 import { MillraceError } from '../errors.ts';
 import type { HandedSource, IngestSource, Mill } from '../spec/mill.ts';
 import { systemClock } from '../util/clock.ts';
@@ -23,6 +24,7 @@ export async function openEvaluation(
   options: Given['options'],
   name: string,
   places: readonly string[],
+  overrides: Partial<Config> = {},
 ): Promise<{ readonly mill: Mill; readonly directory: string }> {
   const { directory: own, embedder } = session.settings();
   const part = `${name.replace(/[^\p{L}\p{N}_.-]+/gu, '-')}-${hashOf({ places, embedder }).slice(0, 8)}`;
@@ -34,7 +36,7 @@ export async function openEvaluation(
       remedy: 'Give a directory that does not exist yet, or leave --directory out.',
     });
   }
-  const mill = await session.open('write', { directory });
+  const mill = await session.open('write', { ...overrides, directory });
   await writeFile(marker, 'The documents here are there to be measured with. millrace eval and check remove and replace them.\n');
   return { mill, directory };
 }

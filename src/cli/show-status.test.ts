@@ -5,6 +5,7 @@ const unused = { items: 0, bytes: 0, hits: 0, misses: 0, shared: 0 };
 const status = {
   directory: '/docs/.millrace',
   writable: false,
+  promptVersion: 1,
   collections: [],
   embedder: null,
   generator: null,

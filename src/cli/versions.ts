@@ -10,12 +10,14 @@ export function packageVersion(): string {
 export interface Versions {
   readonly millrace: string;
   readonly node: string;
+  /** Of the prompts and of how answers are judged. */
+  readonly prompts: number;
   readonly embedder: string | null;
   readonly generators: readonly string[];
 }
 
 /** What made a result: this package, Node.js and the models that are loaded. */
 export async function versionsOf(mill: Mill): Promise<Versions> {
-  const { embedder, generators } = await mill.status();
-  return { millrace: packageVersion(), node: process.versions.node, embedder, generators };
+  const { promptVersion: prompts, embedder, generators } = await mill.status();
+  return { millrace: packageVersion(), node: process.versions.node, prompts, embedder, generators };
 }

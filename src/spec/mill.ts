@@ -118,6 +118,8 @@ export interface CollectionState extends CollectionStatus {
 export interface MillStatus {
   readonly directory: string;
   readonly writable: boolean;
+  /** Of the prompts and of how answers are judged: answers of two versions do not compare. */
+  readonly promptVersion: number;
   readonly collections: readonly CollectionState[];
   /** Ids of the models that are loaded now. */
   readonly embedder: string | null;

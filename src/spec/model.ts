@@ -4,6 +4,9 @@ import { z } from 'zod';
 export const modelTask = z.enum(['generator', 'embedder', 'reranker']);
 export type ModelTask = z.infer<typeof modelTask>;
 
+/** The reranker that is taken where none is named. */
+export const defaultReranker = 'bge-reranker-v2-m3';
+
 /** Rules for using an embedder as its authors trained it. */
 export const embedderRules = z.object({
   /** Length of the vector. */
