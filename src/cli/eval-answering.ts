@@ -124,7 +124,7 @@ function choose(questions: readonly JudgedQuestion[], { split, limit, seed }: Ev
   if (split !== undefined && split !== 'dev' && split !== 'report') {
     throw new MillraceError('E_USAGE', `A file of questions has the splits dev and report, and no "${split}".`);
   }
-  const chosen = sample(split === undefined ? questions : questions.filter(({ id }) => splitOf(id) === split), limit, seed);
+  const chosen = sample(split === undefined ? questions : questions.filter((question) => splitOf(question) === split), limit, seed);
   if (chosen.length === 0)
     throw new MillraceError('E_INPUT_INVALID', `None of the ${questions.length} questions is in the split ${split ?? ''}.`);
   return chosen;

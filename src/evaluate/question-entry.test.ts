@@ -14,7 +14,13 @@ describe('splitOf', () => {
 
   it('never changes: what was tuned on stays apart from what is reported', () => {
     // First hexadecimal digits of sha256: "a" ca97…, "b" 3e23…, "c" 2e7d…
-    expect(['a', 'b', 'c'].map(splitOf)).toEqual(['report', 'dev', 'dev']);
+    expect(['a', 'b', 'c'].map((id) => splitOf(id))).toEqual(['report', 'dev', 'dev']);
+  });
+
+  it('keeps the questions over one passage together', () => {
+    const halves = ['a', 'b', 'c', 'd', 'e'].map((id) => splitOf({ id, context: 'a' }));
+    expect(new Set(halves)).toEqual(new Set(['report']));
+    expect(['a', 'b', 'c'].map((id) => splitOf({ id, context: null }))).toEqual(['report', 'dev', 'dev']);
   });
 });
 

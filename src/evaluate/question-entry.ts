@@ -109,9 +109,11 @@ function invalid(where: string, problem: string, remedy?: string): MillraceError
 export type Split = 'dev' | 'report';
 
 /**
- * Which half a question belongs to: `dev` to tune with, `report` to report. By the first bit of the sha256 of its id, so it depends on
- * nothing else, and no question is ever in both.
+ * Which half a question belongs to: `dev` to tune with, `report` to report. By the first bit of the sha256 of its passage, so that all
+ * questions over one passage are in one half; of one without a passage, or of an id alone, by that of the id. It depends on nothing else, and
+ * no question is ever in both.
  */
-export function splitOf(id: string): Split {
+export function splitOf(question: string | Pick<JudgedQuestion, 'id' | 'context'>): Split {
+  const id = typeof question === 'string' ? question : (question.context ?? question.id);
   return Number.parseInt(sha256(id).slice(0, 1), 16) < 8 ? 'dev' : 'report';
 }

@@ -190,6 +190,25 @@ describe('eval --questions', () => {
     expect(out).toMatch(/difference +interval +n +groups/);
   });
 
+  it('has the questions over one passage in one half', async () => {
+    const passages = ['keys', 'lockers', 'rooms', 'tickets'].map((thing) => `Lost ${thing} cost 40 euros.`);
+    // Asked by turns, so that ids alone would mix them.
+    const entries = Array.from({ length: 16 }, (_, index) => ({
+      id: String(index),
+      question: `What does it cost, ${index}?`,
+      expected: '40 euros',
+      context: passages[index % 4],
+    }));
+    put('q.jsonl', entries.map((one) => JSON.stringify(one)).join('\n'));
+    const contextsIn = async (split: string) => {
+      const { answers } = JSON.parse((await run(...asked, '--json', '--split', split)).out) as { answers: { id: string }[] };
+      return new Set(answers.map(({ id }) => Number(id) % 4));
+    };
+    const [dev, report] = [await contextsIn('dev'), await contextsIn('report')];
+    expect([...dev].filter((passage) => report.has(passage))).toEqual([]);
+    expect(dev.size + report.size).toBe(4);
+  });
+
   it('asks over a passage that comes with the question, and over nothing else', async () => {
     put('docs/rules.md', '# Rules\n\nA lost key costs 99 euros.\n');
     put(
