@@ -15,6 +15,14 @@ describe('evaluateRetrieval', () => {
     expect(result.queries.map(({ id }) => id)).toEqual(['a', 'b']);
   });
 
+  it('leaves a document out that is the query itself, unless it is judged relevant', async () => {
+    const rank = () => Promise.resolve(['a', 'd1']);
+    const { queries } = await evaluateRetrieval([query('a', 'd1'), query('b', 'd1'), query('a', 'a')], rank, options);
+    expect(queries.map(({ measures }) => measures['mrr@10'])).toEqual([1, 1 / 2, 1]);
+    const unlike = { id: 'a', text: 'a', judgements: new Map([['a', 0], ['d1', 1]]) };
+    expect((await evaluateRetrieval([unlike], rank, options)).measures['ndcg@10']).toBe(1);
+  });
+
   it('never has more in flight than it may', async () => {
     let inFlight = 0;
     let most = 0;

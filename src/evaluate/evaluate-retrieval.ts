@@ -38,7 +38,11 @@ export interface EvaluateRetrievalOptions {
   readonly onMeasured?: (done: number, total: number) => void;
 }
 
-/** Ranks every query, several at a time, and measures each ranking. A failing query disturbs no other; cancelling ends all. */
+/**
+ * Ranks every query, several at a time, and measures each ranking. A document that has the id of the query is left out of its ranking, as in
+ * BEIR's own evaluation: some data sets take their queries from the corpus (ArguAna, Quora). One that is judged relevant stays: ids
+ * that only count are equal by chance. A failing query disturbs no other; cancelling ends all.
+ */
 export async function evaluateRetrieval(
   queries: readonly JudgedQuery[],
   rank: RankDocuments,
@@ -71,7 +75,8 @@ export async function evaluateRetrieval(
 
 async function measure({ id, text, judgements }: JudgedQuery, rank: RankDocuments, signal: AbortSignal): Promise<MeasuredQuery> {
   try {
-    const ranking = distinctDocuments(await rank(text, signal));
+    const isQuery = (document: string): boolean => document === id && (judgements.get(document) ?? 0) <= 0;
+    const ranking = distinctDocuments(await rank(text, signal)).filter((document) => !isQuery(document));
     const measures = {
       'ndcg@10': ndcgAt(10, ranking, judgements),
       'recall@5': recallAt(5, ranking, judgements),
