@@ -19,7 +19,14 @@ describe('evaluateRetrieval', () => {
     const rank = () => Promise.resolve(['a', 'd1']);
     const { queries } = await evaluateRetrieval([query('a', 'd1'), query('b', 'd1'), query('a', 'a')], rank, options);
     expect(queries.map(({ measures }) => measures['mrr@10'])).toEqual([1, 1 / 2, 1]);
-    const unlike = { id: 'a', text: 'a', judgements: new Map([['a', 0], ['d1', 1]]) };
+    const unlike = {
+      id: 'a',
+      text: 'a',
+      judgements: new Map([
+        ['a', 0],
+        ['d1', 1],
+      ]),
+    };
     expect((await evaluateRetrieval([unlike], rank, options)).measures['ndcg@10']).toBe(1);
   });
 
