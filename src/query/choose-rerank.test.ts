@@ -145,6 +145,17 @@ describe('hits that the machine orders as it can', () => {
     expect(hits[0]?.source).toBe('b');
   });
 
+  it('learns how fast it reads from searches that the model orders, too', async () => {
+    await open(20_000);
+    const search = (by: 'auto' | 'model') =>
+      bench.drive(bench.mill.search(asked, { pipeline: { ...pipeline, rerank: { by } }, cache: false }));
+    await search('model');
+    weighed = 0;
+    const { hits } = await search('auto');
+    expect(weighed).toBe(hits.length);
+    expect(hits[0]?.source).toBe('b');
+  });
+
   it('takes signals where the answer is written by no model of ours', async () => {
     await open(20_000);
     await ask();

@@ -89,6 +89,7 @@ async function rankByModel(
 ): Promise<Retrieved> {
   const started = parts.clock.monotonic();
   const generator = await parts.generator(() => undefined, generate.model);
+  parts.pace?.isNamed(generator.model.hash, generate.model);
   const family = generate.prompt ?? promptFamilyOf(generator.model.id);
   const ordered = await orderByLikelihood(parts, generator, query, found.hits, section, family, call, () => undefined);
   const hits = ordered.map((hit, index) => ({ ...hit, rank: index + 1 }));
