@@ -274,46 +274,6 @@ describe('a question put to one passage after the other', () => {
     expect(yes.asked[1]).toMatch(/48 passengers\nDoes the passage state/);
     expect([yes.abstained, (await askedAs('model', -6)).abstained]).toEqual([false, true]);
   });
-
-  it('reads more of the document around a small hit where that is asked for, and still cites to the character', async () => {
-    const filler = (name: string) => Array.from({ length: 60 }, (_, line) => `The ${name} has line ${line} in its book.`).join(' ');
-    const text = `${filler('mill')} The lighthouse keeper is called Odalys. ${filler('depot')}`;
-    const prompts: string[] = [];
-    const options: MillBenchOptions = {
-      sources: [{ id: 'book', text }],
-      generator: {
-        answer({ prompt }) {
-          prompts.push(prompt.messages[1]?.parts[0] ?? '');
-          return 'Odalys';
-        },
-      },
-    };
-    const { hits, citations } = await answerOf(options, 'Who is the lighthouse keeper?', { pipeline: { retrieve: { neighbours: 1 } } });
-    expect(prompts[0]?.length).toBeGreaterThan((hits[0]?.text.length ?? 0) * 1.5);
-    expect(prompts[0]).toContain(hits[0]?.text);
-    const [citation] = citations;
-    expect(citation?.quote).toContain('Odalys');
-    expect(text.slice(citation?.start, citation?.end)).toBe(citation?.quote);
-  });
-
-  it('reads no more around a hit than the model holds beside the question', async () => {
-    const filler = (name: string) => Array.from({ length: 400 }, (_, line) => `The ${name} has line ${line} in its book.`).join(' ');
-    const prompts: string[] = [];
-    const options: MillBenchOptions = {
-      sources: [{ id: 'book', text: `${filler('mill')} The lighthouse keeper is called Odalys. ${filler('depot')}` }],
-      generator: {
-        maxSequenceTokens: 2_000,
-        answer({ prompt }) {
-          prompts.push(prompt.messages[1]?.parts[0] ?? '');
-          return 'Odalys';
-        },
-      },
-    };
-    const asked = { pipeline: { retrieve: { neighbours: 20 } }, maxTokens: 50 } as const;
-    const { answer, hits } = await answerOf(options, 'Who is the lighthouse keeper?', asked);
-    expect(answer).toContain('Odalys');
-    expect(prompts[0]?.length).toBeGreaterThan((hits[0]?.text.length ?? 0) * 1.2);
-  });
 });
 
 describe('an answer that is spread over passages', () => {

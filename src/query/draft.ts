@@ -111,13 +111,14 @@ export async function draftAnswer(
 /** The hits with as much around them as the pipeline says: their sections, chunks beside them, or nothing. */
 function readAround(asking: Asking, hits: readonly Hit[], each: boolean): Promise<readonly Hit[]> {
   const { parts, pipeline, generator, call } = asking;
+  const { tokens } = contextOf(asking);
+  const count = (passage: Hit): Promise<number> => countPassage(passage, generator.tokenizer, call.signal);
   const fits = (hit: Hit): Promise<boolean> => fitsAlone(asking, hit);
+  const fitsBudget = async (hit: Hit): Promise<boolean> => (await count(hit)) <= tokens && (await fits(hit));
   const { neighbours, section } = pipeline.retrieve;
   // Of one after the other no more are asked.
   const { passages } = pipeline.context;
-  if (section !== true) return widen(parts.store, hits, neighbours, each ? { fits, passages } : {});
-  const { tokens } = contextOf(asking);
-  const count = (passage: Hit): Promise<number> => countPassage(passage, generator.tokenizer, call.signal);
+  if (section !== true) return widen(parts.store, hits, neighbours, each ? { fits: fitsBudget, passages } : {});
   const most = Math.min(tokens, generator.model.maxSequenceTokens - pipeline.generate.maxTokens);
   if (each) return readSections(parts.store, hits, { tokens: most, passages, count, fits });
   return readSections(parts.store, hits, { tokens: most * Math.max(passageShare, 1 / hits.length), together: most, count });

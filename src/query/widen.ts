@@ -3,6 +3,9 @@ import type { DocumentId } from '../spec/identifiers.ts';
 import type { StoreReader } from '../spec/store.ts';
 import { sentencesOf } from './matching.ts';
 
+/** Less of a neighbour than this share is not worth looking for. */
+const leastReach = 0.25;
+
 /** Least length that a neighbour is taken for, in UTF-16 units: beside a short chunk stands more than its own length. */
 const leastNeighbour = 400;
 
@@ -15,7 +18,7 @@ export interface WidenOptions {
 /**
  * The hits with as much of their documents before and after them as `neighbours` chunks of their size hold, in whole sentences: a small chunk
  * is found, more of it is read. A hit that lies in one widened before is left out; where a document is gone meanwhile its hit stays as it is.
- * What does not fit is widened by half as much, until it does or is the hit alone.
+ * What does not fit is widened by half as much, down to a part of a neighbour, until it does or is the hit alone: the hit itself is never cut.
  */
 export async function widen(
   store: StoreReader,
@@ -33,7 +36,7 @@ export async function widen(
   return widened;
 
   async function widestFitting(hit: Hit): Promise<Hit> {
-    for (let reach = neighbours; reach > 0; reach = Math.floor(reach / 2)) {
+    for (let reach = neighbours; reach >= leastReach; reach /= 2) {
       const wide = await widenOne(store, hit, reach);
       if (await fits(wide)) return wide;
     }
@@ -45,7 +48,7 @@ async function widenOne(store: StoreReader, hit: Hit, neighbours: number): Promi
   const id = hit.document as DocumentId;
   const document = await store.readDocument(id);
   if (document === undefined) return hit;
-  const reach = neighbours * Math.max(leastNeighbour, hit.end - hit.start);
+  const reach = Math.floor(neighbours * Math.max(leastNeighbour, hit.end - hit.start));
   const from = Math.max(0, hit.start - reach);
   const to = Math.min(document.textLength, hit.end + reach);
   const [before, after] = await Promise.all([readSpan(store, id, from, hit.start), readSpan(store, id, hit.end, to)]);

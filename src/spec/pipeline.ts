@@ -28,7 +28,7 @@ const retrieveSection = z.strictObject({
   weights: z.strictObject({ text: z.number().min(0).max(100).optional(), vector: z.number().min(0).max(100).optional() }).optional(),
   /** Hits asked of each ranking before the fusion. Default 100, at least `limit`. */
   depth: z.number().int().min(1).max(10_000).optional(),
-  /** Chunks before and after a hit that are read with it. Default 0. */
+  /** Chunks before and after a hit that are read with it; with `each` as much of them as `context.tokens` hold. Default 0. */
   neighbours: z.number().int().min(0).max(20).optional(),
   /**
    * Whether a hit is read with the section that it belongs to, within `context.tokens`; a longer section is cut to whole chunks around it.
@@ -62,7 +62,7 @@ const rerankSection = z.strictObject({
 const contextSection = z.strictObject({
   /** Default `each`: the question put to one passage after the other, best first, until one states the answer. `joined`: all in one prompt. */
   mode: z.enum(['joined', 'each']).optional(),
-  /** Most tokens of all passages. Default: what the machine reads in about 8 s, 320 to 2,000. */
+  /** Most tokens of all passages; with `each`, of one and what is read around it. Default: what the machine reads in about 8 s, 320 to 2,000. */
   tokens: z.number().int().min(64).max(131_072).optional(),
   /** Default `rank`: best first. `document`: in the order in which they stand in their documents, so that prefixes are shared. */
   order: z.enum(['rank', 'document']).optional(),
