@@ -108,6 +108,9 @@ export function prefixKey(generatorHash: string, { prompt, prefixParts }: Answer
   return hashOf({ generator: generatorHash, prefix: parts.filter((part) => part.length > 1) });
 }
 
+/** Whatever ends a line somewhere: a title or heading is one line. */
+const lineEnd = /[\n\v\f\r\u0085\u2028\u2029]/u;
+
 /** Lines that would look like the beginning of another passage, or of the question. */
 const delimiters = /^(?=[^\S\n\r\u2028\u2029]*(?:\[\d{1,3}\]|question\s*:))/gimu;
 
@@ -117,7 +120,7 @@ const delimiters = /^(?=[^\S\n\r\u2028\u2029]*(?:\[\d{1,3}\]|question\s*:))/gimu
  */
 export function renderPassage(number: number, hit: Pick<Hit, 'title' | 'headingPath' | 'tableHeader'>, text: string): string {
   const names = [hit.title ?? '', ...hit.headingPath].map((name) =>
-    name.replaceAll(/\s+/g, (space) => (space.includes('\n') ? ' ' : space)),
+    name.replaceAll(/[\s\u0085]+/g, (space) => (lineEnd.test(space) ? ' ' : space)),
   );
   const place = [...new Set(names)].filter((name) => name !== '').join(' > ');
   const read = `${hit.tableHeader === null ? '' : `${hit.tableHeader}\n`}${text.trim()}`;
