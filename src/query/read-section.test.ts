@@ -175,6 +175,50 @@ describe('readSections', () => {
   });
 });
 
+describe('sections of copies', () => {
+  const count = ({ text }: { text: string }) => Promise.resolve(text.length);
+  const copy = (keeper: string) =>
+    `# Harbour\n\n${paragraphs('pier', 4, `The lighthouse keeper is called ${keeper}.`)}\n\n${paragraphs('quay', 4)}`;
+
+  async function hitsOf(sources: readonly { readonly id: string; readonly text: string }[], query: string) {
+    bench = await openMillBench({ sources: sources.map((source) => ({ ...source, contentType: 'text/markdown' })) });
+    return (await bench.drive(bench.mill.search(query, { mode: 'text', limit: 9, perDocument: 1 }))).hits;
+  }
+
+  it('are read once in one prompt, but for what only one of them says', async () => {
+    const hits = await hitsOf(
+      [
+        { id: 'a', text: copy('Odalys') },
+        { id: 'b', text: copy('Ferran') },
+      ],
+      'lighthouse keeper',
+    );
+    expect(hits.map(({ source }) => source).toSorted()).toEqual(['a', 'b']);
+    const passages = await readSections(bench.mill.store, hits, { tokens: 20_000, together: 40_000, count });
+    const text = passages.map((passage) => passage.text).join('\n');
+    expect(text).toContain('Odalys');
+    expect(text).toContain('Ferran');
+    for (const line of ['The pier 0 has line 0 ', 'The quay 3 has line 9 ']) expect(text.split(line)).toHaveLength(2);
+    // One passage after the other, each is read for itself.
+    const apart = await readSections(bench.mill.store, hits, { tokens: 20_000, count });
+    expect(apart.map((passage) => passage.text.includes('The pier 0 has line 0 '))).toEqual([true, true]);
+  });
+
+  it('are one passage where they say the same', async () => {
+    const sources = [
+      { id: 'a', text: copy('Odalys') },
+      { id: 'b', text: copy('ODALYS') },
+    ];
+    const hits = await hitsOf(sources, 'pier');
+    // Of one document each, and no copies of each other.
+    expect(new Set(hits.map(({ text }) => text.toLowerCase())).size).toBe(2);
+    for (const room of [{ tokens: 20_000 }, { tokens: 20_000, together: 40_000 }]) {
+      const passages = await readSections(bench.mill.store, hits, { ...room, count });
+      expect(passages.map(({ document }) => document)).toEqual([hits[0]?.document]);
+    }
+  });
+});
+
 describe('sectionOf', () => {
   const chunk = (headingPath: string[], text: string) => ({ headingPath, text });
 

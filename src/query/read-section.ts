@@ -2,6 +2,7 @@ import { isMillraceError } from '../errors.ts';
 import type { Hit } from '../spec/answers.ts';
 import type { ChunkId, DocumentId } from '../spec/identifiers.ts';
 import type { StoredChunk, StoreReader } from '../spec/store.ts';
+import { plain } from './select-hits.ts';
 
 export interface SectionRoom {
   /** Most tokens of one section, headings included. */
@@ -27,7 +28,8 @@ const batchChunks = 16;
  * heading path with all below it; of a chunk that is a whole section, the one above; without headings the document. What does not fit is cut
  * to whole chunks around the hit, as far on either side; a hit that does not fit alone stays as it is. Hits of one section that fits become
  * the same passage, given once, at the place of the best: the same bytes for each question, so that its tokens are computed once. A hit
- * that lies in what was read with another is left out, and so is nothing else.
+ * that lies in what was read with another is left out, and so is a passage that says the same as one before: of copies one is read. Of what
+ * is read together no chunk comes twice, be it in a copy of its document; nothing else is left out.
  */
 export async function readSections(
   store: Pick<StoreReader, 'listChunks' | 'readChunks' | 'readSpan'>,
@@ -35,28 +37,56 @@ export async function readSections(
   room: SectionRoom,
 ): Promise<readonly Hit[]> {
   const read: Hit[] = [];
+  /** What was read, by text: the documents that say so. */
+  const said = new Map<string, Set<string>>();
+  const note = ({ text, document }: Said): void => {
+    const key = plain(text);
+    said.set(key, (said.get(key) ?? new Set()).add(document));
+  };
+  /** A document may say a thing twice; what another has said before is a copy. */
+  const isCopy = ({ text, document }: Said): boolean => [...(said.get(plain(text)) ?? [])].some((one) => one !== document);
   let left = room.together ?? Number.POSITIVE_INFINITY;
-  const isRead = ({ document, start, end }: Pick<Hit, 'document' | 'start' | 'end'>): boolean =>
+  const lies = ({ document, start, end }: Placement): boolean =>
     read.some((one) => one.document === document && start >= one.start && end <= one.end);
+  const isRead = (chunk: Placement & Said): boolean => lies(chunk) || (room.together !== undefined && isCopy(chunk));
   for (const hit of hits) {
     if (read.length >= (room.passages ?? Number.POSITIVE_INFINITY)) break;
     if (isRead(hit)) continue;
     const tokens = Math.min(room.tokens, left);
     if (tokens <= 0) {
       read.push(hit);
+      note(hit);
       continue;
     }
-    const passage = await readSection(store, hit, { ...room, tokens }, room.together === undefined ? () => false : isRead).catch(
-      (error: unknown) => {
-        // The document went meanwhile.
-        if (isMillraceError(error) && error.code === 'E_NOT_FOUND') return hit;
-        throw error;
-      },
-    );
+    const { passage, chunks } = await readSection(
+      store,
+      hit,
+      { ...room, tokens },
+      room.together === undefined ? () => false : isRead,
+    ).catch((error: unknown) => {
+      // The document went meanwhile.
+      if (isMillraceError(error) && error.code === 'E_NOT_FOUND') return alone(hit);
+      throw error;
+    });
+    if (isCopy(passage)) continue;
     read.push(passage);
+    for (const part of [passage, ...(room.together === undefined ? [] : chunks)]) note(part);
     if (room.together !== undefined) left -= await room.count(passage);
   }
   return read;
+}
+
+type Said = Pick<Hit, 'text' | 'document'>;
+type Placement = Pick<Hit, 'document' | 'start' | 'end'>;
+
+interface ReadSection {
+  readonly passage: Hit;
+  /** What it is made of. */
+  readonly chunks: readonly Said[];
+}
+
+function alone(hit: Hit): ReadSection {
+  return { passage: hit, chunks: [hit] };
 }
 
 async function readSection(
@@ -64,13 +94,13 @@ async function readSection(
   hit: Hit,
   room: SectionRoom,
   isRead: (chunk: StoredChunk) => boolean,
-): Promise<Hit> {
+): Promise<ReadSection> {
   const document = hit.document as DocumentId;
   const chunks = chunksOf(store, await store.listChunks(document));
   const place = chunks.placeOf(hit.chunk as ChunkId);
   const own = await chunks.at(place, 'after');
   // Another version of the document has its chunks by now.
-  if (own === undefined) return hit;
+  if (own === undefined) return alone(hit);
   const section = sectionOf(own, await chunks.at(place + 1, 'after'));
   const taken = { before: 0, after: 0 };
   let used = await room.count(hit);
@@ -91,12 +121,12 @@ async function readSection(
   }
   // Counted together they may be a few tokens more.
   while (taken.before + taken.after > 0) {
-    const first = (await chunks.at(place - taken.before, 'before')) ?? own;
-    const passage = await passageOf(first, (await chunks.at(place + taken.after, 'after')) ?? own);
-    if ((await room.count(passage)) <= room.tokens && ((await room.fits?.(passage)) ?? true)) return passage;
+    const parts = chunks.between(place - taken.before, place + taken.after);
+    const passage = await passageOf(parts.at(0) ?? own, parts.at(-1) ?? own);
+    if ((await room.count(passage)) <= room.tokens && ((await room.fits?.(passage)) ?? true)) return { passage, chunks: parts };
     taken[taken.before > taken.after ? 'before' : 'after'] -= 1;
   }
-  return hit;
+  return alone(hit);
 
   /** Without its headings, which are told once. */
   function costOf({ text }: StoredChunk): Promise<number> {
@@ -135,6 +165,8 @@ function chunksOf(store: Pick<StoreReader, 'readChunks'>, ids: readonly ChunkId[
       }
       return known.get(id);
     },
+    /** Those that were read from one place to another. */
+    between: (first: number, last: number) => ids.slice(Math.max(0, first), last + 1).flatMap((id) => known.get(id) ?? []),
   };
 }
 

@@ -40,7 +40,7 @@ export async function selectHits(
   return hits;
 }
 
-/** Texts that differ in case and white space only are the same. */
-function plain(text: string): string {
+/** Equal for texts that differ in case and white space only: they are the same, and one is shown and read. */
+export function plain(text: string): string {
   return text.normalize('NFKC').toLowerCase().replaceAll(/\s+/g, ' ').trim();
 }
