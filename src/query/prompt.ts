@@ -5,7 +5,7 @@ import { hashOf } from '../util/hash.ts';
 import { shownTitle } from './shown-title.ts';
 
 /** Changes whenever a word of the prompt changes, or how answers are judged: part of every key under which an answer is stored. */
-export const promptVersion = 8;
+export const promptVersion = 9;
 
 /** What the model is told to reply when the passages do not hold the answer; it is shown in the language of the question. */
 export const modelRefusal = 'not in the documents';
