@@ -53,7 +53,10 @@ async function requireCollection({ store }: QueryParts, collection: string): Pro
 /** Hits for a query, best first. */
 export async function searchDocuments(parts: QueryParts, query: string, options: SearchOptions, call: Call): Promise<SearchResult> {
   const started = parts.clock.monotonic();
-  const { limit, searchDepth: depth } = queryDefaults;
+  const { limit } = queryDefaults;
+  // What is fused and searched again with is taken from deeper than what is given.
+  const isFused = (options.mode ?? options.pipeline?.retrieve?.mode ?? 'hybrid') === 'hybrid';
+  const depth = isFused ? queryDefaults.searchDepth : queryDefaults.depth;
   const given = { ...options.pipeline, retrieve: { limit, depth, feedback: true, ...options.pipeline?.retrieve } };
   const resolved = pipelineOf({ ...options, pipeline: given }, { stages: parts.stages });
   const { collection } = resolved.retrieve;
