@@ -12,6 +12,7 @@ describe('spelledNumbersIn', () => {
     ['en', 'hundreds of thousands', []],
     ['en', 'the sixth, someone and tension', []],
     ['de', 'zweiundvierzig Wagen, dreißig Gleise und zwei hundert Plätze', ['42', '30', '200']],
+    ['de', 'einunddreissig Wagen, fuenf Gleise und zwoelf Plaetze', ['31', '5', '12']],
     ['fr', 'quatre-vingt-dix-neuf, soixante et onze, vingt et un, quatre-vingts', ['99', '71', '21', '80']],
     ['fr', 'deux cents places', ['200']],
     ['es', 'treinta y uno, veintidós y dos mil', ['31', '22', '2000']],
@@ -23,7 +24,7 @@ describe('spelledNumbersIn', () => {
 
   it('tells where they stand', () => {
     const text = 'Die Züge: DREISSIG, dreißig, zwei hundert.';
-    expect(spelledNumbersIn(text, 'de').map(({ start, end }) => text.slice(start, end))).toEqual(['dreißig', 'zwei hundert']);
+    expect(spelledNumbersIn(text, 'de').map(({ start, end }) => text.slice(start, end))).toEqual(['DREISSIG', 'dreißig', 'zwei hundert']);
   });
 });
 

@@ -1,3 +1,4 @@
+import { withoutSharpS } from './german-spellings.ts';
 import { numbersOf, standsAmong, valuesIn } from './numbers.ts';
 
 /**
@@ -6,7 +7,7 @@ import { numbersOf, standsAmong, valuesIn } from './numbers.ts';
  */
 
 interface Spelling {
-  /** By the words of a number, lower case, without accents, one space between them. */
+  /** By the words of a number, lower case, without accents and "ß", one space between them. */
   readonly small: ReadonlyMap<string, number>;
   /** What multiplies the number before it. */
   readonly scales: ReadonlyMap<string, number>;
@@ -22,7 +23,7 @@ interface SpelledNumber {
 }
 
 interface Word {
-  /** Lower case, without accents. */
+  /** Lower case, without accents and "ß". */
   readonly text: string;
   readonly start: number;
   readonly end: number;
@@ -143,7 +144,7 @@ function wordsOf(text: string): Word[] {
 }
 
 function plainOf(text: string): string {
-  return text.toLowerCase().normalize('NFD').replaceAll(/\p{M}/gu, '');
+  return withoutSharpS(text.toLowerCase().normalize('NFD').replaceAll(/\p{M}/gu, ''));
 }
 
 const spellings: Readonly<Record<string, Spelling>> = {
@@ -164,7 +165,7 @@ const spellings: Readonly<Record<string, Spelling>> = {
         'null eins zwei drei vier fünf sechs sieben acht neun zehn elf zwölf dreizehn vierzehn fünfzehn sechzehn siebzehn achtzehn neunzehn',
       tens: 'zwanzig dreißig vierzig fünfzig sechzig siebzig achtzig neunzig',
       compound: (ten, unit) => `${unit === 'eins' ? 'ein' : unit}und${ten}`,
-      more: { einmal: 1, zweimal: 2, dreimal: 3, viermal: 4, hundert: 100, tausend: 1_000 },
+      more: { einmal: 1, zweimal: 2, dreimal: 3, viermal: 4, hundert: 100, tausend: 1_000, fuenf: 5, zwoelf: 12 },
     }),
     scales: new Map(
       Object.entries({ hundert: 100, tausend: 1_000, million: 1_000_000, millionen: 1_000_000, milliarde: 1e9, milliarden: 1e9 }),
