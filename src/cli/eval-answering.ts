@@ -61,6 +61,8 @@ interface Account {
   readonly compared: Measured | undefined;
   /** Questions over one passage are no independent cases: intervals draw them together. */
   readonly groupOf: (id: string) => string;
+  /** What is expected of each question, as words for people, by its id. */
+  readonly wanted: ReadonlyMap<string, string>;
 }
 
 /** `eval --questions`. */
@@ -103,7 +105,8 @@ export async function evaluateAnswering(terminal: Terminal, session: Session, op
   }
   const [main, compared] = measured;
   if (main === undefined) return 1;
-  const account: Account = { options, file, documents, versions: await versionsOf(mill), main, compared, groupOf };
+  const wanted = new Map(questions.map((question) => [question.id, wantedOf(question)]));
+  const account: Account = { options, file, documents, versions: await versionsOf(mill), main, compared, groupOf, wanted };
   if (options.json) terminal.out(`${JSON.stringify(objectOf(account))}\n`);
   else print(terminal, account);
   if (options.report !== undefined) await writeReportFile(terminal.workingDirectory, options.report, renderReport(reportOf(account)));
@@ -261,6 +264,10 @@ async function ask(
   return givenOf(answer);
 }
 
+function wantedOf({ expected, number, unanswerable }: JudgedQuestion): string {
+  return unanswerable ? 'no answer' : [...expected, ...(number === null ? [] : [String(number)])].join(' or ');
+}
+
 function objectOf({ options, file, documents, versions, main, compared, groupOf }: Account) {
   return {
     ...figuresOf(main),
@@ -323,7 +330,7 @@ function intervalOf({ intervals }: AnswerSummary, share: SummaryShare): Partial<
   return measure === undefined ? {} : intervals[measure];
 }
 
-function reportOf({ options, file, documents, versions, main, compared, groupOf }: Account): EvaluationReport {
+function reportOf({ options, file, documents, versions, main, compared, groupOf, wanted }: Account): EvaluationReport {
   const measured = [main, ...(compared === undefined ? [] : [compared])];
   return {
     title: `Answers to ${basename(file)}`,
@@ -358,11 +365,11 @@ function reportOf({ options, file, documents, versions, main, compared, groupOf 
         : [{ name: `${compared.name} against ${main.name}`, measures: comparePaired(main.judged, compared.judged, options.seed, groupOf) }],
     rows: {
       title: 'Answers that are not right',
-      columns: ['id', 'question', 'answer'],
+      columns: ['id', 'question', 'expected', 'answer'],
       cells: main.judged
         .filter(({ measures }) => measures.right === 0)
         .slice(0, 200)
-        .map(({ id, question, given, error }) => [id, question, error?.message ?? given?.answer ?? '']),
+        .map(({ id, question, given, error }) => [id, question, wanted.get(id) ?? '', error?.message ?? given?.answer ?? '']),
     },
   };
 }

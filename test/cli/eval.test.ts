@@ -165,11 +165,15 @@ describe('eval --questions', () => {
 
   it('compares two pipelines on the same questions and writes a page', async () => {
     put('other.yaml', 'name: other\nretrieve: { mode: text, limit: 1 }\ngenerate: { by: quotes }\n');
+    const wrong = { id: '4', question: 'What does a ticket to the summit cost?', expected: ['nine euros', '9 euros'] };
+    put('q.jsonl', `${readFileSync(join(folder, 'q.jsonl'), 'utf8')}\n${JSON.stringify(wrong)}`);
     const { exitCode, out } = await run(...asked, '--compare', 'other.yaml', '--report', 'r.html');
     expect(exitCode).toBe(0);
     expect(out).toMatch(/other minus default, 95 % paired bootstrap/);
     const page = readFileSync(join(folder, 'r.html'), 'utf8');
     expect(page).toContain('other against default');
+    expect(page).toContain('<th>id</th><th>question</th><th>expected</th><th>answer</th>');
+    expect(page).toMatch(/<td>4<\/td><td>What does a ticket[^<]*<\/td><td>nine euros or 9 euros<\/td>/);
     // Named otherwise than its measure.
     expect(page).toMatch(/<td>abstentionRecall<\/td><td>1\.000<\/td><td>1\.000 – 1\.000<\/td><td>1<\/td>/);
   });
