@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { MillraceError } from './errors.ts';
+import { describeIssue } from './spec/describe-issue.ts';
 
 /** Options without their signal, which is no JSON, and the signal. */
 export function check<Schema extends z.ZodType>(
@@ -22,6 +23,6 @@ export function parse<Schema extends z.ZodType>(schema: Schema, value: unknown, 
   const path = issue?.path.join('.') ?? '';
   throw new MillraceError(
     'E_INPUT_INVALID',
-    `The ${what} ${what.endsWith('s') ? 'are' : 'is'} not valid${path === '' ? '' : ` at "${path}"`}: ${issue?.message ?? 'unknown reason'}.`,
+    `The ${what} ${what.endsWith('s') ? 'are' : 'is'} not valid${path === '' ? '' : ` at "${path}"`}: ${issue === undefined ? 'unknown reason' : describeIssue(issue, value)}.`,
   );
 }

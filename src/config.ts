@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { MillraceError } from './errors.ts';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { describeIssue } from './spec/describe-issue.ts';
 import { collectionName } from './spec/identifiers.ts';
 
 /** One setting: where it can be given and what it means. `docs/reference/config.md` is kept equal to this table by a test. */
@@ -151,7 +152,8 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
   const [issue] = parsed.error.issues;
   const unknown = issue?.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
   const name = unknown ?? String(issue?.path[0] ?? '');
-  const reason = unknown === undefined ? (issue?.message ?? 'is not valid') : 'there is no such setting';
+  const reason =
+    unknown === undefined ? (issue === undefined ? 'unknown reason' : describeIssue(issue, given)) : 'there is no such setting';
   throw new MillraceError(
     'E_CONFIG_INVALID',
     `The setting "${name}" in ${origin[name] ?? 'the configuration'} is not valid: ${reason.replace(/\.$/, '')}.`,

@@ -47,7 +47,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'loaded-generators': ['lanes', ...ground],
   mill: belowTheApi,
   'mill-documents': ['check-arguments', 'open-calls', ...ground],
-  'check-arguments': ['errors'],
+  'check-arguments': ['errors', 'spec'],
   'swept-store': ['spec'],
   'open-calls': ['spec', 'util', 'errors'],
   'parallel-arguments': ['runs', 'spec', 'errors', 'formats'],

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { MillraceError } from '../errors.ts';
+import { describeIssue } from '../spec/describe-issue.ts';
 import { type Pipeline, pipeline } from '../spec/pipeline.ts';
 import { nearestNames } from '../util/nearest-names.ts';
 
@@ -34,7 +35,7 @@ function wrongValue(from: string, value: unknown, issue: z.core.$ZodIssue): Mill
     issue.code === 'invalid_value' && typeof given === 'string' ? nearestNames(given.toLowerCase(), issue.values.map(String)) : [];
   const hint = near.length === 0 ? {} : { remedy: `Did you mean ${near.join(' or ')}?` };
   const where = path === '' ? '' : ` at "${path}"`;
-  return new MillraceError('E_PIPELINE_INVALID', `The ${from} is not valid${where}: ${issue.message.replace(/\.$/u, '')}.`, {
+  return new MillraceError('E_PIPELINE_INVALID', `The ${from} is not valid${where}: ${describeIssue(issue, value)}.`, {
     ...hint,
     details: { path, nearest: near },
   });
