@@ -206,6 +206,7 @@ export const errorCatalogue = {
     'Update millrace, or use another directory.',
   ),
   E_STORE_MISSING: entry(1, 404, false, 'The directory holds no record yet.', 'Run "millrace ingest <paths>" first.'),
+  E_NO_DOCUMENTS: entry(1, 404, false, 'The record holds no documents yet.', 'Run "millrace ingest <paths>" first.'),
   E_EMBEDDER_MISMATCH: entry(
     1,
     409,

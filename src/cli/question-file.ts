@@ -55,6 +55,17 @@ export async function* readQuestions(path: string): AsyncIterable<BatchQuestion>
 
 /** The rows of a file of questions, as a stream. Throws as `readQuestions` does. */
 export async function* questionRows(path: string): AsyncIterable<QuestionRow> {
+  const rows = await requireQuestionFile(path);
+  const seen = createHashMemory();
+  for await (const row of rows(path)) yield checked(row, seen);
+}
+
+/**
+ * How a file of questions is read, by its name.
+ *
+ * @throws MillraceError E_SOURCE_MISSING, E_INPUT_INVALID (another kind of file)
+ */
+export async function requireQuestionFile(path: string): Promise<(path: string) => AsyncIterable<Row>> {
   const rows = readers[extname(path).toLowerCase()];
   if (rows === undefined) {
     throw new MillraceError('E_INPUT_INVALID', `The file ${path} is no list of questions by its name.`, {
@@ -64,8 +75,7 @@ export async function* questionRows(path: string): AsyncIterable<QuestionRow> {
   const found = await stat(path).catch(() => undefined);
   if (found === undefined) throw new MillraceError('E_SOURCE_MISSING', `The file ${path} does not exist.`);
   if (!found.isFile()) throw new MillraceError('E_INPUT_INVALID', `${path} is no file.`);
-  const seen = createHashMemory();
-  for await (const row of rows(path)) yield checked(row, seen);
+  return rows;
 }
 
 function checked(row: Row, seen: HashMemory): QuestionRow {

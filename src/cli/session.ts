@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { type Command, type CommandOptions, Option } from 'commander';
 import { type Config, loadConfig } from '../config.ts';
 import { MillraceError } from '../errors.ts';
@@ -67,8 +69,10 @@ export interface Session {
   command(parent: Command, usage: string, description: string, example: string, options?: CommandOptions): Command;
   /** An action: settings are read, errors reported, everything that was opened is closed. Keeps the exit code. */
   run(action: (terminal: Terminal, given: Given) => Promise<number>): (...given: unknown[]) => Promise<void>;
-  /** `look` reads, and takes a record that is missing for an empty one. */
-  open(mode: 'write' | 'read' | 'look', overrides?: Partial<Config>): Promise<Mill>;
+  /** `change` writes, and fails where there is no record, as `read` does; `look` reads, and takes a missing one for an empty one. */
+  open(mode: 'write' | 'change' | 'read' | 'look', overrides?: Partial<Config>): Promise<Mill>;
+  /** Whether the directory of the settings holds a record. */
+  hasRecord(): boolean;
   models(): Models;
   /** The settings of the command that runs. */
   settings(): Config;
@@ -124,6 +128,14 @@ export function createSession(terminal: Terminal): Session {
   function settings(): Config {
     if (config === undefined) throw new MillraceError('E_INTERNAL', 'The settings were used before they were read.');
     return config;
+  }
+
+  function recordFolder(): string {
+    return resolve(terminal.workingDirectory, settings().directory);
+  }
+
+  function hasRecord(): boolean {
+    return existsSync(join(recordFolder(), 'record.sqlite'));
   }
 
   return {
@@ -209,10 +221,12 @@ export function createSession(terminal: Terminal): Session {
 
     async open(mode, overrides = {}) {
       terminal.signal.throwIfAborted();
+      if (mode === 'change' && !hasRecord())
+        throw new MillraceError('E_STORE_MISSING', `The directory ${recordFolder()} holds no record yet.`);
       const { model, home, collection: _collection, ...rest } = { ...settings(), ...overrides };
       const mill = await open({
         ...Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined)),
-        ...(mode === 'look' ? { mode: 'read', emptyWhereMissing: true } : { mode }),
+        ...(mode === 'look' ? { mode: 'read', emptyWhereMissing: true } : { mode: mode === 'read' ? 'read' : 'write' }),
         environment: terminal.environment,
         workingDirectory: terminal.workingDirectory,
         ...(model === undefined ? {} : { generator: model }),
@@ -236,6 +250,8 @@ export function createSession(terminal: Terminal): Session {
     },
 
     settings,
+
+    hasRecord,
 
     failureTold: () => void (told = true),
 

@@ -18,7 +18,7 @@ const status = {
 } satisfies ShownStatus;
 
 it('shows nothing of a process where none works', () => {
-  expect(describeStatus(status)).toBe('/docs/.millrace\n');
+  expect(describeStatus(status)).toBe('/docs/.millrace\nNo documents yet.\n');
 });
 
 it('shows lanes, engine and process of the one that works', () => {
@@ -45,6 +45,7 @@ it('shows lanes, engine and process of the one that works', () => {
     },
   });
   expect(text).toBe(`/docs/.millrace
+No documents yet.
 working now (process 42):
   generate  8 running, 21 waiting (1 interactive, 20 batch, 0 background), 30 done, 1 failed, 2 refused, waited 1234 ms
   engine    8 sequences, 7.4 a step, 92 ms a step, 610 tok/s computed, 1230 reused, 0 embedded, 6112 KV cells, 1 restarts, 1.20 GB

@@ -2,6 +2,7 @@ import type { Activity } from '../spec/activity.ts';
 import type { MillStatus } from '../spec/mill.ts';
 import type { PrefixStatus } from '../spec/prefixes.ts';
 import type { RunRecord } from '../spec/store.ts';
+import { noDocuments } from './require-documents.ts';
 import { formatBytes, visible } from './terminal.ts';
 
 export interface ShownStatus extends MillStatus {
@@ -12,6 +13,7 @@ export interface ShownStatus extends MillStatus {
 export function describeStatus({ directory, collections, activity, prefixes, runs }: ShownStatus): string {
   const lines = [
     directory,
+    ...(collections.length === 0 ? [noDocuments] : []),
     ...collections.map(
       ({ collection, sources, failedSources, documents, chunks }) =>
         `${visible(collection)}: ${sources} sources (${failedSources} failed), ${documents} documents, ${chunks} chunks`,

@@ -32,6 +32,25 @@ async function answerOf(options: MillBenchOptions = {}, asked = question, askOpt
   return drive(mill.ask(asked, askOptions).result());
 }
 
+describe('a record without any source', () => {
+  it('answers nothing, and says why', async () => {
+    const { mill, drive } = await open({ sources: [] });
+    await expect(drive(mill.ask(question).result())).rejects.toMatchObject({
+      code: 'E_NO_DOCUMENTS',
+      message: 'There are no documents yet.',
+    });
+    await expect(drive(mill.search(question))).rejects.toMatchObject({ code: 'E_NO_DOCUMENTS' });
+  });
+
+  it('abstains while the first documents are being read, and tells that alone', async () => {
+    const { mill, drive } = await open({ sources: [] });
+    const figures = { found: 0, allFound: false, settled: 0, chunks: 0, embeddedChunks: 0 };
+    await mill.store.writeSetting('collection:default:indexing', { state: 'running', ...figures });
+    const { abstained, notices } = await drive(mill.ask(question).result());
+    expect({ abstained, notices }).toEqual({ abstained: true, notices: ['The collection is still being indexed.'] });
+  });
+});
+
 describe('the events of a question', () => {
   it('come in order, once each, with times of one clock', async () => {
     const { mill, drive } = await open({ generator: { decodeTokensPerSecond: 10 } });

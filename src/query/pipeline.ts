@@ -1,6 +1,7 @@
 import { MillraceError } from '../errors.ts';
 import type { Answer, SearchOptions, SearchResult, StageTimings } from '../spec/answers.ts';
 import type { WorkClass } from '../spec/engine.ts';
+import { indexingSetting, saysIndexing } from '../spec/indexing.ts';
 import type { Deadline } from '../spec/time.ts';
 import type { Permit } from '../spec/work.ts';
 import type { AnswerEventBody } from './caches.ts';
@@ -40,10 +41,17 @@ function checkQuestion(question: string, what: string): string {
   return trimmed;
 }
 
-/** Nothing was found: is it because of a name that no collection has? An empty record has none, and that is no mistake. */
-async function requireCollection({ store }: QueryParts, collection: string): Promise<void> {
-  const names = (await store.collections()).map((one) => one.collection);
-  if (names.length === 0 || names.includes(collection)) return;
+/**
+ * Nothing was found: is it because there is nothing at all, or because of a name that no collection has? While the collection's first
+ * documents are being read it is neither: a notice tells how far that is.
+ */
+async function requireDocuments({ store }: QueryParts, collection: string): Promise<void> {
+  const indexing = indexingSetting(collection);
+  if (saysIndexing(indexing, await store.readSetting(indexing))) return;
+  const collections = await store.collections();
+  if (collections.every(({ sources }) => sources === 0)) throw new MillraceError('E_NO_DOCUMENTS', 'There are no documents yet.');
+  const names = collections.map((one) => one.collection);
+  if (names.includes(collection)) return;
   throw new MillraceError('E_NOT_FOUND', `There is no collection "${collection}" in this directory.`, {
     remedy: `Correct the name; there ${names.length === 1 ? 'is' : 'are'} ${names.slice(0, 20).join(', ')}.`,
     details: { collection, collections: names.slice(0, 20) },
@@ -69,7 +77,7 @@ export async function searchDocuments(parts: QueryParts, query: string, options:
     const ranked = await findRanked(parts, pipeline, request);
     return byModel ? rankByModel(parts, pipeline, ranked, request) : ranked;
   });
-  if (found.hits.length === 0) await requireCollection(parts, collection);
+  if (found.hits.length === 0) await requireDocuments(parts, collection);
   return { ...found, query, collection, timings: { ...found.timings, totalMs: parts.clock.monotonic() - started } };
 }
 
@@ -137,7 +145,7 @@ async function answerAdmitted(
   const language = parts.languages.detect(asked);
 
   const { hits, notices, timings: found } = await findRanked(parts, pipeline, { query: asked, ...work });
-  if (hits.length === 0) await requireCollection(parts, collection);
+  if (hits.length === 0) await requireDocuments(parts, collection);
   await emit?.({ type: 'sources', hits, timings: { ...found, totalMs: clock.monotonic() - started } });
 
   const drafted = await draftAnswer(parts, asked, hits, pipeline, work, emit);

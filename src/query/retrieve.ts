@@ -62,7 +62,9 @@ export async function retrieve(parts: QueryParts, section: RetrieveSection, requ
     if (mode === 'text') return [];
     const embedder = await parts.embedder(collection);
     if (embedder === undefined) {
-      notices.push('No embedder is installed for this collection: only the text index was searched.');
+      // Of a collection that holds nothing this would be no reason.
+      if ((await store.countChunks(collection)) > 0)
+        notices.push('No embedder is installed for this collection: only the text index was searched.');
       return [];
     }
     if (mode === 'hybrid' && !reads(embedder, language)) {

@@ -146,6 +146,51 @@ describe.skipIf(withoutModels)('paths that lead nowhere', () => {
   });
 });
 
+describe.skipIf(withoutModels)('where nothing was ingested', () => {
+  let bare: string;
+  beforeAll(async () => {
+    bare = await mkdtemp(join(tmpdir(), 'millrace-bare-'));
+    await writeFile(join(bare, 'q.csv'), 'question\nWhen does it leave?\n');
+  });
+  afterAll(() => rm(bare, { recursive: true, force: true }));
+
+  it.each([
+    [['ingest', 'nowhere.pdf'], 'E_SOURCE_MISSING'],
+    [['ingest', '*.nope', '--json'], 'E_SOURCE_MISSING'],
+    [['ask', '--file', 'nowhere.csv'], 'E_SOURCE_MISSING'],
+    [['ask', '--file', 'q.csv', '--out', 'a.jsonl'], 'E_STORE_MISSING'],
+    [['documents', 'update'], 'E_STORE_MISSING'],
+    [['runs', 'delete', 'none'], 'E_STORE_MISSING'],
+  ])('a command that fails leaves nothing: %j', async (argumentList, code) => {
+    const { exitCode, out, error } = await runInProcess(bare, argumentList);
+    expect(exitCode).toBe(1);
+    expect(out + error).toContain(code);
+    expect(await readdir(bare)).toEqual(['q.csv']);
+  });
+
+  it('questions are refused, and lists say that there is nothing', async () => {
+    await mkdir(join(bare, 'none'), { recursive: true });
+    const bareRun = (...argumentList: string[]) => runInProcess(bare, [...argumentList, '--directory', 'record']);
+    expect((await bareRun('ingest', 'none')).exitCode).toBe(0);
+    for (const asked of [
+      ['ask', 'When does it leave?', '--quotes'],
+      ['search', 'When?'],
+      ['ask', '--file', 'q.csv', '--out', 'a.jsonl', '--quotes'],
+    ]) {
+      expect(await bareRun(...asked)).toEqual({
+        exitCode: 1,
+        out: '',
+        error: 'error[E_NO_DOCUMENTS]: There are no documents yet.\nRun "millrace ingest <paths>" first.\n',
+      });
+    }
+    expect((await readdir(bare)).toSorted()).toEqual(['none', 'q.csv', 'record']);
+    expect((await bareRun('status')).out).toMatch(/\nNo documents yet\.\n$/);
+    expect((await bareRun('documents', 'list')).out).toBe('No documents yet.\n');
+    expect((await bareRun('runs', 'list')).out).toBe('No runs.\n');
+    for (const listed of ['documents', 'runs']) expect((await bareRun(listed, 'list', '--json')).out).toBe('');
+  });
+});
+
 describe.skipIf(withoutModels)('a directory that cannot be', () => {
   it('because a file is in its place is refused, for writing and reading', async () => {
     await refused(

@@ -39,7 +39,7 @@ describe.skipIf(withoutModels)('estimates on the command line', () => {
     const asked = await run('ask', '--file', 'q.txt', ...quotes, '--estimate');
     expect(asked).toMatchObject({ exitCode: 0, error: '' });
     expect(asked.out).toMatch(/^Estimate from 2 questions: 25 questions, \d+ tokens to compute, /u);
-    expect((await run('runs', 'list')).out).toBe('');
+    expect((await run('runs', 'list')).out).toBe('No runs.\n');
     expect((await run('ask', '--file', 'q.txt', ...quotes, '--no-estimate')).error).not.toContain('Estimate');
     expect((await run('ask', '--file', 'q.txt', ...quotes)).error).toContain('Estimate from 2 questions');
   }, 120_000);

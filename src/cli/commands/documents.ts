@@ -6,6 +6,7 @@ import type { Mill } from '../../spec/mill.ts';
 import type { PurgeReport } from '../../spec/store-reports.ts';
 import { shownInJson, sourceInJson } from '../iso-times.ts';
 import type { Given, Session } from '../session.ts';
+import { noDocuments } from '../require-documents.ts';
 import { type IngestFlags, runIngest } from '../run-ingest.ts';
 import { sourceLine, tellSource } from '../show-source.ts';
 import { sourceName, type Terminal, visible } from '../terminal.ts';
@@ -26,7 +27,10 @@ export function addDocuments(program: Command, session: Session): void {
         }
         listed += page.sources.length;
         if (page.nextKey === null) {
-          if (listed === 0) await requireCollection(mill, options.collection);
+          if (listed === 0) {
+            await requireCollection(mill, options.collection);
+            if (!options.json) terminal.out(`${noDocuments}\n`);
+          }
           return 0;
         }
         afterKey = page.nextKey;
@@ -60,7 +64,7 @@ export function addDocuments(program: Command, session: Session): void {
     .option('--purge', 'overwrite every trace: older versions, quotes and answers in stored runs, kept bytes')
     .action(
       session.run(async (terminal, { argument, options }) => {
-        const mill = await session.open('write');
+        const mill = await session.open('change');
         const { collection } = options;
         if ((options as { readonly purge?: boolean }).purge === true) {
           await purge(terminal, mill, argument, options);
@@ -89,7 +93,7 @@ export function addDocuments(program: Command, session: Session): void {
       .option('--prune', 'remove sources whose files are gone')
       .action(
         session.run(async (terminal, { paths, options }) => {
-          const mill = await session.open('write');
+          const mill = await session.open('change');
           const keys = await Promise.all(paths.map((one) => sourceKey(mill, terminal.workingDirectory, one, options.collection)));
           const { embed, reread, prune } = options as IngestFlags;
           const stream = mill.documents.update({
@@ -126,7 +130,7 @@ export function addDocuments(program: Command, session: Session): void {
     .command(program, 'rebuild', 'Make the text and vector indexes anew from the record, which stays as it is.', 'millrace rebuild')
     .action(
       session.run(async (terminal, { options }) => {
-        const { damagedChunks } = await (await session.open('write')).rebuild({ signal: terminal.signal });
+        const { damagedChunks } = await (await session.open('change')).rebuild({ signal: terminal.signal });
         if (options.json) terminal.out(`${JSON.stringify({ rebuilt: true, damagedChunks })}\n`);
         else if (!options.quiet) terminal.out('The indexes are made anew.\n');
         if (damagedChunks === 0) return 0;

@@ -8,6 +8,7 @@ import { createUnmetNames, readMetadataFile } from '../metadata-file.ts';
 import { numberOption } from '../number-option.ts';
 import { readPathList } from '../path-list.ts';
 import { type IngestFlags, runIngest } from '../run-ingest.ts';
+import { namesAnything } from '../names-anything.ts';
 import type { Session } from '../session.ts';
 import { runRead } from './read.ts';
 import { tellEstimate } from '../show-estimate.ts';
@@ -41,9 +42,12 @@ export function addIngest(program: Command, session: Session): void {
         throw new MillraceError('E_USAGE', 'A list on standard input is read once: there is no estimate of it.');
       }
       const metadataBySource = flags.metadata === undefined ? undefined : await readMetadataFile(flags.metadata, terminal.workingDirectory);
-      const mill = await session.open(flags.dryRun === true || options.estimate === true ? 'look' : 'write');
+      const mayFail = !session.hasRecord() && flags.watch !== true && !paths.includes('-');
+      // What names nothing is told as ever, without a record that would be empty.
+      const onlyLooks = flags.dryRun === true || (mayFail && !(await namesAnything(terminal, session, paths)));
+      const mill = await session.open(onlyLooks || options.estimate === true ? 'look' : 'write');
       // Standard input is read once: what comes from there is not estimated.
-      if (options.estimate === true || (!paths.includes('-') && flags.watch !== true && flags.dryRun !== true)) {
+      if (options.estimate === true || (!paths.includes('-') && flags.watch !== true && !onlyLooks)) {
         const told = await tellEstimate(terminal, options, 'files', (leastItems) =>
           mill.estimate.ingest(paths, {
             collection: options.collection,
@@ -64,7 +68,7 @@ export function addIngest(program: Command, session: Session): void {
         ...(flags.reread === true ? { reread: true } : {}),
         ...(flags.prune === true ? { prune: true } : {}),
         ...(flags.watch === true ? { watch: true } : {}),
-        ...(flags.dryRun === true ? { dryRun: true } : {}),
+        ...(onlyLooks ? { dryRun: true } : {}),
         ...(flags.set === undefined ? {} : { metadata: { ...flags.set } }),
         ...(metadataBySource === undefined ? {} : { metadataBySource }),
         ...(flags.batchSize === undefined ? {} : { batchSize: flags.batchSize }),
@@ -72,7 +76,7 @@ export function addIngest(program: Command, session: Session): void {
       });
       try {
         const found = new Set<string>();
-        const reads = flags.read === true && flags.dryRun !== true;
+        const reads = flags.read === true && !onlyLooks;
         const unmet = createUnmetNames(Object.keys(metadataBySource ?? {}), terminal.workingDirectory);
         const code = await runIngest(terminal, session, options, stream, (event) => {
           if ('source' in event) unmet.meet(event.source);

@@ -8,7 +8,8 @@ import { systemClock } from '../../util/clock.ts';
 import { durationOption } from '../duration-option.ts';
 import { runInJson } from '../iso-times.ts';
 import { numberOption } from '../number-option.ts';
-import { readQuestions } from '../question-file.ts';
+import { readQuestions, requireQuestionFile } from '../question-file.ts';
+import { requireDocuments } from '../require-documents.ts';
 import { createRunOutput, type RunOutput } from '../run-output.ts';
 import { requireSameOptions } from '../same-options.ts';
 import type { Given, Session } from '../session.ts';
@@ -52,17 +53,21 @@ export async function askFile(
 ): Promise<number> {
   const file = resolve(terminal.workingDirectory, options.file ?? '');
   const out = options.out === undefined ? undefined : resolve(terminal.workingDirectory, options.out);
+  await requireQuestionFile(file);
   const estimating = (mill: Mill) =>
     tellEstimate(terminal, options, 'questions', (leastItems) =>
       mill.estimate.askMany(readQuestions(file), { ...asked, ...concurrencyOf(options), leastItems, signal: terminal.signal }),
     );
   if (options.estimate === true) {
-    await estimating(await session.open('read'));
+    const looked = await session.open('read');
+    await requireDocuments(looked);
+    await estimating(looked);
     return 0;
   }
+  const mill = await session.open('change');
+  await requireDocuments(mill);
   const output = out === undefined ? undefined : await createRunOutput('ask-many', out, { force: options.force === true });
   try {
-    const mill = await session.open('write');
     const label: Label = { file, ...(out === undefined ? {} : { out }) };
     const before = options.force === true ? undefined : await interruptedRun(mill, 'ask-many', label);
     if (before === undefined) await estimating(mill);
@@ -78,13 +83,14 @@ export async function askFile(
 }
 
 export function addRuns(program: Command, session: Session): void {
-  const runs = program.command('runs').description('List, show, resume and remove batches of questions.');
+  const runs = program.command('runs').description('List, show, resume and delete batches of questions.');
 
   session.command(runs, 'list', 'List the runs of the directory.', 'millrace runs list', { isDefault: true }).action(
     session.run(async (terminal, { options }) => {
       const mill = await session.open('read');
-      for (const run of await mill.runs.list())
-        terminal.out(options.json ? `${JSON.stringify(runInJson(run))}\n` : `${describeRun(run)}\n`);
+      const all = await mill.runs.list();
+      for (const run of all) terminal.out(options.json ? `${JSON.stringify(runInJson(run))}\n` : `${describeRun(run)}\n`);
+      if (all.length === 0 && !options.json) terminal.out('No runs.\n');
       return 0;
     }),
   );
@@ -108,7 +114,7 @@ export function addRuns(program: Command, session: Session): void {
 
   withRunOptions(session.command(runs, 'resume <id>', 'Go on with the open questions of a run.', 'millrace runs resume <id>')).action(
     session.run(async (terminal, { argument, options }) => {
-      const mill = await session.open('write');
+      const mill = await session.open('change');
       const run = await mill.runs.show(argument);
       const { file } = labelOf(run);
       // A table knows its questions from the start.
@@ -129,7 +135,7 @@ export function addRuns(program: Command, session: Session): void {
     .option('--empty', 'those whose answer was not in the documents')
     .action(
       session.run(async (terminal, { argument, options }) => {
-        const mill = await session.open('write');
+        const mill = await session.open('change');
         const run = await mill.runs.show(argument);
         const which = options.stale === true ? 'stale' : options.empty === true ? 'empty' : 'failed';
         return onRecord(terminal, session, options, mill, run, (signal) =>
@@ -160,14 +166,14 @@ export function addRuns(program: Command, session: Session): void {
 
   session.command(runs, 'cancel <id>', 'End a run; its open questions are cancelled.', 'millrace runs cancel <id>').action(
     session.run(async (_terminal, { argument }) => {
-      await (await session.open('write')).runs.cancel(argument);
+      await (await session.open('change')).runs.cancel(argument);
       return 0;
     }),
   );
 
-  session.command(runs, 'delete <id>', 'Remove a run and its answers from the record.', 'millrace runs delete <id>').action(
+  session.command(runs, 'delete <id>', 'Delete a run and its answers from the record.', 'millrace runs delete <id>').action(
     session.run(async (_terminal, { argument }) => {
-      await (await session.open('write')).runs.delete(argument);
+      await (await session.open('change')).runs.delete(argument);
       return 0;
     }),
   );
