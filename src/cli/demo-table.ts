@@ -4,20 +4,22 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { MillraceError } from '../errors.ts';
+import type { Answer } from '../spec/answers.ts';
 import type { Mill } from '../spec/mill.ts';
 import type { SettledCell } from '../spec/tables.ts';
+import { describeCitations } from './commands/questions.ts';
 import { describeCell } from './show-run.ts';
 import { formatDuration, type Terminal, visible } from './terminal.ts';
 
 /** Short documents, so that the whole act takes a minute on two cores. */
 const documents = ['fares.html', 'equipment.md'];
+/** Each has its answer in one sentence or row, or the document does not say. */
 const questions = [
-  'id,question,type',
-  'cooperative,Which cooperative or railway is it about?,text',
-  'dearest,What is the highest price or cost that is stated?,number',
-  'bicycles,Are bicycles mentioned?,yes/no',
-].join('\n');
-const cells = 6;
+  { id: 'date', question: 'From which date does it apply?', type: 'text' },
+  { id: 'season', question: 'What does a season ticket for adults cost?', type: 'number' },
+  { id: 'lift', question: 'Which carriage has a wheelchair lift?', type: 'text' },
+];
+const cells = documents.length * questions.length;
 const program = fileURLToPath(new URL('../../bin/millrace.js', import.meta.url));
 /** The process is killed when so many are settled. */
 const killedAfter = 3;
@@ -38,10 +40,12 @@ export interface DemoTable {
 export async function showTable(terminal: Terminal, demo: DemoTable): Promise<void> {
   const { say } = demo;
   const file = join(demo.directory, 'table-questions.csv');
-  await writeFile(file, questions);
+  await writeFile(file, ['id,question,type', ...questions.map(({ id, question, type }) => `${id},${question},${type}`)].join('\n'));
   say(
-    `\nA table of ${documents.length} documents and ${cells / documents.length} questions, in a process that is killed when ${killedAfter} of ${cells} cells are done:\n`,
+    `\nA table of ${documents.length} documents and ${questions.length} questions, in a process that is killed when ${killedAfter} of ${cells} cells are done:\n`,
   );
+  const width = Math.max(...questions.map(({ id }) => id.length));
+  for (const { id, question } of questions) say(`  ${id.padEnd(width)}  ${question}\n`);
   const run = await fillAndKill(terminal, demo, file);
   const mill = await demo.open();
   try {
@@ -109,9 +113,18 @@ async function goOn(terminal: Terminal, mill: Mill, run: string, say: (text: str
 async function ask(terminal: Terminal, mill: Mill, say: (text: string) => void): Promise<void> {
   const options = { signal: terminal.signal, contextTokens: 160, maxTokens: 40, mode: 'text' as const };
   const answer = await mill.ask(interactive, options).result();
+  say(describeMeanwhile(interactive, answer));
+}
+
+/** With its citations, like every answer. */
+export function describeMeanwhile(
+  question: string,
+  answer: Pick<Answer, 'answer' | 'citations' | 'unsupported'> & { readonly timings: Pick<Answer['timings'], 'firstTokenMs' | 'totalMs'> },
+): string {
   const { firstTokenMs, totalMs } = answer.timings;
   const first = firstTokenMs === undefined ? '' : `first token after ${formatDuration(firstTokenMs)}, `;
-  say(`In the middle of it a question: ${interactive}\n${visible(answer.answer)}\n(${first}${formatDuration(totalMs)} in all)\n`);
+  const told = `${visible(answer.answer)}\n${describeCitations(answer)}`;
+  return `In the middle of it a question: ${question}\n${told}(${first}${formatDuration(totalMs)} in all)\n`;
 }
 
 async function cellsOf(mill: Mill, run: string): Promise<SettledCell[]> {

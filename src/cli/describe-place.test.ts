@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { Answer, Citation, Hit } from '../spec/answers.ts';
+import type { Citation, Hit } from '../spec/answers.ts';
 import type { Place } from '../spec/page-kind.ts';
 import type { SettledQuestion } from '../spec/runs.ts';
 import type { SettledCell } from '../spec/tables.ts';
@@ -35,7 +35,7 @@ it('shows hits, citations, items and cells where they stand in the words of thei
     '[5] /docs/handbook.md: "Quote."',
     '',
   ].join('\n');
-  expect(describeCitations({ citations, unsupported: [] } as unknown as Answer)).toBe(cited);
+  expect(describeCitations({ citations, unsupported: [] })).toBe(cited);
   const item = { index: 0, id: null, question: 'Where?', status: 'done', answer: 'There.', citations, unsupported: [], stale: false };
   expect(describeItem(item as unknown as SettledQuestion)).toBe(`Question 1: Where?\nThere.\n${cited}\n`);
   const cells = citations.map((citation) => {

@@ -9,6 +9,7 @@ import type { Mill } from '../../spec/mill.ts';
 import type { Models } from '../../spec/model.ts';
 import { systemClock } from '../../util/clock.ts';
 import { showTable } from '../demo-table.ts';
+import { type HowToRun, howToRun } from '../how-to-run.ts';
 import type { Session } from '../session.ts';
 import { showIngest } from '../show-ingest.ts';
 import { showPull } from '../show-pull.ts';
@@ -26,6 +27,7 @@ type DemoQuestion = z.infer<typeof demoQuestion>;
 
 /** The generator of the demonstration where none is named: it comes from the hub and from a package index alike. */
 const demoGenerator = 'qwen2.5-coder-1.5b';
+const demoDirectory = join('.millrace', 'demo');
 
 export function addDemo(program: Command, session: Session): void {
   session
@@ -42,16 +44,18 @@ export function addDemo(program: Command, session: Session): void {
         const folder = join(terminal.workingDirectory, 'examples');
         const questions = await readQuestions(join(folder, 'questions.jsonl'), options.all === true);
         const { embedder, model = demoGenerator } = session.settings();
+        const how = howToRun(terminal.workingDirectory);
         const say = options.json ? () => undefined : terminal.out;
         const models = session.models();
         const wanted = options.small === true ? [embedder] : [embedder, model];
-        await saySizes(terminal, models, wanted);
+        await saySizes(terminal, models, wanted, how);
 
         await pull(models, terminal, embedder, options.quiet);
         // While it is fetched the documents are read and searched; what it ended with is looked at before the first question.
         const generator = wanted.includes(model) ? pull(models, terminal, model, options.quiet).then(ready, failure) : undefined;
 
-        const mill = await session.open('write', { directory: join(terminal.workingDirectory, '.millrace', 'demo'), model });
+        const directory = join(terminal.workingDirectory, demoDirectory);
+        const mill = await session.open('write', { directory, model });
         const show = options.json ? () => undefined : showIngest(terminal, systemClock, options);
         const stream = mill.ingest([join(folder, 'documents')], { signal: terminal.signal });
         for await (const event of stream) show(event);
@@ -79,10 +83,10 @@ export function addDemo(program: Command, session: Session): void {
         say(`${right} of ${questions.length} right, answered by ${quotesOnly ? 'verbatim quotes, without a generator' : model}.\n`);
         if (!quotesOnly && !options.json) {
           await mill.close();
-          const directory = join(terminal.workingDirectory, '.millrace', 'demo');
           await showTable(terminal, { folder, directory, model, open: () => session.open('write', { directory, model }), say });
         }
-        say(await adviceOf(models, quotesOnly ? undefined : model));
+        say(await adviceOf(models, quotesOnly ? undefined : model, how));
+        say(`Ask on: ${how.millrace} ask "…"${quotesOnly ? ' --quotes' : ''} --directory ${demoDirectory}\n`);
         return failed === undefined ? 0 : 3;
       }),
     );
@@ -107,13 +111,13 @@ async function readQuestions(path: string, all: boolean): Promise<DemoQuestion[]
   return lines.map((line) => demoQuestion.parse(JSON.parse(line))).filter(({ demo }) => all || demo === true);
 }
 
-async function saySizes(terminal: Terminal, models: Models, wanted: readonly string[]): Promise<void> {
+async function saySizes(terminal: Terminal, models: Models, wanted: readonly string[], how: HowToRun): Promise<void> {
   const missing = (await models.list()).filter(({ id, installed }) => wanted.includes(id) && !installed);
   if (missing.length === 0) return;
   const sizes = missing.map(({ id, downloadBytes }) => `${id} (${formatBytes(downloadBytes)})`);
   terminal.error(`To be fetched once, into ${models.home}: ${sizes.join(', ')}.\n`);
   if (missing.some(({ task }) => task === 'generator')) {
-    terminal.error('"npm run demo -- --small" goes without a generator and answers with quotes.\n');
+    terminal.error(`"${how.demo} --small" goes without a generator and answers with quotes.\n`);
   }
 }
 
@@ -139,9 +143,11 @@ function judge(one: DemoQuestion, answer: Answer): boolean {
   return !answer.abstained && one.expected.some((text) => folded.includes(text.toLowerCase()));
 }
 
-async function adviceOf(models: Models, used: string | undefined): Promise<string> {
+/** A demonstration with a better model fetches it itself. */
+async function adviceOf(models: Models, used: string | undefined, how: HowToRun): Promise<string> {
   const best = await models.recommend({ task: 'generator', memoryBytes: totalmem() / 2, allowDownload: true });
   if (best === undefined || best.id === used)
-    return 'This is the best generator of the catalogue for this machine; "millrace doctor" says why.\n';
-  return `For better answers: millrace models pull ${best.id} (${formatBytes(best.downloadBytes)}), then millrace demo --model ${best.id}.\n`;
+    return `This is the best generator of the catalogue for this machine; "${how.millrace} doctor" says why.\n`;
+  const isThere = (await models.list()).some(({ id, installed }) => id === best.id && installed);
+  return `For better answers: ${how.demo} --model ${best.id}${isThere ? '' : ` (fetches ${formatBytes(best.downloadBytes)})`}\n`;
 }

@@ -201,7 +201,7 @@ function describeNearest(hits: readonly Hit[]): string {
   return `Nearest passages:\n${lines.join('')}`;
 }
 
-export function describeCitations(answer: Answer): string {
+export function describeCitations(answer: Pick<Answer, 'citations' | 'unsupported'>): string {
   const cited = answer.citations.map((citation) => `[${citation.number}] ${describePlace(citation)}: "${visible(citation.quote)}"\n`);
   const unsupported = answer.unsupported.map((sentence) => `Not supported by a passage: ${visible(sentence)}\n`);
   return [...cited, ...unsupported].join('');
