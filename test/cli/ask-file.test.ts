@@ -106,6 +106,8 @@ describe('ask --file', () => {
     const id = lines<{ id: string }>((await run('runs', 'list', '--json')).out)[0]?.id ?? '';
     expect((await run('runs', 'resume', id)).out).toContain('A lost key costs 40 euros.');
     expect((await run('runs', 'show', id)).out).toContain('1 of 1 settled');
+    expect((await run('runs', 'show', id.slice(0, -1))).out).toContain('1 of 1 settled');
+    expect((await run('runs', 'show', id.slice(0, 7))).error).toContain('E_NOT_FOUND');
     expect((await run('runs', 'export', id, '--out', 'b.csv')).exitCode).toBe(0);
     expect(readFileSync(join(folder, 'b.csv'), 'utf8')).toContain('40 euros');
     expect((await run('runs', 'retry', id, '--stale')).exitCode).toBe(0);

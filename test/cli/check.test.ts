@@ -149,15 +149,17 @@ describe('check', () => {
   it('refuses a folder or a baseline that is not there, and a folder without documents', async () => {
     const missing = ['check', 'q.yaml', '--retrieval-only', '--mode', 'text', '--documents'];
     expect(await run(...missing, 'docs', 'none')).toMatchObject({
-      exitCode: 1,
+      exitCode: 2,
       error: expect.stringContaining('There is no file or folder'),
     });
     mkdirSync(join(folder, 'empty'));
-    expect(await run(...missing, 'empty')).toMatchObject({ exitCode: 1, error: expect.stringContaining('no document to read') });
+    expect(await run(...missing, 'empty')).toMatchObject({ exitCode: 2, error: expect.stringContaining('no document to read') });
     expect(await check('--baseline', 'none.json')).toMatchObject({
-      exitCode: 1,
+      exitCode: 2,
       error: expect.stringContaining('none.json does not exist'),
     });
+    const file = await run('check', 'none.yaml', '--documents', 'docs');
+    expect(file).toMatchObject({ exitCode: 2, error: expect.stringContaining('none.yaml does not exist') });
     put('b.json', '{"results":"all"}');
     expect(await check('--baseline', 'b.json')).toMatchObject({ exitCode: 2, error: expect.stringContaining('is not what') });
   });

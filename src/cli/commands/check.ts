@@ -2,7 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { z } from 'zod';
-import { MillraceError } from '../../errors.ts';
+import { MillraceError, toMillraceError } from '../../errors.ts';
 import {
   type CheckedBy,
   checkDocuments,
@@ -56,7 +56,18 @@ export function addCheck(program: Command, session: Session): void {
     .action(session.run((terminal, { argument, options }) => check(terminal, session, argument, options as CheckCommandOptions)));
 }
 
-async function check(terminal: Terminal, session: Session, argument: string, options: CheckCommandOptions): Promise<number> {
+/** A path that is wrong must not look like a check that failed. */
+async function check(...given: Parameters<typeof checkThem>): Promise<number> {
+  try {
+    return await checkThem(...given);
+  } catch (thrown) {
+    const error = toMillraceError(thrown);
+    if (error.code !== 'E_SOURCE_MISSING') throw thrown;
+    throw new MillraceError('E_USAGE', error.message, { remedy: error.remedy, cause: error });
+  }
+}
+
+async function checkThem(terminal: Terminal, session: Session, argument: string, options: CheckCommandOptions): Promise<number> {
   const file = resolve(terminal.workingDirectory, argument);
   const questions = await readJudgedQuestions(file, 'refuse');
   for (const question of questions) requireExpectation(question);

@@ -8,7 +8,7 @@ import { createUnmetNames, readMetadataFile } from '../metadata-file.ts';
 import { numberOption } from '../number-option.ts';
 import { readPathList } from '../path-list.ts';
 import { type IngestFlags, runIngest } from '../run-ingest.ts';
-import { namesAnything } from '../names-anything.ts';
+import { missingSources } from '../missing-sources.ts';
 import type { Session } from '../session.ts';
 import { runRead } from './read.ts';
 import { tellEstimate } from '../show-estimate.ts';
@@ -44,7 +44,7 @@ export function addIngest(program: Command, session: Session): void {
       const metadataBySource = flags.metadata === undefined ? undefined : await readMetadataFile(flags.metadata, terminal.workingDirectory);
       const mayFail = !session.hasRecord() && flags.watch !== true && !paths.includes('-');
       // What names nothing is told as ever, without a record that would be empty.
-      const onlyLooks = flags.dryRun === true || (mayFail && !(await namesAnything(terminal, session, paths)));
+      const onlyLooks = flags.dryRun === true || (mayFail && (await missingSources(terminal, session, paths)) !== undefined);
       const mill = await session.open(onlyLooks || options.estimate === true ? 'look' : 'write');
       // Standard input is read once: what comes from there is not estimated.
       if (options.estimate === true || (!paths.includes('-') && flags.watch !== true && !onlyLooks)) {

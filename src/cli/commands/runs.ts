@@ -95,22 +95,30 @@ export function addRuns(program: Command, session: Session): void {
     }),
   );
 
-  session.command(runs, 'show <id>', 'Show a run with its answers so far.', 'millrace runs show <id> --json').action(
-    session.run(async (terminal, { argument, options }) => {
-      const mill = await session.open('read');
-      const run = await mill.runs.show(argument);
-      const stale = await mill.runs.stale(argument);
-      terminal.out(
-        options.json ? `${JSON.stringify({ ...runInJson(run), stale })}\n` : `${describeRun(run)}${describeStale(run, stale)}\n\n`,
-      );
-      if (run.kind === 'table') {
-        for await (const cell of mill.runs.cells(argument)) terminal.out(options.json ? `${JSON.stringify(cell)}\n` : describeCell(cell));
+  session
+    .command(
+      runs,
+      'show <id>',
+      'Show a run with its answers so far. The first characters of the id, eight or more, are enough where one run begins so.',
+      'millrace runs show <id> --json',
+    )
+    .action(
+      session.run(async (terminal, { argument, options }) => {
+        const mill = await session.open('read');
+        const id = await runIdOf(mill, argument);
+        const run = await mill.runs.show(id);
+        const stale = await mill.runs.stale(id);
+        terminal.out(
+          options.json ? `${JSON.stringify({ ...runInJson(run), stale })}\n` : `${describeRun(run)}${describeStale(run, stale)}\n\n`,
+        );
+        if (run.kind === 'table') {
+          for await (const cell of mill.runs.cells(id)) terminal.out(options.json ? `${JSON.stringify(cell)}\n` : describeCell(cell));
+          return 0;
+        }
+        for await (const item of mill.runs.items(id)) terminal.out(options.json ? `${JSON.stringify(item)}\n` : describeItem(item));
         return 0;
-      }
-      for await (const item of mill.runs.items(argument)) terminal.out(options.json ? `${JSON.stringify(item)}\n` : describeItem(item));
-      return 0;
-    }),
-  );
+      }),
+    );
 
   withRunOptions(session.command(runs, 'resume <id>', 'Go on with the open questions of a run.', 'millrace runs resume <id>')).action(
     session.run(async (terminal, { argument, options }) => {
@@ -177,6 +185,13 @@ export function addRuns(program: Command, session: Session): void {
       return 0;
     }),
   );
+}
+
+/** The id of the only run whose id begins so, from eight characters on; else what was given. */
+async function runIdOf(mill: Mill, given: string): Promise<string> {
+  if (given.length < 8) return given;
+  const [only, ...others] = (await mill.runs.list()).filter(({ id }) => id.startsWith(given));
+  return only === undefined || others.length > 0 ? given : only.id;
 }
 
 /** A run that is in the record goes on, and its file, if it has one, is written anew. */

@@ -6,6 +6,8 @@ import type { TableQuestion } from '../../spec/tables.ts';
 import { systemClock } from '../../util/clock.ts';
 import { filterOption } from '../filter-option.ts';
 import { numberOption } from '../number-option.ts';
+import { missingSources } from '../missing-sources.ts';
+import { requireDocuments } from '../require-documents.ts';
 import { createRunOutput } from '../run-output.ts';
 import { requireSameOptions } from '../same-options.ts';
 import type { Given, Session } from '../session.ts';
@@ -63,12 +65,18 @@ async function makeTable(terminal: Terminal, session: Session, options: Options)
     await estimating(await session.open('read'));
     return 0;
   }
+  const documents = options.ingest === false ? undefined : options.documents;
+  if (documents !== undefined && !session.hasRecord()) {
+    const missing = await missingSources(terminal, session, documents);
+    if (missing !== undefined) throw missing;
+  }
+  const mill = await session.open(documents === undefined ? 'change' : 'write');
+  if (documents === undefined) await requireDocuments(mill);
   const output =
     out === undefined
       ? undefined
       : await createRunOutput('table', out, { force: options.force === true, details: options.details === true });
   try {
-    const mill = await session.open('write');
     const label = { file, documents: JSON.stringify(options.documents ?? []), ...(out === undefined ? {} : { out }) };
     const before = options.force === true ? undefined : await interruptedRun(mill, 'table', label);
     if (before !== undefined) {
@@ -76,7 +84,8 @@ async function makeTable(terminal: Terminal, session: Session, options: Options)
       const stream = mill.runs.resume(before.id, { ...limitsOf(options), questions, signal: terminal.signal });
       return await follow(terminal, session, options, mill, stream, output);
     }
-    if (options.documents !== undefined && options.ingest !== false) await ingestNamed(terminal, mill, options);
+    const missing = documents === undefined ? undefined : await ingestNamed(terminal, mill, { ...options, documents });
+    if (missing !== undefined) await requireRows(terminal, mill, questions, options, missing);
     await estimating(mill);
     const stream = mill.table(questions, { ...tableOptionsOf(options), ...limitsOf(options), label, signal: terminal.signal });
     return await follow(terminal, session, options, mill, stream, output);
@@ -97,8 +106,26 @@ function tableOptionsOf(options: Options) {
   };
 }
 
-/** What cannot be read or is not there fails its row of the table, with the reason, and is not told twice. */
-async function ingestNamed(terminal: Terminal, mill: Mill, options: Options): Promise<void> {
+/** No file fits the names: the record may still hold what does. Where it does not, it is the files that are missing. */
+async function requireRows(
+  terminal: Terminal,
+  mill: Mill,
+  questions: readonly TableQuestion[],
+  options: Options,
+  missing: MillraceError,
+): Promise<void> {
+  await mill.estimate
+    .table(questions, { ...tableOptionsOf(options), leastItems: Number.MAX_SAFE_INTEGER, signal: terminal.signal })
+    .catch((error: unknown) => {
+      throw toMillraceError(error).code === 'E_SOURCE_MISSING' ? missing : error;
+    });
+}
+
+/**
+ * What cannot be read or is not there fails its row of the table, with the reason, and is not told twice. Gives what is wrong where nothing
+ * is there.
+ */
+async function ingestNamed(terminal: Terminal, mill: Mill, options: Options): Promise<MillraceError | undefined> {
   const show = showIngest({ ...terminal, out: terminal.error }, systemClock, { quiet: true, verbose: options.verbose });
   const stream = mill.ingest(options.documents ?? [], { collection: options.collection, signal: terminal.signal });
   try {
@@ -106,8 +133,11 @@ async function ingestNamed(terminal: Terminal, mill: Mill, options: Options): Pr
     const { indexed, failed } = await stream.result();
     if (!options.quiet && !options.json && indexed > 0)
       terminal.error(`${indexed} documents read first${failed > 0 ? `, ${failed} failed` : ''}.\n`);
-  } catch (error) {
-    if (toMillraceError(error).code !== 'E_SOURCE_MISSING') throw error;
+    return undefined;
+  } catch (thrown) {
+    const error = toMillraceError(thrown);
+    if (error.code !== 'E_SOURCE_MISSING') throw thrown;
+    return error;
   }
 }
 
