@@ -92,6 +92,12 @@ function describeDryRun(event: Extract<IngestEvent, { type: 'ingest-end' }>): st
   return `Nothing was done. ${indexed} would be read (${formatBytes(bytes)}), ${skipped} look unchanged, ${failed} cannot be reached, ${removed} would be removed.`;
 }
 
+/** They are counted only where what holds them was read: the next time, unchanged, it is counted alone. */
+function describeInside(inside = 0): string {
+  if (inside === 0) return '';
+  return inside === 1 ? ', 1 of them inside another file' : `, ${inside} of them inside other files`;
+}
+
 const nothingThere = 'No file to read was found there: folders are searched for known kinds of files, ignore files are honoured.';
 
 function describeEnd(
@@ -102,7 +108,7 @@ function describeEnd(
   if (event.found === 0 && event.removed === undefined) return nothing;
   const reasons = [...failures].map(([code, count]) => `${code} ${count}`).join(', ');
   return (
-    `${event.found} found: ${event.indexed} indexed, ${event.skipped} unchanged, ${event.removed === undefined ? '' : `${event.removed} removed, `}${event.failed} failed${reasons === '' ? '' : ` (${reasons})`}${event.quarantined === 0 ? '' : `, ${event.quarantined} in quarantine`}; ` +
+    `${event.found} found${describeInside(event.inside)}: ${event.indexed} indexed, ${event.skipped} unchanged, ${event.removed === undefined ? '' : `${event.removed} removed, `}${event.failed} failed${reasons === '' ? '' : ` (${reasons})`}${event.quarantined === 0 ? '' : `, ${event.quarantined} in quarantine`}; ` +
     `${event.chunks} chunks, ${formatBytes(event.bytes)} in ${formatDuration(event.elapsedMs)}`
   );
 }

@@ -121,7 +121,7 @@ describe('containers', () => {
       'box.json!/in.json!/b.txt': 'The second.',
       'box.json!/c.txt': 'The third.',
     });
-    expect(events.at(-1)).toMatchObject({ found: 5, indexed: 5, failed: 0 });
+    expect(events.at(-1)).toMatchObject({ found: 5, inside: 4, indexed: 5, failed: 0 });
     const order = commits
       .flat()
       .flatMap((operation) => (operation.type === 'commitDocument' ? [operation.source.key.split('/').at(-1)] : []));

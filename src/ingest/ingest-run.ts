@@ -74,6 +74,8 @@ export type EventBody = IngestEvent extends infer Each ? (Each extends IngestEve
 export interface IngestCounts {
   /** Sources, and paths that name nothing. At the end it is the sum of `indexed`, `skipped`, `failed` and `quarantined`. */
   found: number;
+  /** Of them files inside containers, which are found when their container is read. */
+  inside: number;
   allFound: boolean;
   indexed: number;
   skipped: number;

@@ -50,9 +50,16 @@ export function ingest(
       const signal = AbortSignal.any([producer.signal, limit.signal]);
       try {
         const counts = await ingestAll(sources, options, parts, emit, signal);
-        const { allFound: _allFound, unreachable: _unreachable, removed, ...figures } = counts;
+        const { allFound: _allFound, unreachable: _unreachable, removed, inside, found, ...figures } = counts;
         const elapsedMs = Math.round(clock.monotonic() - started);
-        const summary = stamp({ type: 'ingest-end', ...figures, ...(removed === 0 ? {} : { removed }), elapsedMs }) as IngestSummary;
+        const summary = stamp({
+          type: 'ingest-end',
+          found,
+          ...(inside === 0 ? {} : { inside }),
+          ...figures,
+          ...(removed === 0 ? {} : { removed }),
+          elapsedMs,
+        }) as IngestSummary;
         parts.faults?.reach('ingest-ending');
         await producer.emit(summary);
         return summary;
@@ -96,6 +103,7 @@ async function ingestAll(
     failed: 0,
     quarantined: 0,
     unreachable: 0,
+    inside: 0,
     removed: 0,
     chunks: 0,
     bytes: 0,

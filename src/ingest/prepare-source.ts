@@ -252,6 +252,7 @@ async function settleMembers(
     next: (membersFrom) => parse(run, looked, { bytes, membersFrom }, signal),
     prepare(member) {
       run.counts.found += 1;
+      run.counts.inside += 1;
       return prepareSource(ofMembers, member, signal);
     },
   });

@@ -34,6 +34,7 @@ it('says nothing of work in the record when the call has ended, however late its
       failed: 0,
       quarantined: 0,
       unreachable: 0,
+      inside: 0,
       removed: 0,
       chunks: 0,
       bytes: 0,

@@ -72,6 +72,8 @@ export const ingestEvent = z.discriminatedUnion('type', [
     ...head,
     /** Sources, and paths that name nothing: the sum of the next four. */
     found: z.number(),
+    /** Of them files inside others (attachments, files of archives), where there are any. They are found when what holds them is read. */
+    inside: z.number().optional(),
     /** In a dry run: those that would be read. */
     indexed: z.number(),
     skipped: z.number(),
