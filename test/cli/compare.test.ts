@@ -41,7 +41,7 @@ describe('compare', () => {
   it('refuses a file that cannot be written before a question is asked', async () => {
     const ended = await run('compare', 'one.yaml', 'two.json', '--questions', 'q.csv', '--out', 'none/c.csv');
     expect(ended).toMatchObject({ exitCode: 2, out: '', error: expect.stringContaining('c.csv.partial cannot be written') });
-    expect((await run('runs', 'list')).out).toBe('');
+    expect((await run('runs', 'list')).out).toBe('No runs.\n');
   });
 
   it('gives JSON lines and ends with the figures', async () => {
@@ -94,7 +94,7 @@ describe('compare', () => {
       exitCode: 1,
       error: expect.stringContaining('E_SOURCE_MISSING'),
     });
-    expect((await run('runs', 'list')).out).toBe('');
+    expect((await run('runs', 'list')).out).toBe('No runs.\n');
   });
 
   it.skipIf(withoutModels)(

@@ -12,6 +12,7 @@ import { readPipelineFile } from '../pipeline-file.ts';
 import { readQuestions } from '../question-file.ts';
 import { groupByIndex } from '../group-by-index.ts';
 import { requireSameOptions } from '../same-options.ts';
+import { requireDocuments } from '../require-documents.ts';
 import type { Given, Session } from '../session.ts';
 import { showRun } from '../show-run.ts';
 import { formatDuration, type Terminal, visible } from '../terminal.ts';
@@ -38,8 +39,9 @@ async function compare(terminal: Terminal, session: Session, files: readonly str
   const names = pipelines.map(({ name = '' }) => name);
   const questions = resolve(terminal.workingDirectory, options.questions ?? '');
   const out = options.out === undefined ? undefined : resolve(terminal.workingDirectory, options.out);
+  const mill = await session.open('change');
+  await requireDocuments(mill);
   const file = out === undefined ? undefined : await createComparisonFile(out, names, { force: options.force === true });
-  const mill = await session.open('write');
   const label = { command: 'compare', file: questions, pipelines: files.join('\n'), ...(out === undefined ? {} : { comparison: out }) };
   const before = options.force === true ? undefined : (await mill.runs.list()).findLast((run) => isOpen(run, label));
   const asked = { collection: options.collection, ...(options.cache === false ? { cache: false } : {}) };
